@@ -1,0 +1,1 @@
+"""Plait: fuse text and images with cross-attention."""

@@ -1,0 +1,245 @@
+"""Recipes: what a run is made of, as frozen dataclasses read from a short TOML file. Imports no torch.
+
+A recipe has five tables, each optional: `[text]`, `[image]`, `[fusion]`, `[objective]`, `[train]`, and the two plain
+keys `name` and `task`. An unknown key is an error that names the nearest valid one. The data set is not part of a
+recipe: the same recipe runs on any.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from plait.core.errors import ConfigError, nearest
+
+__all__ = [
+    "FusionSettings",
+    "ImageSettings",
+    "ObjectiveSettings",
+    "Recipe",
+    "TextSettings",
+    "TrainSettings",
+    "read_recipe",
+    "recipe_from_dict",
+    "recipe_to_dict",
+]
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """The text encoder.
+
+    Fields:
+        encoder:    a name from `plait list encoders`
+        max_tokens: longer texts are cut here, special tokens included
+        trainable:  how many of the encoder's last layers are trained; 0 = frozen, cached once
+        options:    keyword arguments of the encoder
+    """
+
+    encoder: str = "minilm"
+    max_tokens: int = 48
+    trainable: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """The image encoder.
+
+    Fields:
+        encoder:   a name from `plait list encoders`
+        size_px:   side of the square input; 0 = the encoder's own
+        fit:       "squash", "crop" or "pad" (see `ImageSpec`); "" = the encoder's own
+        trainable: how many of the encoder's last blocks are trained; 0 = frozen, cached once
+        views:     what each training photo is shown as, one drawn at each visit: "full", "flip", "crop0" ... "crop9"
+                   (seeded crops of 70 to 100 % of the area, every odd one mirrored). Evaluation always sees "full".
+        options:   keyword arguments of the encoder
+    """
+
+    encoder: str = "efficientnet_lite2"
+    size_px: int = 0
+    fit: str = ""
+    trainable: int = 0
+    views: tuple[str, ...] = ("full",)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FusionSettings:
+    """How the two meet.
+
+    Fields:
+        name:     a name from `plait list fusions`
+        tokens:   "tokens" (words x regions) or "pooled" (one vector a side: the literature's baseline)
+        pairing:  "all", "itm" or "" = the fusion's own default
+        width:    common width D both sides are projected to
+        adapter:  "linear", "bottleneck" or "transformer": how each side is projected
+        adapter_options: keyword arguments of the adapter
+        rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
+        options:  keyword arguments of the fusion
+    """
+
+    name: str = "cross"
+    tokens: Literal["tokens", "pooled"] = "tokens"
+    pairing: Literal["", "all", "itm"] = ""
+    width: int = 256
+    adapter: str = "linear"
+    adapter_options: dict[str, Any] = field(default_factory=dict)
+    rerank_k: int = 16
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """What the scores are judged by.
+
+    Fields:
+        name:    "infonce", "sigmoid" or "triplet"
+        options: keyword arguments of the objective
+    """
+
+    name: str = "infonce"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The one training loop's settings.
+
+    Fields:
+        epochs:       passes over the training captions
+        batch_size:   pairs a step
+        lr:           peak learning rate of adapters, fusion, head and objective (AdamW, cosine to zero)
+        encoder_lr:   peak learning rate of trained encoder parts
+        weight_decay: AdamW's, on matrices only
+        warmup_frac:  part of all steps with a linearly rising rate
+        clip_norm:    gradient norm is clipped here; 0 = never
+        ema_decay:    exponential moving average of the weights, used for evaluation; 0 = off
+        precision:    "auto" (what this CPU does fast), "fp32" or "bf16"
+        seed:         initial weights, order of the data, views, negatives
+        checkpoint_s: seconds between resumable checkpoints inside an epoch; one is always written at its end
+    """
+
+    epochs: int = 5
+    batch_size: int = 128
+    lr: float = 1e-3
+    encoder_lr: float = 1e-4
+    weight_decay: float = 0.01
+    warmup_frac: float = 0.1
+    clip_norm: float = 1.0
+    ema_decay: float = 0.0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+    checkpoint_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run is made of, but the data."""
+
+    name: str = "unnamed"
+    task: Literal["match"] = "match"
+    text: TextSettings = field(default_factory=TextSettings)
+    image: ImageSettings = field(default_factory=ImageSettings)
+    fusion: FusionSettings = field(default_factory=FusionSettings)
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or holds an unknown key or a value of the wrong type; the
+            message names the file and the key.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"recipe {path}: no such file; `plait list recipes` shows those in the package") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {path}: not valid TOML: {error}") from None
+    data.setdefault("name", path.stem)
+    return recipe_from_dict(data, where=f"recipe {path}")
+
+
+def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors."""
+    recipe: Recipe = _make(Recipe, data, where)
+    _check_ranges(recipe, where)
+    return recipe
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Give a recipe as plain nested data; `recipe_from_dict` is its inverse."""
+    return dataclasses.asdict(recipe)
+
+
+def _make(cls: Any, data: Mapping[str, Any], where: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{where}: expected a table, got {data!r}")
+    hints = typing.get_type_hints(cls)
+    names = [f.name for f in fields(cls)]
+    values = {}
+    for key, value in data.items():
+        if key not in names:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, names)}; known: {', '.join(names)}")
+        values[key] = _coerce(hints[key], value, f"{where}, key {key!r}")
+    return cls(**values)
+
+
+def _coerce(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint):
+        return _make(hint, value, where)
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise ConfigError(f"{where}: expected a list of strings, got {value!r}")
+        return tuple(value)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: expected a table, got {value!r}")
+        return dict(value)
+    if origin is types.UnionType:  # pragma: no cover - no such field yet; refuse rather than guess
+        raise ConfigError(f"{where}: unsupported type {hint}")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return value
+
+
+def _check_ranges(recipe: Recipe, where: str) -> None:
+    train, image = recipe.train, recipe.image
+    positive = {
+        "train.epochs": train.epochs,
+        "train.batch_size": train.batch_size - 1,  # one pair has no negative
+        "train.lr": train.lr,
+        "fusion.width": recipe.fusion.width,
+        "fusion.rerank_k": recipe.fusion.rerank_k,
+        "text.max_tokens": recipe.text.max_tokens - 2,
+    }
+    for key, value in positive.items():
+        if not value > 0:
+            smallest = {"train.batch_size": "2", "text.max_tokens": "3"}.get(key, "a value above 0")
+            raise ConfigError(f"{where}, key {key!r}: expected at least {smallest}")
+    if not 0 <= train.warmup_frac <= 1 or not 0 <= train.ema_decay < 1:
+        raise ConfigError(f"{where}: train.warmup_frac must lie in [0, 1] and train.ema_decay in [0, 1)")
+    known = ["full", "flip", *(f"crop{n}" for n in range(10))]
+    for view in image.views:
+        if view not in known:
+            raise ConfigError(f"{where}, key 'image.views': unknown view {view!r}{nearest(view, known)}")
+    if not image.views or image.fit not in ("", "squash", "crop", "pad"):
+        raise ConfigError(f"{where}: image.views needs at least one view; image.fit is squash, crop, pad or ''")

@@ -1,0 +1,82 @@
+"""The errors Plait raises on purpose. Each message says what was expected, what came, and what to do.
+
+PlaitError                     anything a user can mend; the command line prints it and exits non-zero
+├── InputError                 a file, row, column or key of the user's data
+├── ConfigError                a recipe or a command-line value
+│   └── UnknownNameError       a name that is in no table; the message gives the nearest valid one
+├── ShapeError                 tensors that do not fit each other
+├── MissingPackageError        an optional package that is not installed
+├── OfflineError               something lives on a hub and there is no network (or the name is wrong)
+├── CheckpointError            a run or weight file that is damaged, or belongs to another model
+├── TrainingError              training cannot go on (a loss that is not finite)
+└── StorageError               the disk is full or not writable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "InputError",
+    "MissingPackageError",
+    "OfflineError",
+    "PlaitError",
+    "ShapeError",
+    "StorageError",
+    "TrainingError",
+    "UnknownNameError",
+    "nearest",
+]
+
+
+class PlaitError(Exception):
+    """The root of every error a user can mend."""
+
+
+class InputError(PlaitError):
+    """A file, row, column or key of the user's data is wrong."""
+
+
+class ConfigError(PlaitError):
+    """A recipe or a command-line value is wrong."""
+
+
+class UnknownNameError(ConfigError):
+    """A name is in no table."""
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
+        names = sorted(valid)
+        super().__init__(f"unknown {kind} {name!r}{nearest(name, names)}; known: {', '.join(names) or 'none'}")
+
+
+class ShapeError(PlaitError, ValueError):
+    """Tensors do not fit each other."""
+
+
+class MissingPackageError(PlaitError, ImportError):
+    """An optional package is not installed."""
+
+
+class OfflineError(PlaitError):
+    """Something lives on a hub that cannot be reached."""
+
+
+class CheckpointError(PlaitError):
+    """A run or weight file is damaged or belongs to another model."""
+
+
+class TrainingError(PlaitError):
+    """Training cannot go on."""
+
+
+class StorageError(PlaitError, OSError):
+    """The disk is full or not writable."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Give ``"; did you mean 'x'?"`` for the valid name nearest to `name`, or an empty string."""
+    close = get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

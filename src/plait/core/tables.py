@@ -1,0 +1,64 @@
+"""Name tables: how a string in a recipe finds its class, without importing it first."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from plait.core.errors import ConfigError, UnknownNameError, nearest
+
+__all__ = ["Entry", "check_options", "load_entry", "look_up"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a room's name table.
+
+    Fields:
+        target:   "package.module:attribute", imported when the name is used
+        family:   what it groups under in lists
+        paper:    where it was published, or "-"
+        summary:  one line for `plait list`
+        pairings: for fusions, the ways it can be scored and trained, the default first
+        options:  keyword arguments that distinguish this name from others with the same target
+    """
+
+    target: str
+    family: str
+    paper: str
+    summary: str
+    pairings: tuple[str, ...] = ()
+    options: Mapping[str, Any] | None = None
+
+
+def look_up(kind: str, table: Mapping[str, Entry], name: str) -> Entry:
+    """Find `name` in a room's table, or raise `UnknownNameError` naming the nearest valid one."""
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    return table[name]
+
+
+def load_entry(entry: Entry) -> Callable[..., Any]:
+    """Import what an entry points to. Only strings written in our own tables ever come here."""
+    module, _, attribute = entry.target.partition(":")
+    loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+    return loaded
+
+
+def check_options(kind: str, name: str, target: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that `target` does not take by keyword; the message names the nearest one it does.
+
+    Raises:
+        ConfigError: an option is unknown.
+    """
+    parameters = inspect.signature(target).parameters
+    valid = [p.name for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in valid:
+            known = ", ".join(valid) or "none"
+            raise ConfigError(
+                f"{kind} {name!r} has no option {option!r}{nearest(option, valid)}; it takes: {known}"
+            )

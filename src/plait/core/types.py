@@ -1,0 +1,230 @@
+"""The contracts between rooms: what travels from data to encoders to fusion to heads to objectives.
+
+Letters: B batch, C captions or candidates, T text tokens, P image tokens, N any tokens, Q queries, K keys, D width,
+H, W pixels, h, w grid. Masks: True = real, everywhere; only `nn/attention` converts for PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+__all__ = [
+    "AttentionMap",
+    "Batch",
+    "EncoderParts",
+    "Example",
+    "Fused",
+    "ImageSpec",
+    "Loss",
+    "MatchScores",
+    "Modality",
+    "Similarities",
+    "TextInput",
+    "Tokens",
+]
+
+Modality = Literal["text", "image"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One item of a data set, before any tensor.
+
+    Fields:
+        id:     unique within its data set
+        text:   caption, phrase or question; None where there is none
+        image:  file path, or (H, W, 3) uint8 array; None where there is none
+        target: what the task asks for (a label, a mask's path, an answer); None for matching
+    """
+
+    id: str
+    text: str | None
+    image: Path | np.ndarray | None
+    target: Any = None
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A sequence of vectors with their mask and, for images, their geometry.
+
+    Fields:
+        values: (B, N, D) float
+        valid:  (B, N) bool, True = real token
+        grid:   (h, w) with h * w = N where the tokens lie row by row on a grid (no class token among them), else None
+        boxes:  (B, N, 4) float x0, y0, x1, y1 in [0, 1] for region tokens, else None
+        pooled: (B, D') float, the encoder's own one-vector summary, or None. D' may differ from D: a sentence
+                embedding or a classifier's features need not live in the tokens' space.
+    """
+
+    values: Tensor
+    valid: Tensor
+    grid: tuple[int, int] | None = None
+    boxes: Tensor | None = None
+    pooled: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def take(self, index: Tensor | slice) -> Tokens:
+        """Give the rows `index` of the batch: (M,) int64 or a slice."""
+        return replace(
+            self,
+            values=self.values[index],
+            valid=self.valid[index],
+            boxes=None if self.boxes is None else self.boxes[index],
+            pooled=None if self.pooled is None else self.pooled[index],
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs ready for a model: row i of the text belongs to row i of the image.
+
+    Fields:
+        text_ids:   (B, T) int64, or None where `text` holds cached tokens
+        text_valid: (B, T) bool, or None likewise
+        pixels:     (B, 3, H, W) float32 normalised for the image encoder, or None where `image` holds cached tokens
+        text:       cached `Tokens` of a frozen text encoder, or None
+        image:      cached `Tokens` of a frozen image encoder, or None
+        target:     (B,) int64. For matching: the image's number in its collection; rows with equal numbers show the
+                    same photo, so they are never each other's negatives.
+    """
+
+    text_ids: Tensor | None
+    text_valid: Tensor | None
+    pixels: Tensor | None
+    target: Tensor
+    text: Tokens | None = None
+    image: Tokens | None = None
+
+    def __len__(self) -> int:
+        return self.target.shape[0]
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """Who looked at what.
+
+    Fields:
+        weights: (B, heads, Q, K) in [0, 1]; each row sums to 1 over valid keys
+        query:   modality of the queries
+        key:     modality of the keys
+        layer:   0 is the first
+    """
+
+    weights: Tensor
+    query: Modality
+    key: Modality
+    layer: int = 0
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Aligned pairs after fusion: row i of both sides has seen (at most) the other side's row i.
+
+    `maps` is empty unless asked for.
+    """
+
+    text: Tokens
+    image: Tokens
+    maps: tuple[AttentionMap, ...] = ()
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Fine-grained similarities of every image with every caption, before a head pools them to one score.
+
+    Fields:
+        values: (B, C, Q) cosine in [-1, 1], image b against caption c, one per query (word, region, or 1 if pooled)
+        valid:  (B or 1, C or 1, Q) bool, broadcastable to `values`, True = real query
+    """
+
+    values: Tensor
+    valid: Tensor
+
+
+@dataclass(frozen=True)
+class MatchScores:
+    """Scores of images (rows) against captions (columns).
+
+    Fields:
+        values: (B, C) float, higher = better match
+        kind:   "cosine" in about [-1, 1] (a LogSumExp pool may leave it), or "logit", unbounded
+    """
+
+    values: Tensor
+    kind: Literal["cosine", "logit"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an objective returns.
+
+    Fields:
+        total: () mean per example (nats for cross-entropies; else the objective's docstring says)
+        parts: named terms of the total, detached, for logs
+    """
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+
+class TextInput(Protocol):
+    """How strings become the tensors a text encoder reads."""
+
+    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Give (B, T) int64 ids and (B, T) bool mask, padded to the longest of this call."""
+        ...
+
+    def pieces(self, text: str) -> list[str]:
+        """Give the printable piece of each token that `__call__` makes of this text, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """How a photo becomes the tensor an image encoder reads: resize, scale to [0, 1], then (x - mean) / std.
+
+    Fields:
+        size_px:  side of the square input
+        mean:     per channel, in units of [0, 1]
+        std:      per channel, in units of [0, 1]
+        resample: Pillow filter's name, "bicubic" or "bilinear"
+        fit:      "squash" (both sides to size_px, aspect ratio lost), "crop" (short side, then centre crop) or "pad"
+                  (long side, then padding with `mean`)
+    """
+
+    size_px: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    resample: Literal["bicubic", "bilinear"] = "bicubic"
+    fit: Literal["squash", "crop", "pad"] = "crop"
+
+
+@dataclass(frozen=True)
+class EncoderParts:
+    """An encoder, cut where training begins.
+
+    Fields:
+        frozen:   module: (ids, valid) or pixels -> Tokens. Its tokens are computed once and cached. None when the
+                  whole encoder is trained; then `trained` takes the raw inputs.
+        trained:  module: Tokens (or raw inputs) -> Tokens, trained with the model. None when all is frozen.
+        width:    D of the tokens that come out at the end
+        pooled_width: D' of `Tokens.pooled` that comes out at the end, or None if there is none
+        input:    `TextInput` for a text encoder, `ImageSpec` for an image encoder
+        identity: name, cut, options and the weights' SHA-256 of the *frozen* part; two equal identities give equal
+                  tokens. Part of the cache's key, and checked when a run is loaded.
+    """
+
+    frozen: nn.Module | None
+    trained: nn.Module | None
+    width: int
+    pooled_width: int | None
+    input: TextInput | ImageSpec
+    identity: str
