@@ -1,0 +1,1 @@
+"""The tests: a mirror of `src/plait`, and house rules over the tree itself."""
