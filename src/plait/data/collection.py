@@ -1,0 +1,238 @@
+"""A data set in memory: photos, captions, and splits by photo. Pixels stay where they are until they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from plait.core.errors import InputError, nearest
+from plait.core.types import Example
+
+__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_photos", "texts_fingerprint"]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One photo.
+
+    Fields:
+        id:     unique in its collection; the file's name where there is one
+        source: path of an image file, or (H, W, 3) uint8 array
+    """
+
+    id: str
+    source: Path | np.ndarray
+
+    @cached_property
+    def digest(self) -> str:
+        """Give the SHA-256 of the photo's content: the file's bytes, or the array's shape and bytes.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        if isinstance(self.source, np.ndarray):
+            header = f"array {self.source.dtype} {self.source.shape}\n".encode()
+            return hashlib.sha256(header + np.ascontiguousarray(self.source).tobytes()).hexdigest()
+        try:
+            with self.source.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"photo {self.source}: cannot be read: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One sentence about one photo.
+
+    Fields:
+        id:             unique in its collection
+        text:           never empty
+        image:          the photo's index in `Collection.photos`
+        counterfactual: a sentence of the same words that is wrong for this photo, where the data has one
+    """
+
+    id: str
+    text: str
+    image: int
+    counterfactual: str | None = None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Something left out, and why: listed in every result, so that nothing vanishes silently.
+
+    Fields:
+        where:  file, row or key
+        reason: what was wrong with it
+    """
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Photos, captions, and splits that share no photo.
+
+    Fields:
+        name:     short, for tables
+        origin:   where it was read from
+        photos:   all photos, in a stable order
+        captions: all captions; several may belong to one photo
+        splits:   name -> indices into `photos`
+        skipped:  what was left out, and why
+
+    Raises:
+        InputError: an index is out of range, an id comes twice, or a photo is in two splits.
+    """
+
+    name: str
+    origin: str
+    photos: tuple[Photo, ...]
+    captions: tuple[Caption, ...]
+    splits: Mapping[str, tuple[int, ...]]
+    skipped: tuple[Skip, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: photo")
+        _refuse_twice((caption.id for caption in self.captions), f"{self.origin}: caption")
+        for caption in self.captions:
+            if not 0 <= caption.image < len(self.photos):
+                raise InputError(
+                    f"{self.origin}: caption {caption.id!r} belongs to photo number {caption.image}, "
+                    f"but there are {len(self.photos)} photos"
+                )
+        home: dict[int, str] = {}
+        for name, members in self.splits.items():
+            for index in members:
+                if not 0 <= index < len(self.photos):
+                    raise InputError(
+                        f"{self.origin}: split {name!r} holds photo number {index}, "
+                        f"but there are {len(self.photos)} photos"
+                    )
+                if index in home:
+                    both = f"in split {home[index]!r} and in {name!r}" if home[index] != name else f"twice in {name!r}"
+                    raise InputError(
+                        f"{self.origin}: photo {self.photos[index].id!r} is {both}; "
+                        "a photo belongs to one split, once: take it out of the other"
+                    )
+                home[index] = name
+
+    @cached_property
+    def photos_fingerprint(self) -> str:
+        """Give the SHA-256 over the photos' content in their order. Names, captions and splits do not enter it."""
+        return _digest(photo.digest for photo in self.photos)
+
+    @cached_property
+    def captions_fingerprint(self) -> str:
+        """Give the SHA-256 over the captions' texts in their order. Photos and splits do not enter it."""
+        return texts_fingerprint([caption.text for caption in self.captions])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Give the SHA-256 over everything: content and ids of photos, captions with their photos, and splits."""
+        rest = json.dumps(
+            [
+                [photo.id for photo in self.photos],
+                [[caption.id, caption.image, caption.counterfactual] for caption in self.captions],
+                [[name, list(members)] for name, members in sorted(self.splits.items())],
+            ],
+            ensure_ascii=False,
+        )
+        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest])
+
+    def photos_of(self, split: str) -> tuple[int, ...]:
+        """Give the indices of a split's photos.
+
+        Raises:
+            InputError: there is no such split; the message names the nearest one.
+        """
+        if split not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise InputError(f"{self.origin}: no split {split!r}{nearest(split, self.splits)}; it has: {known}")
+        return self.splits[split]
+
+    def captions_of(self, split: str) -> tuple[int, ...]:
+        """Give the indices of the captions whose photo is in a split, in the captions' order. Raises as `photos_of`."""
+        members = set(self.photos_of(split))
+        return tuple(index for index, caption in enumerate(self.captions) if caption.image in members)
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Give one `Example` per caption of a split, in the captions' order. Raises as `photos_of`."""
+        for index in self.captions_of(split):
+            caption = self.captions[index]
+            yield Example(id=caption.id, text=caption.text, image=self.photos[caption.image].source)
+
+    def limit(self, count: int) -> Collection:
+        """Keep the first `count` photos of every split, and their captions.
+
+        Raises:
+            InputError: `count` is below 2: with one photo there is nothing to tell it from.
+        """
+        if count < 2:
+            raise InputError(f"a limit of {count} photos a split: expected at least 2, one photo matches every caption")
+        kept = {index for members in self.splits.values() for index in members[:count]}
+        return keep_photos(self, kept)
+
+    def check_splits(self) -> Collection:
+        """Give this collection back if every split can be evaluated.
+
+        Raises:
+            InputError: there is no split, or one holds fewer than 2 photos.
+        """
+        if not self.splits:
+            raise InputError(f"{self.origin}: no split has any photo left; {len(self.skipped)} things were skipped")
+        for name, members in self.splits.items():
+            if len(members) < 2:
+                first = f"; the first thing skipped: {self.skipped[0].where}: {self.skipped[0].reason}"
+                raise InputError(
+                    f"{self.origin}: split {name!r} holds {len(members)} usable photo{'s' * (len(members) != 1)}; "
+                    "expected at least 2, because one photo matches every caption and every score would be perfect"
+                    + (first if self.skipped else "")
+                )
+        return self
+
+
+def keep_photos(collection: Collection, kept: Iterable[int], skipped: Sequence[Skip] = ()) -> Collection:
+    """Give the collection with only the photos of these indices, their captions and splits; orders stay as they were.
+
+    `skipped` is added to the collection's list.
+    """
+    order = sorted(set(kept))
+    new = {old: position for position, old in enumerate(order)}
+    return Collection(
+        name=collection.name,
+        origin=collection.origin,
+        photos=tuple(collection.photos[old] for old in order),
+        captions=tuple(replace(c, image=new[c.image]) for c in collection.captions if c.image in new),
+        splits={name: tuple(new[old] for old in members if old in new) for name, members in collection.splits.items()},
+        skipped=collection.skipped + tuple(skipped),
+    )
+
+
+def texts_fingerprint(texts: Sequence[str]) -> str:
+    """Give the SHA-256 over texts in their order, each by its length and its UTF-8 bytes."""
+    return _digest(texts)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", errors="surrogatepass")
+        total.update(f"{len(data)}:".encode())
+        total.update(data)
+    return total.hexdigest()
+
+
+def _refuse_twice(ids: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for value in ids:
+        if value in seen:
+            raise InputError(f"{what} id {value!r} comes twice; ids must be unique")
+        seen.add(value)
