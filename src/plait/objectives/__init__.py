@@ -1,0 +1,34 @@
+"""Objectives: what a score matrix is judged by. Each is given groups, so that captions of one photo never oppose it."""
+
+from __future__ import annotations
+
+from plait.core.tables import Entry
+
+__all__ = ["OBJECTIVES"]
+
+OBJECTIVES: dict[str, Entry] = {
+    "infonce": Entry(
+        target="plait.objectives.contrastive:InfoNCE",
+        family="contrastive",
+        paper="van den Oord et al. 2018; Radford et al. 2021",
+        summary="softmax over rows and columns with a learned, capped scale",
+    ),
+    "sigmoid": Entry(
+        target="plait.objectives.sigmoid:Sigmoid",
+        family="contrastive",
+        paper="Zhai et al. 2023",
+        summary="every image and text a yes-or-no question, with learned scale and bias",
+    ),
+    "triplet": Entry(
+        target="plait.objectives.triplet:Triplet",
+        family="ranking",
+        paper="Faghri et al. 2018",
+        summary="margin against the hardest negative, after a warm-up on all of them",
+    ),
+    "match": Entry(
+        target="plait.objectives.match:Matching",
+        family="matching",
+        paper="Li et al. 2021; Li et al. 2022",
+        summary="a contrast for the towers and yes-or-no for the fused head on mined negatives (pairing itm)",
+    ),
+}

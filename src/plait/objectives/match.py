@@ -1,0 +1,109 @@
+"""Image-text matching: a fused head learns to tell given pairs from negatives the towers find hard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from plait.core.errors import ConfigError, ShapeError, TrainingError
+from plait.core.types import Loss
+from plait.objectives.pairs import checked_scores, negative_pairs, widened
+
+__all__ = ["Matching", "mine_negatives"]
+
+
+class Matching(nn.Module):
+    """Train two towers by contrast and, on the negatives they find hard, a fused head by yes or no.
+
+    Formula: total = contrast(tower_scores) + weight * BCE over the given pairs (label 1), each image with one mined
+    text (label 0) and each text with one mined image (label 0). A text j is mined for image i with probability
+    softmax_j(scale * score_ij) over texts of other photos; an image for a text likewise down the column.
+
+    Arguments:
+        contrast: an objective for the towers, with a `scale` (`InfoNCE`, `Sigmoid` or `Triplet`)
+        weight:   of the matching term
+    Shapes:
+        tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs
+        group:        (N,) int64, the photo's number
+        score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 N; gives (M,) logits
+        returns:      Loss of () float in nats an example; parts: the contrast's, "contrast", "match" (before the
+                      weight) and "mined" (how many negatives were drawn: 2 N or 0)
+    Requirements: at least two photos in the batch. A batch of one photo has no negatives; then the matching term is 0
+    and `score_pairs` is not called, so that the head never sees "yes" without "no".
+    Gradient: to the tower scores through the contrast only (mining has none), and through `score_pairs`.
+    Randomness: `torch.multinomial` on the global generator, so that the training loop's seed governs it.
+    Raises:
+        ShapeError: scores, groups or what `score_pairs` gives do not fit.
+        TrainingError: a tower score is not finite, so nothing can be mined.
+        ConfigError: weight is below 0.
+    Source: Li et al. 2021 (ALBEF), section 3.2; Li et al. 2022 (BLIP). Differs: one logit and binary cross-entropy in
+    place of two logits and softmax (the same model with half the last layer); no momentum queue.
+    """
+
+    def __init__(self, contrast: nn.Module, *, weight: float = 1.0) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ConfigError(f"matching weight: expected 0 or more, got {weight}")
+        self.contrast = contrast
+        self.weight = weight
+
+    @property
+    def scale(self) -> Tensor:
+        """The contrast's factor, () float; negatives are mined with it."""
+        factor: Tensor = self.contrast.scale  # type: ignore[assignment]
+        return factor
+
+    def forward(self, tower_scores: Tensor, group: Tensor, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+        """Judge the towers' scores and the fused scores of the pairs mined from them; see the class."""
+        scores = checked_scores(tower_scores, group)
+        contrast: Loss = self.contrast(scores, group)
+        text_index, image_index, label = mine_negatives(self.scale.detach() * scores.detach(), group)
+        if len(label) == 0:
+            match = scores.sum() * 0.0
+        else:
+            logits = score_pairs(text_index, image_index)
+            if logits.shape != label.shape:
+                raise ShapeError(
+                    f"score_pairs: expected one logit a pair, {tuple(label.shape)}, got {tuple(logits.shape)}; "
+                    f"give `MatchScores.values` of the aligned pairs"
+                )
+            logits = widened(logits)
+            match = F.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
+        parts = {
+            **contrast.parts,
+            "contrast": contrast.total.detach(),
+            "match": match.detach(),
+            "mined": (label == 0).sum(),
+        }
+        return Loss(contrast.total + self.weight * match, parts)
+
+
+def mine_negatives(logits: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw for each image a hard text and for each text a hard image, never of the same photo.
+
+    Formula: P(text j for image i) = softmax_j(logits_ij) over j of other photos; for texts the same down the columns.
+
+    Shapes:
+        logits:  (N, N) float, row = image, column = text; tower scores times their scale
+        group:   (N,) int64
+        returns: text_index (M,), image_index (M,) int64 and label (M,) bool, M = 3 N: the given pairs (True), the images
+                 with mined texts, the texts with mined images (both False). M = 0 where all rows show one photo.
+    Raises:
+        TrainingError: a logit is not finite.
+    """
+    if not torch.isfinite(logits).all():
+        raise TrainingError(
+            "matching: a tower score is not finite, so no negatives can be mined; lower train.lr or use precision fp32"
+        )
+    negative = negative_pairs(group)
+    pair = torch.arange(len(group), device=logits.device)
+    if not negative.any():  # with two photos or more, every row and every column has a negative
+        return pair[:0], pair[:0], pair[:0].bool()
+    hard = logits.masked_fill(~negative, float("-inf"))
+    text = torch.multinomial(hard.softmax(1), 1).squeeze(1)
+    image = torch.multinomial(hard.T.softmax(1), 1).squeeze(1)
+    label = torch.arange(3 * len(pair), device=logits.device) < len(pair)
+    return torch.cat([pair, text, pair]), torch.cat([pair, pair, image]), label
