@@ -1,0 +1,310 @@
+"""The house rules as pure functions from source text to violations; each violation says where, what, and the cure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "MAX_FILE_LINES",
+    "MAX_FUNCTION_LINES",
+    "MAX_PARAMETERS",
+    "MAY_IMPORT",
+    "backward_calls",
+    "bad_imports",
+    "constructor_kwargs",
+    "cycles",
+    "documentation",
+    "imported_modules",
+    "length",
+    "parameters",
+    "unsafe_loads",
+]
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 80
+MAX_PARAMETERS = 12
+MAX_POSITIONAL = 5
+
+_GROUND = frozenset({"core"})
+_FIRST = frozenset({"nn", "metrics", "objectives", "data", "search"})
+_PARTS = frozenset({"encoders", "fusion", "heads"})
+_BUILT = _GROUND | _FIRST | _PARTS | {"model", "build"}
+_WORK = frozenset({"train", "audit", "explain", "report"})
+# Which rooms a room may import. A new room is a new line here and a section in docs/rooms.md.
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "core": frozenset(),
+    **dict.fromkeys(_FIRST, _GROUND),
+    **{room: _GROUND | {"nn"} for room in _PARTS},
+    "model": _GROUND | _PARTS | {"nn"},
+    "build": _BUILT - {"build"},
+    **dict.fromkeys(_WORK, _BUILT),
+    "api": _BUILT | _WORK,
+    "demo": _BUILT | _WORK | {"api"},
+    "cli": frozenset({"core", "api", "demo"}),
+    "studio": frozenset({"core", "api"}),
+    "__main__": frozenset({"cli"}),
+    "__init__": frozenset(),
+}
+_BANNED = {"torchvision", "timm", "open_clip", "matplotlib", "plotly", "seaborn", "sentence_transformers"}
+_LATE = {"transformers", "datasets", "spacy", "skimage", "playwright"}
+_PIL_HOMES = {"data/images.py", "explain/overlay.py"}
+_LIGHT = {"__init__.py", "cli.py", "core/config.py", "core/errors.py", "core/tables.py"}
+_UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+_SHAPE = re.compile(r"[Ss]hape|\((?:[A-Za-z0-9_'* +-]+,)[A-Za-z0-9_',* +-]*\)|\(\)")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def length(where: str, text: str) -> list[str]:
+    """Hold files to 400 lines and functions, docstring included, to 80."""
+    found = []
+    lines = len(text.splitlines())
+    if lines > MAX_FILE_LINES:
+        found.append(f"{where}: {lines} lines, at most {MAX_FILE_LINES}. Cure: move one concept to a file of its own")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, Function):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                found.append(
+                    f"{where}:{node.lineno}: {node.name} has {lines} lines, at most {MAX_FUNCTION_LINES}. "
+                    "Cure: give a named step of it its own function"
+                )
+    return found
+
+
+def parameters(where: str, text: str) -> list[str]:
+    """Hold functions to 12 parameters; in public ones those with a default are keyword-only after the second.
+
+    `self` and `cls` do not count. A public function takes at most five by position, all of them needed. Names that
+    begin with an underscore are private, dunder methods are as public as their class.
+    """
+    found = []
+    for node, public, method in _functions(ast.parse(text)):
+        plain = [*node.args.posonlyargs, *node.args.args]
+        if method and plain and plain[0].arg in ("self", "cls"):
+            plain = plain[1:]
+        total = len(plain) + len(node.args.kwonlyargs)
+        at = f"{where}:{node.lineno}: {node.name}"
+        if total > MAX_PARAMETERS:
+            found.append(f"{at} takes {total} parameters, at most {MAX_PARAMETERS}. Cure: pass a ready part or record")
+        if not public:
+            continue
+        optional = {a.arg for a in plain[len(plain) - len(node.args.defaults) :]} if node.args.defaults else set()
+        late = [a.arg for a in plain[2:] if a.arg in optional]
+        if late:
+            found.append(f"{at} takes {', '.join(late)} by position. Cure: write `*,` before {late[0]}")
+        elif len(plain) > MAX_POSITIONAL:
+            found.append(
+                f"{at} takes {len(plain)} by position, at most {MAX_POSITIONAL}. Cure: write `*,` after the second"
+            )
+    return found
+
+
+def constructor_kwargs(where: str, text: str) -> list[str]:
+    """Refuse `**kwargs` in public constructors and functions: it swallows a misspelt option in silence."""
+    return [
+        f"{where}:{node.lineno}: {node.name} takes **{node.args.kwarg.arg}. Cure: name each option"
+        for node, public, _ in _functions(ast.parse(text))
+        if public and node.args.kwarg is not None
+    ]
+
+
+def bad_imports(where: str, text: str) -> list[str]:
+    """Check every import of one file of the package, those inside functions included.
+
+    `where` is the path below the package, such as "fusion/late.py". See `MAY_IMPORT` for rooms; third-party rules are
+    in docs/rooms.md.
+    """
+    room = _room(where)
+    if room not in MAY_IMPORT:
+        return [
+            f"{where}: unknown room {room!r}. Cure: place it in MAY_IMPORT of tests/house/rules.py and docs/rooms.md"
+        ]
+    found = []
+    tree = ast.parse(text)
+    at_top = {id(node) for node in _outside_functions(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                found.append(f"{where}:{node.lineno}: relative import. Cure: from plait.... import ...")
+                continue
+            if any(alias.name == "*" for alias in node.names):
+                found.append(f"{where}:{node.lineno}: star import. Cure: name what you need")
+        for name in _targets(node):
+            cure = _import_fault(where, room, name, id(node) in at_top)
+            if cure:
+                found.append(f"{where}:{node.lineno}: imports {name}. Cure: {cure}")
+    return found
+
+
+def _import_fault(where: str, room: str, name: str, at_top: bool) -> str:
+    top, _, rest = name.partition(".")
+    if top == "plait":
+        target = rest.split(".")[0]
+        if target in ("", "__version__", room) or target in MAY_IMPORT[room]:
+            return ""
+        if target not in MAY_IMPORT:
+            return "name the room: `import plait` inside the package brings names from above"
+        allowed = ", ".join(sorted(MAY_IMPORT[room])) or "no other room"
+        return f"{room} may import {allowed}; meet in core/types, or be given the part as an argument"
+    if top in _BANNED:
+        return "stays out of the package; docs/decisions says why"
+    if top == "PIL" and where not in _PIL_HOMES:
+        return f"Pillow lives in {' and '.join(sorted(_PIL_HOMES))}; call those"
+    if top in _LATE and at_top:
+        return "slow or optional: import it inside the function that needs it"
+    if top == "torch" and at_top and where in _LIGHT:
+        return "this file is read by `plait --help`: import torch inside the function that needs it"
+    return ""
+
+
+def imported_modules(module: str, text: str, known: frozenset[str]) -> set[str]:
+    """Give the modules of ours that `module` imports when it is loaded (not those inside functions)."""
+    found = set()
+    for node in _outside_functions(ast.parse(text)):
+        for name in _targets(node):
+            while name and name not in known:
+                name = name.rpartition(".")[0]
+            if name and name not in (module, "plait"):
+                found.add(name)
+    return found
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[str]:
+    """Name each ring of modules that import each other."""
+    found, done = [], set()
+
+    def visit(module: str, trail: list[str]) -> None:
+        if module in trail:
+            ring = [*trail[trail.index(module) :], module]
+            found.append(f"import cycle {' -> '.join(ring)}. Cure: move what both need to the lower room")
+            return
+        if module in done:
+            return
+        for other in sorted(graph.get(module, ())):
+            visit(other, [*trail, module])
+        done.add(module)
+
+    for module in sorted(graph):
+        visit(module, [])
+    return found
+
+
+def backward_calls(where: str, text: str) -> list[str]:
+    """Give where gradients are computed backwards: there is one training loop, so one such call in the package."""
+    return [
+        f"{where}:{node.lineno}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+    ]
+
+
+def unsafe_loads(where: str, text: str) -> list[str]:
+    """Refuse every way of reading a file that can run code hidden in it."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        for name in _targets(node):
+            if name.split(".")[0] in _UNSAFE_MODULES:
+                found.append(f"{where}:{node.lineno}: imports {name}. Cure: safetensors or JSON")
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+        if call == "torch.load" and given.get("weights_only") != "True":
+            found.append(f"{where}:{node.lineno}: torch.load without weights_only=True. Cure: add it")
+        if given.get("allow_pickle") == "True":
+            found.append(f"{where}:{node.lineno}: {call} unpickles. Cure: save plain arrays, leave allow_pickle out")
+        if call in ("eval", "exec"):
+            found.append(f"{where}:{node.lineno}: {call}. Cure: parse what you expect")
+    return found
+
+
+def documentation(where: str, text: str) -> list[str]:
+    """Ask for a module docstring, `__all__`, a docstring for each name in it, and shapes where tensors are taken.
+
+    A class may name its shapes in its own docstring or in its forward's. A shape is anything like (B, N, D) or ().
+    """
+    tree = ast.parse(text)
+    found = [] if ast.get_docstring(tree) else [f"{where}: no module docstring. Cure: one line, what this file holds"]
+    names = _all_names(tree)
+    if names is None:
+        if any(isinstance(n, Function | ast.ClassDef) and not n.name.startswith("_") for n in tree.body):
+            found.append(f"{where}: no __all__. Cure: list the public names")
+        return found
+    for node in tree.body:
+        if not isinstance(node, Function | ast.ClassDef) or node.name not in names:
+            continue
+        said = ast.get_docstring(node) or ""
+        at = f"{where}:{node.lineno}: {node.name}"
+        if not said:
+            found.append(f"{at} has no docstring. Cure: one imperative line, then shapes, raises, source")
+            continue
+        inner = [node] if isinstance(node, Function) else [n for n in node.body if isinstance(n, Function)]
+        forwards = [n for n in inner if isinstance(node, Function) or n.name in ("forward", "__call__")]
+        if any(_takes_tensor(n) for n in forwards):
+            said += "".join(ast.get_docstring(n) or "" for n in inner)
+            if not _SHAPE.search(said):
+                found.append(
+                    f"{at} takes tensors and names no shape. Cure: a `Shapes:` section such as (B, N, D) float"
+                )
+    return found
+
+
+def _functions(tree: ast.AST, public: bool = True, method: bool = False) -> Iterator[tuple[Function, bool, bool]]:
+    """Walk all functions: (node, whether callers outside may use it, whether it is a method)."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, Function):
+            open_name = not node.name.startswith("_") or (node.name.startswith("__") and method)
+            yield node, public and open_name, method
+            yield from _functions(node, False, False)
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node, public and not node.name.startswith("_"), True)
+        else:
+            yield from _functions(node, public, method)
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, Function | ast.Lambda) or _is_type_checking(node):
+            continue
+        yield node
+        yield from _outside_functions(node)
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def _targets(node: ast.AST) -> list[str]:
+    """Give the dotted names an import statement may bind; `from a import b` gives "a.b"."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def _room(where: str) -> str:
+    return where.split("/")[0].removesuffix(".py")
+
+
+def _all_names(tree: ast.Module) -> list[str] | None:
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.List | ast.Tuple):
+                return [e.value for e in value.elts if isinstance(e, ast.Constant)]
+            return []
+    return None
+
+
+def _takes_tensor(node: Function) -> bool:
+    every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    hints = [ast.unparse(a.annotation) for a in every if a.annotation is not None]
+    # A mapping of tensors by name, or a callable, has no one shape to state.
+    return any(re.search(r"\bTensor\b", h) and not re.match(r"(?:dict|Mapping|Callable)\b", h) for h in hints)

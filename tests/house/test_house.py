@@ -1,0 +1,88 @@
+"""Hold the tree to the house rules: sizes, import directions, documentation, safe files, nothing unfinished."""
+
+from __future__ import annotations
+
+import socket
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+
+import pytest
+
+from tests.house import rules, texts
+from tests.house.tree import PACKAGE, ROOT, package_sources, sources, tracked_texts
+
+Rule = Callable[[str, str], list[str]]
+
+
+def hold(faults: Iterable[str]) -> None:
+    """Fail with every fault on a line of its own."""
+    listed = list(faults)
+    assert not listed, "\n" + "\n".join(listed)
+
+
+def over(rule: Rule, files: Mapping[str, str]) -> list[str]:
+    """Apply a rule to every file."""
+    return [fault for where, text in files.items() for fault in rule(where, text)]
+
+
+@pytest.mark.parametrize("rule", [rules.length, rules.parameters], ids=lambda rule: rule.__name__)
+def test_size_of_files_functions_and_signatures(rule: Rule) -> None:
+    files = sources() if rule is rules.length else {k: v for k, v in sources().items() if k.startswith("src/")}
+    hold(over(rule, files))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rules.constructor_kwargs, rules.bad_imports, rules.documentation, rules.unsafe_loads],
+    ids=lambda rule: rule.__name__,
+)
+def test_package(rule: Rule) -> None:
+    hold(over(rule, package_sources()))
+
+
+def test_no_import_cycles() -> None:
+    names = {
+        "plait." + where.removesuffix(".py").removesuffix("/__init__").replace("/", "."): text
+        for where, text in package_sources().items()
+        if where != "__init__.py"
+    }
+    known = frozenset(names)
+    hold(rules.cycles({name: rules.imported_modules(name, text, known) for name, text in names.items()}))
+
+
+def test_there_is_one_training_loop() -> None:
+    calls = over(rules.backward_calls, package_sources())
+    assert len(calls) == 1, f"expected one backward call, in train/fit.py, got {calls}. Cure: pass what varies to it"
+
+
+def test_every_room_has_a_section_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "rooms.md").read_text(encoding="utf-8")
+    rooms = sorted({where.split("/")[0] for where in package_sources() if "/" in where})
+    hold(f"docs/rooms.md: no section `## {room}`. Cure: write it" for room in rooms if f"\n## {room}\n" not in guide)
+
+
+@pytest.mark.parametrize("rule", [texts.unfinished, texts.machine_traces], ids=lambda rule: rule.__name__)
+def test_texts(rule: Rule) -> None:
+    files = {where: text for where, text in tracked_texts().items() if not where.startswith("tests/house/")}
+    assert len(files) > 20, "too few files found for the rule to mean anything"
+    if rule is texts.machine_traces:
+        host = socket.gethostname()
+        hold(fault for where, text in files.items() for fault in texts.machine_traces(where, text, host))
+    else:
+        hold(over(rule, files))
+
+
+def test_decisions_have_number_status_and_price() -> None:
+    pages = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert pages, "docs/decisions is empty. Cure: write down the choices that had a price"
+    hold(texts.decision_faults(pages))
+
+
+def test_commands_in_pyproject_exist() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    for command, target in scripts.items():
+        module, _, attribute = target.partition(":")
+        path = PACKAGE.parent / (module.replace(".", "/") + ".py")
+        assert path.is_file(), f"{command} points at {target}, and there is no {path.relative_to(ROOT)}"
+        assert callable(getattr(import_module(module), attribute)), f"{target} is not callable"

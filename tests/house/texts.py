@@ -1,0 +1,79 @@
+"""House rules over any text file: nothing unfinished, nothing of one machine, decisions and changes written down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["decision_faults", "machine_traces", "missing_from_changelog", "unfinished"]
+
+# Written in pieces so that this file does not find itself.
+_WORDS = [
+    "TO" + "DO",
+    "FIX" + "ME",
+    "XX" + "X",
+    "HA" + "CK",
+    "TB" + "D",
+    "W" + "IP",
+    "NotImplemented" + "Error",
+    "(?i:lorem " + "ipsum)",
+    "(?i:coming " + "soon)",
+    "(?i:not (?:yet )?imple" + "mented)",
+    "(?i:place" + r"holder)(?!\s*=)",  # the attribute of an HTML input is no unfinished work
+]
+_UNFINISHED = re.compile(r"(?<![A-Za-z])(?:" + "|".join(_WORDS) + r")(?![A-Za-z])")
+_PATH = re.compile(r"(?<![\w.}>)])/(?:work|home|root|Users|tmp|mnt|opt|srv|data)/[\w.]")
+_HOST = re.compile(r"https?://([^\s/\"'<>)\]}:]+)(:\d+)?")
+_LOCAL = ("127.0.0.1", "localhost", "[", "{")
+_STATUS = re.compile(r"^Status: (accepted|superseded by \d{4})$", re.MULTILINE)
+
+
+def unfinished(where: str, text: str) -> list[str]:
+    """Refuse words that mark work not done."""
+    return [
+        f"{where}:{_line(text, hit)}: {hit.group()!r} says something is unfinished. Cure: finish it, or leave it out"
+        for hit in _UNFINISHED.finditer(text)
+    ]
+
+
+def machine_traces(where: str, text: str, host: str = "") -> list[str]:
+    """Refuse paths and hosts that exist on one machine only; `host` is this machine's own name."""
+    found = [
+        f"{where}:{_line(text, hit)}: an absolute path ({hit.group()}...). Cure: a path relative to the checkout"
+        for hit in _PATH.finditer(text)
+    ]
+    for hit in _HOST.finditer(text):
+        name = hit.group(1)
+        inner = "." not in name or name.endswith((".local", ".lan", ".internal", ".corp")) or name[0].isdigit()
+        if inner and not name.startswith(_LOCAL):
+            found.append(f"{where}:{_line(text, hit)}: the host {name!r}. Cure: a public address, or 127.0.0.1")
+    if len(host) > 5 and host in text:
+        found.append(f"{where}: names the machine {host!r}. Cure: leave it out")
+    return found
+
+
+def missing_from_changelog(changelog: str, names: Iterable[str]) -> list[str]:
+    """Give the public names the changelog does not mention in backticks; `name(...)` and `plait.name` count."""
+    said = {word for quoted in re.findall(r"`([^`\n]+)`", changelog) for word in re.findall(r"\w+", quoted)}
+    return [f"CHANGELOG.md: no `{n}`. Cure: a line on it under the unreleased version" for n in names if n not in said]
+
+
+def decision_faults(pages: Mapping[str, str]) -> list[str]:
+    """Hold decision pages (file name -> text) to a number of their own, a status, and context, choice and price."""
+    found = []
+    for number, name in enumerate(sorted(pages), start=1):
+        text = pages[name]
+        if not re.fullmatch(rf"{number:04d}-[a-z0-9-]+\.md", name):
+            found.append(f"{name}: expected the number {number:04d} and lower-case words. Cure: rename it")
+        if not _STATUS.search(text):
+            found.append(f"{name}: no status. Cure: a line `Status: accepted` or `Status: superseded by NNNN`")
+        found += [
+            f"{name}: no section {part!r}. Cure: write `## {part}`"
+            for part in ("Context", "Choice", "Price")
+            if not re.search(rf"^## {part}$", text, re.MULTILINE)
+        ]
+    return found
+
+
+def _line(text: str, hit: re.Match[str]) -> int:
+    return text.count("\n", 0, hit.start()) + 1
