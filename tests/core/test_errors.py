@@ -1,0 +1,37 @@
+"""Errors: the tree as drawn, and the nearest name in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from plait.core import errors
+from plait.core.errors import PlaitError, UnknownNameError, nearest
+
+
+def test_every_error_is_a_plait_error_and_is_drawn_in_the_tree() -> None:
+    kinds = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
+    assert len(kinds) == 10
+    for kind in kinds:
+        assert issubclass(kind, PlaitError)
+        assert kind.__name__ in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "builtin"),
+    [("ShapeError", ValueError), ("MissingPackageError", ImportError), ("StorageError", OSError)],
+)
+def test_errors_can_be_caught_as_their_builtin(name: str, builtin: type[Exception]) -> None:
+    assert issubclass(getattr(errors, name), builtin)
+
+
+def test_nearest_offers_one_name_or_nothing() -> None:
+    assert nearest("crosss", ["late", "cross", "concat"]) == "; did you mean 'cross'?"
+    assert nearest("zzz", ["late", "cross"]) == ""
+    assert nearest("late", []) == ""
+
+
+def test_unknown_name_lists_what_is_known_in_order() -> None:
+    error = UnknownNameError("fusion", "lat", iter(["late", "cross"]))
+    assert str(error) == "unknown fusion 'lat'; did you mean 'late'?; known: cross, late"
+    assert isinstance(error, errors.ConfigError)
+    assert str(UnknownNameError("fusion", "x", [])) == "unknown fusion 'x'; known: none"
