@@ -1,0 +1,91 @@
+"""Pre-norm transformer blocks: feed-forward, self-attention and cross-attention."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from plait.nn.attention import MultiHeadAttention
+
+__all__ = ["CrossBlock", "FeedForward", "SelfBlock"]
+
+
+class FeedForward(nn.Module):
+    """Transform each token by itself: widen, GELU, narrow.
+
+    Shapes: (..., D) float -> (..., D) float.
+
+    Arguments:
+        width:   D
+        ratio:   hidden width / D
+        dropout: part of the outputs set to 0 in training
+    Source: Vaswani et al. 2017, section 3.3. Differs: GELU instead of ReLU.
+    """
+
+    def __init__(self, width: int, *, ratio: float = 4, dropout: float = 0.0) -> None:
+        super().__init__()
+        hidden = max(1, round(width * ratio))
+        self.widen = nn.Linear(width, hidden)
+        self.act = nn.GELU()
+        self.narrow = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Transform (..., D) -> (..., D)."""
+        narrowed: Tensor = self.dropout(self.narrow(self.act(self.widen(values))))
+        return narrowed
+
+
+class SelfBlock(nn.Module):
+    """Let the tokens of one side read each other.
+
+    Formula: x + attention(norm x), then x + feed_forward(norm x).
+
+    Arguments:
+        width, heads, ratio, dropout: as `MultiHeadAttention` and `FeedForward`
+    Source: Xiong et al. 2020 (pre-norm). Differs: nothing known.
+    """
+
+    def __init__(self, width: int, *, heads: int = 8, ratio: float = 4, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = MultiHeadAttention(width, heads=heads, dropout=dropout)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = FeedForward(width, ratio=ratio, dropout=dropout)
+
+    def forward(self, values: Tensor, valid: Tensor) -> Tensor:
+        """Let (B, N, D) tokens read those of them that are `valid` (B, N); returns (B, N, D)."""
+        normed = self.norm(values)
+        values = values + self.attention(normed, normed, valid)[0]
+        mixed: Tensor = values + self.feed(self.feed_norm(values))
+        return mixed
+
+
+class CrossBlock(nn.Module):
+    """Let the tokens of one side read the other side's.
+
+    Formula: x + attention(norm x, norm key), then x + feed_forward(norm x).
+
+    Arguments:
+        width, heads, ratio, dropout: as `MultiHeadAttention` and `FeedForward`
+    Source: Vaswani et al. 2017 with pre-norm. Differs: the keys have a norm of their own, so that encoders of any
+        scale can be read; there is no self-attention here, for which `SelfBlock` is put before it.
+    """
+
+    def __init__(self, width: int, *, heads: int = 8, ratio: float = 4, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.query_norm = nn.LayerNorm(width)
+        self.key_norm = nn.LayerNorm(width)
+        self.attention = MultiHeadAttention(width, heads=heads, dropout=dropout)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = FeedForward(width, ratio=ratio, dropout=dropout)
+
+    def forward(
+        self, query: Tensor, key: Tensor, key_valid: Tensor, weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let (B, Q, D) queries read (B, K, D) keys where `key_valid` (B, K).
+
+        Returns: (B, Q, D) and, if `weights`, (B, heads, Q, K), else None.
+        """
+        read, maps = self.attention(self.query_norm(query), self.key_norm(key), key_valid, weights=weights)
+        values = query + read
+        return values + self.feed(self.feed_norm(values)), maps
