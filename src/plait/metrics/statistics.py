@@ -193,7 +193,7 @@ def paired_difference(
     low, high = _ends(replicates, level)
     fewer = min(int((replicates <= 0).sum()), int((replicates >= 0).sum()))
     p = min(1.0, 2.0 * (1 + fewer) / (1 + resamples))
-    flip = sign_flip_p(per_photo, weights=weight, seed=seed)
+    flip = sign_flip_p(per_photo, weights=weight, draws=resamples, seed=seed)
     return Difference(estimate, low, high, p, flip, noise.freedom > 0)
 
 

@@ -1,0 +1,91 @@
+"""Sign flips, Holm, Student's t and the detectable difference against numbers worked by hand or from tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from plait.core.errors import InputError
+from plait.metrics.significance import (
+    holm,
+    minimum_detectable_difference,
+    satterthwaite,
+    sign_flip_p,
+    student_quantile,
+)
+
+
+def test_sign_flip_enumerates_by_hand() -> None:
+    # 1 + 2 + 3: of 8 patterns only all plus and all minus reach 6
+    assert sign_flip_p([1.0, 2.0, 3.0]) == 2 / 8
+    # 3 - 1 = 2 is reached by 3 - 1, 3 + 1 and their mirrors: all four
+    assert sign_flip_p([3.0, -1.0]) == 1.0
+    assert sign_flip_p([1.0, 1.0, 1.0, 1.0, 1.0, -1.0]) == pytest.approx(2 * (1 + 6) / 64)
+    assert sign_flip_p([0.0, 0.0]) == 1.0
+
+
+def test_sign_flip_ignores_photos_without_difference_or_weight() -> None:
+    assert sign_flip_p([1.0, 2.0, 3.0, 0.0, 7.0], weights=[1.0, 1.0, 1.0, 1.0, 0.0]) == 2 / 8
+
+
+def test_sampled_sign_flip_agrees_with_the_enumerated_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences = np.random.default_rng(0).normal(0.4, 1.0, size=12)
+    exact = sign_flip_p(differences)
+    monkeypatch.setattr("plait.metrics.significance._EXACT_PHOTOS", 5)
+    assert sign_flip_p(differences, draws=20_000) == pytest.approx(exact, abs=0.02)
+
+
+def test_sampled_sign_flip_never_says_0() -> None:
+    assert sign_flip_p(np.ones(100), draws=99) == 1 / 100
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+    with pytest.raises(InputError, match=r"p value: expected a number in \[0, 1\], got 1.2"):
+        holm([1.2])
+
+
+@pytest.mark.parametrize(
+    ("probability", "freedom", "expected"),
+    [
+        (0.975, 1, 12.706),
+        (0.975, 2, 4.3027),
+        (0.975, 4, 2.7764),
+        (0.8, 10, 0.8791),
+        (0.95, 30, 1.6973),
+        (0.975, 300, 1.9679),
+        (0.975, 1e6, 1.95996),
+        (0.025, 4, -2.7764),
+        (0.5, 3, 0.0),
+    ],
+)
+def test_student_quantile_as_in_printed_tables(probability: float, freedom: float, expected: float) -> None:
+    assert student_quantile(probability, freedom) == pytest.approx(expected, rel=5e-4, abs=1e-6)
+
+
+def test_satterthwaite_between_its_ends() -> None:
+    assert satterthwaite(1.0, 101, 0.0, 4) == 100.0
+    assert satterthwaite(0.0, 101, 1.0, 4) == 4.0
+    assert satterthwaite(1.0, 101, 1.0, 4) == pytest.approx(4 / (1 / 100 + 1 / 4))
+    assert satterthwaite(0.0, 101, 0.0, 4) == math.inf
+
+
+def test_detectable_difference_by_hand() -> None:
+    # 1,000 photos, one seed without noise: (1.960 + 0.842) * 30 / sqrt(1000)
+    found = minimum_detectable_difference(photo_sd=30, seed_sd=0, photos=2000, seeds=1)
+    assert found == pytest.approx((1.960 + 0.8416) * 30 / math.sqrt(2000), rel=1e-3)
+    # seeds alone, 3 each: 4 degrees of freedom
+    found = minimum_detectable_difference(photo_sd=0, seed_sd=0.6, photos=2000, seeds=3)
+    assert found == pytest.approx((2.7764 + 0.9410) * math.sqrt(2 * 0.36 / 3), rel=1e-3)
+    assert minimum_detectable_difference(photo_sd=1, seed_sd=1, photos=50, seeds=1) == math.inf
+
+
+def test_refuses_impossible_plans() -> None:
+    with pytest.raises(InputError, match=r"detectable difference: expected .* photos=1"):
+        minimum_detectable_difference(photo_sd=1, seed_sd=1, photos=1, seeds=3)
+    with pytest.raises(InputError, match=r"Student quantile: .*got 1.0 and 3"):
+        student_quantile(1.0, 3)
