@@ -39,10 +39,14 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     **{room: _GROUND | {"nn"} for room in _PARTS},
     "model": _GROUND | _PARTS | {"nn"},
     "build": _BUILT - {"build"},
-    **dict.fromkeys(_WORK, _BUILT),
-    "api": _BUILT | _WORK,
-    "demo": _BUILT | _WORK | {"api"},
-    "cli": frozenset({"core", "api", "demo"}),
+    "listing": _GROUND | _FIRST | _PARTS,
+    "audit": _BUILT,
+    "explain": _GROUND | {"nn", "data", "model"},
+    "report": _GROUND | {"metrics", "data"},
+    "train": _BUILT | {"explain"},
+    "api": _BUILT | _WORK | {"listing"},
+    "demo": _BUILT | _WORK | {"listing", "api"},
+    "cli": frozenset({"core", "api", "demo", "listing"}),
     "studio": frozenset({"core", "api"}),
     "__main__": frozenset({"cli"}),
     "__init__": frozenset(),
@@ -50,7 +54,15 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 _BANNED = {"torchvision", "timm", "open_clip", "matplotlib", "plotly", "seaborn", "sentence_transformers"}
 _LATE = {"transformers", "datasets", "spacy", "skimage", "playwright"}
 _PIL_HOMES = {"data/images.py", "explain/overlay.py"}
-_LIGHT = {"__init__.py", "cli.py", "core/config.py", "core/errors.py", "core/tables.py"}
+_LIGHT = {
+    "__init__.py",
+    "cli.py",
+    "cli/__init__.py",
+    "listing.py",
+    "core/config.py",
+    "core/errors.py",
+    "core/tables.py",
+}
 _UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 _SHAPE = re.compile(r"[Ss]hape|\((?:[A-Za-z0-9_'* +-]+,)[A-Za-z0-9_',* +-]*\)|\(\)")
 

@@ -6,6 +6,7 @@ import socket
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -80,9 +81,29 @@ def test_decisions_have_number_status_and_price() -> None:
 
 
 def test_commands_in_pyproject_exist() -> None:
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    scripts = pyproject()["project"]["scripts"]
     for command, target in scripts.items():
         module, _, attribute = target.partition(":")
-        path = PACKAGE.parent / (module.replace(".", "/") + ".py")
-        assert path.is_file(), f"{command} points at {target}, and there is no {path.relative_to(ROOT)}"
+        path = PACKAGE.parent / module.replace(".", "/")
+        found = path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+        assert found, f"{command} points at {target}, and there is no such module"
         assert callable(getattr(import_module(module), attribute)), f"{target} is not callable"
+
+
+def test_every_file_of_the_package_is_installed() -> None:
+    globs = pyproject()["tool"]["setuptools"]["package-data"]["plait"]
+    carried = {path for pattern in globs for path in PACKAGE.glob(pattern)}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    lost = sorted(p.relative_to(PACKAGE).as_posix() for p in files - carried if p.suffix not in (".py", ".tmp"))
+    assert not lost, f"a wheel would lack {lost}. Cure: name them in package-data of pyproject.toml"
+
+
+def test_every_room_is_a_package() -> None:
+    rooms = {path.parent for path in PACKAGE.rglob("*.py")}
+    lost = sorted(str(room.relative_to(ROOT)) for room in rooms if not (room / "__init__.py").is_file())
+    assert not lost, f"{lost} would not be installed. Cure: an __init__.py that says what the room is for"
+
+
+def pyproject() -> dict[str, Any]:
+    """Read pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -17,10 +17,10 @@ from tests.house import texts
 from tests.house.tree import PACKAGE, ROOT, package_sources
 
 ROOMS = sorted({where.split("/")[0] for where in package_sources() if "/" in where})
-RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
+RECIPES = sorted([*(ROOT / "recipes").glob("*.toml"), *(PACKAGE / "recipes").glob("*.toml")])
 BUDGET_S = 0.3
 HELP = "import sys; from plait.cli import main; sys.argv = ['plait', '--help']; sys.exit(main())"
-LIGHT = ["plait", "plait.core.config", "plait.core.errors", "plait.core.tables", "plait.cli"]
+LIGHT = ["plait", "plait.core.config", "plait.core.errors", "plait.core.tables", "plait.listing", "plait.cli"]
 
 
 def tables() -> dict[str, dict[str, Entry]]:
@@ -82,7 +82,7 @@ def test_changelog_mentions_every_public_name() -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert RECIPES, "recipes/ is empty. Cure: one short TOML file a system"
+    assert RECIPES, "src/plait/recipes is empty. Cure: one short TOML file a system"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -57,14 +57,16 @@ def test_constructor_kwargs() -> None:
         ("core/a.py", "import plait.nn.blocks", ("no other room",)),
         ("train/a.py", "from plait import fit", ("imports plait.fit", "name the room")),
         ("train/a.py", "from plait import api", ("plait.api", "train may import")),
-        ("cli.py", "def f():\n    from plait.train.fit import fit", ("cli may import api, core",)),
+        ("cli/verbs.py", "def f():\n    from plait.train.fit import fit", ("cli may import api, core",)),
         ("nn/a.py", "from ..core import types", ("relative import",)),
         ("data/a.py", "from PIL import Image", ("data/images.py",)),
         ("encoders/a.py", "def f():\n    import torchvision", ("stays out",)),
         ("encoders/a.py", "import transformers", ("inside the function",)),
         ("encoders/a.py", "try:\n    from datasets import load_dataset\nexcept ImportError:\n    pass", ("inside",)),
         ("core/config.py", "import torch", ("plait --help",)),
-        ("cli.py", "from torch import nn", ("plait --help",)),
+        ("cli/parser.py", "from torch import nn", ("plait --help",)),
+        ("explain/a.py", "from plait.train.fit import fit", ("explain may import",)),
+        ("report/a.py", "from plait.explain.overlay import lay", ("report may import core, data, metrics",)),
         ("magic/a.py", "x = 1", ("unknown room 'magic'",)),
     ],
 )
@@ -90,7 +92,7 @@ def test_star_import_is_caught() -> None:
         ("build.py", "from plait.search import rerank\nfrom plait.model import FusionModel"),
         ("train/a.py", "from plait import __version__"),
         ("core/types.py", "import torch"),
-        ("cli.py", "def f():\n    from plait import api\n    import torch"),
+        ("cli/verbs.py", "def f():\n    from plait import api\n    import torch"),
     ],
 )
 def test_good_imports_pass(where: str, text: str) -> None:
