@@ -54,15 +54,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 _BANNED = {"torchvision", "timm", "open_clip", "matplotlib", "plotly", "seaborn", "sentence_transformers"}
 _LATE = {"transformers", "datasets", "spacy", "skimage", "playwright"}
 _PIL_HOMES = {"data/images.py", "explain/overlay.py"}
-_LIGHT = {
-    "__init__.py",
-    "cli.py",
-    "cli/__init__.py",
-    "listing.py",
-    "core/config.py",
-    "core/errors.py",
-    "core/tables.py",
-}
+_LIGHT = {"__init__.py", "cli/__init__.py", "cli/parser.py", "listing.py"}
+_LIGHT |= {"core/config.py", "core/errors.py", "core/tables.py"}
 _UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 _SHAPE = re.compile(r"[Ss]hape|\((?:[A-Za-z0-9_'* +-]+,)[A-Za-z0-9_',* +-]*\)|\(\)")
 
@@ -147,7 +140,7 @@ def bad_imports(where: str, text: str) -> list[str]:
         for name in _targets(node):
             cure = _import_fault(where, room, name, id(node) in at_top)
             if cure:
-                found.append(f"{where}:{node.lineno}: imports {name}. Cure: {cure}")
+                found.append(f"{where}:{_line(node)}: imports {name}. Cure: {cure}")
     return found
 
 
@@ -219,7 +212,7 @@ def unsafe_loads(where: str, text: str) -> list[str]:
     for node in ast.walk(ast.parse(text)):
         for name in _targets(node):
             if name.split(".")[0] in _UNSAFE_MODULES:
-                found.append(f"{where}:{node.lineno}: imports {name}. Cure: safetensors or JSON")
+                found.append(f"{where}:{_line(node)}: imports {name}. Cure: safetensors or JSON")
         if not isinstance(node, ast.Call):
             continue
         call = ast.unparse(node.func)
@@ -298,6 +291,10 @@ def _targets(node: ast.AST) -> list[str]:
     return []
 
 
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
+
+
 def _room(where: str) -> str:
     return where.split("/")[0].removesuffix(".py")
 
@@ -310,7 +307,7 @@ def _all_names(tree: ast.Module) -> list[str] | None:
         if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
             value = getattr(node, "value", None)
             if isinstance(value, ast.List | ast.Tuple):
-                return [e.value for e in value.elts if isinstance(e, ast.Constant)]
+                return [str(e.value) for e in value.elts if isinstance(e, ast.Constant)]
             return []
     return None
 
