@@ -39,12 +39,16 @@ class TextSettings:
         encoder:    a name from `plait list encoders`
         max_tokens: longer texts are cut here, special tokens included
         trainable:  how many of the encoder's last layers are trained; 0 = frozen, cached once
+        min_count:  words seen less often in the training captions become <unk>; for encoders that learn their words
+        tokeniser:  "plain" (ours) or "spacy"; likewise
         options:    keyword arguments of the encoder
     """
 
     encoder: str = "minilm"
     max_tokens: int = 48
     trainable: int = 0
+    min_count: int = 2
+    tokeniser: Literal["plain", "spacy"] = "plain"
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -81,8 +85,10 @@ class FusionSettings:
         width:    common width D both sides are projected to
         adapter:  "linear", "bottleneck" or "transformer": how each side is projected
         adapter_options: keyword arguments of the adapter
+        towers:   with pairing "itm": options of the late fusion that finds the candidates
         rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
+        head:     keyword arguments of the head that reads it
     """
 
     name: str = "cross"
@@ -91,8 +97,10 @@ class FusionSettings:
     width: int = 256
     adapter: str = "linear"
     adapter_options: dict[str, Any] = field(default_factory=dict)
+    towers: dict[str, Any] = field(default_factory=dict)
     rerank_k: int = 16
     options: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,8 +186,15 @@ def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recip
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
-    """Give a recipe as plain nested data; `recipe_from_dict` is its inverse."""
-    return dataclasses.asdict(recipe)
+    """Give a recipe as plain nested data that JSON and TOML can hold; `recipe_from_dict` is its inverse."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(recipe))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _make(cls: Any, data: Mapping[str, Any], where: str) -> Any:

@@ -1,0 +1,276 @@
+"""The verbs. Each is one function; Python, the command line and the studio are doors to these."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from plait.core.config import Recipe, read_recipe
+from plait.core.errors import CheckpointError, ConfigError, nearest
+from plait.data.cache import cache_root, clear_stores, list_stores
+from plait.data.collection import Collection
+from plait.data.open import open_collection, verify_photos
+from plait.listing import list_names, recipe_names
+from plait.report.build import write_report
+from plait.report.gallery import merge_galleries
+from plait.train.checkpoint import read_json, write_json
+from plait.train.compare import Comparison, compare_fusions
+from plait.train.evaluate import Evaluation
+from plait.train.events import Event, Listener, silent
+from plait.train.loaded import MatchResult, Model
+from plait.train.run import evaluate_run, fit_run, load_run
+from plait.build import expand_fusions
+
+__all__ = [
+    "clear_cache",
+    "compare",
+    "describe",
+    "evaluate",
+    "fit",
+    "list_names",
+    "load",
+    "match",
+    "open_data",
+    "recipe",
+    "recipe_for",
+    "report",
+    "show_cache",
+    "verify",
+]
+
+DEFAULT_MODEL = "default"
+
+
+def recipe(name: str | Path) -> Recipe:
+    """Read a recipe by its name in the package (`plait list recipes`) or from a TOML file.
+
+    Raises:
+        ConfigError: neither; or the file is wrong (see `plait.core.config`).
+    """
+    text = str(name)
+    if text.endswith(".toml"):
+        return read_recipe(Path(name))
+    names = recipe_names()
+    if text not in names:
+        raise ConfigError(
+            f"no recipe {text!r}{nearest(text, names)}; known: {', '.join(names)}; or give the path of a .toml file"
+        )
+    return read_recipe(Path(str(files("plait") / "recipes" / f"{text}.toml")))
+
+
+def open_data(
+    where: str | Path | Collection, *, limit: int | None = None, images: Path | None = None, seed: int = 0
+) -> Collection:
+    """Open a data set: a folder, a CSV/JSONL/JSON file, "hub:NAME" or "scenes[:COUNT]"; see `plait.data.open`.
+
+    Args:
+        limit:  only the first so many photos of each split
+        images: the photos' folder, where the file does not lie beside it
+        seed:   of the split, where the data brings none, and of `scenes`
+    """
+    if isinstance(where, Collection):
+        return where if limit is None else where.limit(limit)
+    return open_collection(where, images=images, limit=limit, seed=seed)
+
+
+def fit(
+    recipe_or_name: Recipe | str | Path | None,
+    data: str | Path | Collection,
+    out: str | Path,
+    *,
+    limit: int | None = None,
+    cache: Path | None = None,
+    listener: Listener = silent,
+) -> dict[str, Any]:
+    """Train one recipe on a data set, evaluate it on the held-out photos, and save it in `out`.
+
+    Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.
+    Raises:
+        PlaitError: see the parts. The same call goes on where a stopped one was.
+    """
+    collection = open_data(data, limit=limit)
+    record, _ = fit_run(
+        recipe_for(recipe_or_name, collection), collection, Path(out), cache=cache or cache_root(), listener=listener
+    )
+    return record
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | Collection,
+    *,
+    split: str = "val",
+    limit: int | None = None,
+    cache: Path | None = None,
+    listener: Listener = silent,
+) -> Evaluation:
+    """Score a split of a data set with a finished run: recalls both ways, median ranks, mAP, in percent."""
+    collection = open_data(data, limit=limit)
+    return evaluate_run(
+        load_run(_run_folder(run)), collection, split=split, cache=cache or cache_root(), listener=listener
+    )
+
+
+def compare(
+    data: str | Path | Collection,
+    out: str | Path,
+    *,
+    fusions: Sequence[str],
+    seeds: int | Sequence[int] = 3,
+    epochs: int | None = None,
+    recipe_or_name: Recipe | str | Path | None = None,
+    limit: int | None = None,
+    cache: Path | None = None,
+    command: str | None = None,
+    listener: Listener = silent,
+) -> Comparison:
+    """Compare fusions under an equal budget; write results.json, gallery.json and report.html into `out`.
+
+    Args:
+        fusions: names from `plait list fusions`, or a family ("ladder" for all of it)
+        seeds:   how many (0, 1, ...), or which
+        epochs:  in place of the recipe's
+    Raises:
+        PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may be asked for.
+    """
+    out = Path(out)
+    names = expand_fusions(list(fusions))
+    if not names:
+        raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not numbers:
+        raise ConfigError("expected at least one seed")
+    collection = open_data(data, limit=limit)
+    chosen = recipe_for(recipe_or_name, collection)
+    if epochs is not None:
+        chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
+    comparison = compare_fusions(
+        chosen,
+        collection,
+        fusions=names,
+        seeds=numbers,
+        out=out,
+        cache=cache or cache_root(),
+        command=command or _command(data, names, numbers, epochs, limit, out),
+        listener=listener,
+    )
+    write_json(out / "gallery.json", merge_galleries(out, comparison.results, collection))
+    report(out)
+    return comparison
+
+
+def report(out: str | Path) -> Path:
+    """Write `out`/report.html anew from results.json and gallery.json, and give its path.
+
+    Raises:
+        CheckpointError: `out` holds no results.json.
+    """
+    out = Path(out)
+    gallery = out / "gallery.json"
+    path = out / "report.html"
+    write_report(read_json(out / "results.json"), read_json(gallery) if gallery.exists() else None, path)
+    return path
+
+
+def load(run: str | Path = DEFAULT_MODEL) -> Model:
+    """Load a finished run, or the model shipped in the package ("default").
+
+    Example:
+        model = plait.load("default")
+        model.match(["cat.jpg", "coffee.jpg"], ["a cat", "a cup of coffee"]).prob_text
+    """
+    return Model.open(_run_folder(run))
+
+
+def match(
+    images: Sequence[str | Path], texts: Sequence[str], *, run: str | Path = DEFAULT_MODEL
+) -> MatchResult:
+    """Score photos against sentences with a finished run; see `Model.match`."""
+    return load(run).match(images, texts)
+
+
+def verify(collection: Collection, *, listener: Listener = silent) -> Collection:
+    """Decode every photo; leave out, and list, those that cannot be read."""
+    return verify_photos(collection, progress=lambda done, total: listener(Event("encode", "photos", done, total)))
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """Say what a data set holds: splits, captions a photo, words a caption, and what was skipped."""
+    captions = Counter(caption.image for caption in collection.captions)
+    counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
+    words = sorted(len(caption.text.split()) for caption in collection.captions)
+    return {
+        "name": collection.name,
+        "origin": collection.origin,
+        "fingerprint": collection.fingerprint,
+        "photos": len(collection.photos),
+        "captions": len(collection.captions),
+        "splits": {
+            name: {"photos": len(members), "captions": len(collection.captions_of(name))}
+            for name, members in collection.splits.items()
+        },
+        "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
+        "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
+        "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
+    }
+
+
+def show_cache() -> dict[str, Any]:
+    """List the cached tokens on this machine."""
+    root = cache_root()
+    entries = [
+        {
+            "name": info.id,
+            "what": " ".join(info.key.get(part, "") for part in ("what", "view")).strip(),
+            "items": info.items,
+            "bytes": info.size_bytes,
+            "complete": info.complete,
+            "key": info.key,
+        }
+        for info in list_stores(root)
+    ]
+    return {"root": str(root), "entries": entries}
+
+
+def clear_cache(name: str | None = None) -> dict[str, Any]:
+    """Remove cached tokens: all, or the entry of one name. They are made again when they are next needed."""
+    root = cache_root()
+    removed = clear_stores(root, everything=name is None, name=name or "")
+    return {"root": str(root), "entries": len(removed), "bytes": sum(info.size_bytes for info in removed)}
+
+
+def recipe_for(given: Recipe | str | Path | None, collection: Collection) -> Recipe:
+    """Give the recipe asked for, or the one that suits the data: "scenes" for the generated set, else "photos"."""
+    if isinstance(given, Recipe):
+        return given
+    if given is not None:
+        return recipe(given)
+    return recipe("scenes" if collection.name == "scenes" else "photos")
+
+
+def _run_folder(run: str | Path) -> Path:
+    if str(run) == DEFAULT_MODEL and not Path(run).is_dir():
+        return Path(str(files("plait") / DEFAULT_MODEL))
+    folder = Path(run)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder; expected a finished run, or \"default\" for the shipped model")
+    return folder
+
+
+def _command(
+    data: str | Path | Collection, fusions: list[str], seeds: list[int], epochs: int | None, limit: int | None, out: Path
+) -> str:
+    where = data.origin if isinstance(data, Collection) else str(data)
+    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds(seeds)]
+    words += ["--epochs", str(epochs)] if epochs is not None else []
+    words += ["--limit", str(limit)] if limit is not None else []
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _seeds(seeds: list[int]) -> str:
+    return str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))

@@ -1,0 +1,167 @@
+"""Recipe -> parts: the only file that turns names into classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from plait.core.config import FusionSettings, Recipe
+from plait.core.errors import ConfigError, UnknownNameError
+from plait.core.tables import check_options, load_entry, look_up
+from plait.core.types import EncoderParts, TextInput
+from plait.data.text import Vocabulary, WordInput
+from plait.encoders import ADAPTERS
+from plait.encoders.choose import image_parts, text_parts
+from plait.fusion import FUSIONS
+from plait.heads import HEADS
+from plait.model import FusionModel, Side, Towers
+from plait.nn.pooling import SingleToken
+from plait.objectives import OBJECTIVES
+
+__all__ = ["Built", "build", "expand_fusions", "needs_vocabulary", "resolve_pairing"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a recipe was built into.
+
+    Fields:
+        model:     the fusion model
+        objective: nn.Module; see `plait.objectives`
+        pairing:   "all" or "itm"
+        vocabulary: the word vocabulary of a from-scratch text tower, or None
+    """
+
+    model: FusionModel
+    objective: nn.Module
+    pairing: str
+    vocabulary: Vocabulary | None
+
+
+def needs_vocabulary(recipe: Recipe) -> bool:
+    """Whether the recipe's text encoder learns its own words, and so needs the training captions' vocabulary."""
+    return recipe.text.encoder in ("words", "words_transformer")
+
+
+def resolve_pairing(settings: FusionSettings) -> str:
+    """Give the pairing a fusion is trained and scored with: the asked one, or the fusion's first.
+
+    Raises:
+        UnknownNameError: no such fusion.
+        ConfigError: the fusion cannot be scored that way.
+    """
+    entry = look_up("fusion", FUSIONS, settings.name)
+    pairing = settings.pairing or entry.pairings[0]
+    if pairing not in entry.pairings:
+        raise ConfigError(
+            f"fusion {settings.name!r} cannot be paired {pairing!r}; it can be: {', '.join(entry.pairings)}"
+        )
+    return pairing
+
+
+def expand_fusions(names: list[str]) -> list[str]:
+    """Check fusion names and expand a family folder ("ladder") to all its members, in table order.
+
+    Raises:
+        UnknownNameError: a name is neither a fusion nor a family folder.
+    """
+    expanded: list[str] = []
+    for name in names:
+        members = [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        if not members:
+            raise UnknownNameError("fusion", name, FUSIONS)
+        expanded += [n for n in members if n not in expanded]
+    return expanded
+
+
+def build(recipe: Recipe, vocabulary: Vocabulary | None = None) -> Built:
+    """Make the model and the objective of a recipe, with initial weights drawn from `recipe.train.seed`.
+
+    Raises:
+        ConfigError: an unknown name or option, or a vocabulary missing for a from-scratch text tower.
+    """
+    torch.manual_seed(recipe.train.seed)
+    pairing = resolve_pairing(recipe.fusion)
+    text = _text_side(recipe, vocabulary)
+    image = _image_side(recipe)
+    fusion = recipe.fusion
+    model = FusionModel(
+        text,
+        image,
+        fusion=_fusion(fusion.name, fusion),
+        head=_head(fusion),
+        towers=_towers(fusion) if pairing == "itm" else None,
+        pool=SingleToken() if fusion.tokens == "pooled" else None,
+    )
+    contrast = _named("objective", OBJECTIVES, recipe.objective.name, recipe.objective.options)
+    objective = contrast if pairing == "all" else _named("objective", OBJECTIVES, "match", {}, contrast)
+    return Built(model, objective, pairing, vocabulary)
+
+
+def _text_side(recipe: Recipe, vocabulary: Vocabulary | None) -> Side:
+    settings = recipe.text
+    text_input: TextInput | None = None
+    options = dict(settings.options)
+    if needs_vocabulary(recipe):
+        if vocabulary is None:
+            raise ConfigError(f"text encoder {settings.encoder!r} needs a vocabulary made from the training captions")
+        text_input = WordInput(vocabulary, max_tokens=settings.max_tokens)
+    parts = text_parts(
+        settings.encoder,
+        options,
+        max_tokens=settings.max_tokens,
+        trainable=settings.trainable,
+        text_input=text_input,
+    )
+    return Side(parts, _adapter(recipe.fusion, parts, "text"))
+
+
+def _image_side(recipe: Recipe) -> Side:
+    settings = recipe.image
+    parts = image_parts(
+        settings.encoder,
+        settings.options,
+        size_px=settings.size_px,
+        fit=settings.fit,
+        trainable=settings.trainable,
+    )
+    return Side(parts, _adapter(recipe.fusion, parts, "image"))
+
+
+def _adapter(fusion: FusionSettings, parts: EncoderParts, modality: str) -> nn.Module:
+    options = dict(fusion.adapter_options)
+    target = load_entry(look_up("adapter", ADAPTERS, fusion.adapter))
+    check_options("adapter", fusion.adapter, target, options)
+    adapter: nn.Module = target(
+        parts.width, width=fusion.width, pooled_width_in=parts.pooled_width, modality=modality, **options
+    )
+    return adapter
+
+
+def _fusion(name: str, settings: FusionSettings) -> nn.Module:
+    return _named("fusion", FUSIONS, name, settings.options, settings.width)
+
+
+def _head(settings: FusionSettings) -> nn.Module:
+    reads = load_entry(look_up("fusion", FUSIONS, settings.name)).reads  # type: ignore[attr-defined]
+    ready = (settings.width,) if reads == "logit" else ()
+    return _named("head", HEADS, reads, settings.head, *ready)
+
+
+def _towers(settings: FusionSettings) -> Towers:
+    late = replace(settings, name="late", options=dict(settings.towers))
+    return Towers(_fusion("late", late), _named("head", HEADS, "similarity", {}))
+
+
+def _named(kind: str, table: Mapping[str, Any], name: str, options: Mapping[str, Any], *ready: Any) -> nn.Module:
+    """Look up, check the options, and construct with ready sub-parts first."""
+    entry = look_up(kind, table, name)
+    target = load_entry(entry)
+    fixed = dict(entry.options or {})
+    check_options(kind, name, target, options)
+    module: nn.Module = target(*ready, **{**fixed, **options})
+    return module

@@ -1,0 +1,40 @@
+"""The command line: argv -> verb -> text. Holds no logic, and imports no torch before a verb is chosen.
+
+Exit codes: 0 done; 1 something the user can mend (one line on stderr, no traceback); 2 a wrong command line;
+3 a comparison in which a run failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from plait.cli.parser import make_parser
+from plait.core.errors import PlaitError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    arguments = make_parser().parse_args(argv)
+    # Threads that spin while they wait collapse when another process wants the cores; torch reads this when imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from plait.cli import commands
+
+    try:
+        return commands.run(arguments)
+    except PlaitError as error:
+        print(f"plait: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("\nplait: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

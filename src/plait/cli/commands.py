@@ -1,0 +1,175 @@
+"""What each command does: call the verb, print what came back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+from plait.cli import show
+from plait.cli.progress import ProgressBar
+
+__all__ = ["run"]
+
+RUN_FAILED = 3
+
+
+def run(arguments: Namespace) -> int:
+    """Run the chosen command and give its exit code."""
+    if arguments.version:
+        print(f"plait {version('plait')}")
+        return 0
+    if arguments.command is None:
+        print("plait: no command; `plait --help` shows them", file=sys.stderr)
+        return 2
+    commands = {
+        "fit": _fit,
+        "compare": _compare,
+        "evaluate": _evaluate,
+        "match": _match,
+        "list": _list,
+        "data": _data,
+        "cache": _cache,
+        "report": _report,
+        "demo": _demo,
+    }
+    return commands[arguments.command](arguments)
+
+
+def _fit(arguments: Namespace) -> int:
+    from plait import api
+
+    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
+    recipe = api.recipe_for(arguments.recipe, collection)
+    changes = {key: getattr(arguments, key) for key in ("epochs", "seed") if getattr(arguments, key) is not None}
+    recipe = replace(recipe, train=replace(recipe.train, **changes))
+    with _listening(arguments) as listener:
+        record = api.fit(recipe, collection, arguments.out, listener=listener)
+    _print(arguments, record, show.record(record, arguments.out))
+    return 0
+
+
+def _compare(arguments: Namespace) -> int:
+    from plait import api
+
+    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
+    with _listening(arguments) as listener:
+        found = api.compare(
+            collection,
+            arguments.out,
+            fusions=arguments.fusions,
+            seeds=arguments.seeds,
+            epochs=arguments.epochs,
+            recipe_or_name=arguments.recipe,
+            command=show.command_line(),
+            listener=listener,
+        )
+    _print(arguments, found.results, show.comparison(found.results, found.folder))
+    return RUN_FAILED if found.failed else 0
+
+
+def _evaluate(arguments: Namespace) -> int:
+    from plait import api
+
+    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
+    with _listening(arguments) as listener:
+        found = api.evaluate(arguments.run, collection, split=arguments.split, listener=listener)
+    result = {
+        "run": str(arguments.run),
+        "split": found.split,
+        "photos": len(found.photos),
+        "captions": len(found.captions),
+        "score_kind": found.scores.kind,
+        "metrics": found.metrics,
+        "intervals": found.intervals(),
+    }
+    _print(arguments, result, show.evaluation(result))
+    return 0
+
+
+def _match(arguments: Namespace) -> int:
+    from plait import api
+
+    found = api.match(arguments.images, arguments.texts, run=arguments.run)
+    result = {
+        "images": arguments.images,
+        "texts": arguments.texts,
+        "score_kind": found.score_kind,
+        "scores": found.scores.tolist(),
+        "prob_text": found.prob_text.tolist(),
+        "prob_image": found.prob_image.tolist(),
+    }
+    _print(arguments, result, show.matches(result))
+    return 0
+
+
+def _list(arguments: Namespace) -> int:
+    from plait.listing import list_names
+
+    rows = list_names(arguments.kind)
+    _print(arguments, rows, show.names(rows))
+    return 0
+
+
+def _data(arguments: Namespace) -> int:
+    from plait import api
+
+    collection = api.open_data(arguments.data, images=arguments.images)
+    if arguments.verify:
+        with _listening(arguments) as listener:
+            collection = api.verify(collection, listener=listener)
+    result = api.describe(collection)
+    _print(arguments, result, show.data(result))
+    return 0
+
+
+def _cache(arguments: Namespace) -> int:
+    from plait import api
+
+    if arguments.action == "clear":
+        result: Any = api.clear_cache(arguments.name)
+        _print(arguments, result, show.cleared(result))
+    else:
+        result = api.show_cache()
+        _print(arguments, result, show.cache(result))
+    return 0
+
+
+def _report(arguments: Namespace) -> int:
+    from plait import api
+
+    path = api.report(arguments.out)
+    _print(arguments, {"report": str(path)}, str(path))
+    return 0
+
+
+def _demo(arguments: Namespace) -> int:
+    from plait import demo
+
+    with _listening(arguments) as listener:
+        result = demo.run(arguments.out, listener=listener)
+    _print(arguments, result, show.demo(result))
+    return 0
+
+
+class _listening:
+    """A progress bar for the time of a verb, or nothing with --quiet."""
+
+    def __init__(self, arguments: Namespace) -> None:
+        self.bar = None if arguments.quiet else ProgressBar()
+
+    def __enter__(self) -> Any:
+        from plait.train.events import silent
+
+        return self.bar or silent
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _print(arguments: Namespace, result: Any, text: str) -> None:
+    print(json.dumps(result, indent=1, ensure_ascii=False) if arguments.json else text)

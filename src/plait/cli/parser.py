@@ -1,0 +1,140 @@
+"""The command line's grammar. Imports nothing heavy: `--help` must answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+__all__ = ["make_parser"]
+
+KINDS = ("fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
+DATA_HELP = (
+    "a folder with images/ and captions.csv, a CSV/JSONL/COCO file, hub:NAME, or scenes[:COUNT] for the generated set"
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="plait",
+        description="Fuse text and images with cross-attention: train, compare, explain and use the models.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _fit(commands)
+    _compare(commands)
+    _evaluate(commands)
+    _match(commands)
+    _list(commands)
+    _data(commands)
+    _cache(commands)
+    _report(commands)
+    _demo(commands)
+    return parser
+
+
+Commands = Any
+
+
+def _fit(commands: Commands) -> None:
+    parser = commands.add_parser("fit", help="train one recipe on your data and save it")
+    _data_options(parser)
+    parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
+    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
+    parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
+    _json(parser)
+
+
+def _compare(commands: Commands) -> None:
+    parser = commands.add_parser("compare", help="compare ways of fusing on your data, with intervals and a verdict")
+    _data_options(parser)
+    parser.add_argument(
+        "--fusions", type=_names, required=True, metavar="A,B,...", help="names from `plait list fusions`"
+    )
+    parser.add_argument(
+        "--seeds", type=_seeds, default=3, metavar="N", help="how many seeds, or a list such as 0,1,5 (default 3)"
+    )
+    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
+    parser.add_argument("--recipe", help="a recipe's name or a .toml file; its fusion is replaced by each of --fusions")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
+    _json(parser)
+
+
+def _evaluate(commands: Commands) -> None:
+    parser = commands.add_parser("evaluate", help="score a split with a finished run")
+    parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
+    _data_options(parser)
+    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    _json(parser)
+
+
+def _match(commands: Commands) -> None:
+    parser = commands.add_parser("match", help="score photos against sentences")
+    parser.add_argument("--images", nargs="+", required=True, metavar="FILE", help="photos")
+    parser.add_argument("--texts", nargs="+", required=True, metavar="TEXT", help="sentences")
+    parser.add_argument("--run", default="default", help="a run's folder (default: the shipped model)")
+    _json(parser)
+
+
+def _list(commands: Commands) -> None:
+    parser = commands.add_parser("list", help="show what there is: fusions, encoders, recipes, ...")
+    parser.add_argument("kind", choices=KINDS)
+    _json(parser)
+
+
+def _data(commands: Commands) -> None:
+    parser = commands.add_parser("data", help="read a data set and say what is in it and what was skipped")
+    parser.add_argument("data", help=DATA_HELP)
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--verify", action="store_true", help="decode every photo too")
+    _json(parser)
+
+
+def _cache(commands: Commands) -> None:
+    parser = commands.add_parser("cache", help="show or clear the cached tokens of frozen encoders")
+    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    parser.add_argument("--name", help="with clear: only the entry of this name (as `show` prints it)")
+    _json(parser)
+
+
+def _report(commands: Commands) -> None:
+    parser = commands.add_parser("report", help="write report.html anew from a comparison's results.json")
+    parser.add_argument("out", type=Path, help="the comparison's folder")
+    _json(parser)
+
+
+def _demo(commands: Commands) -> None:
+    parser = commands.add_parser("demo", help="compare four fusions on generated scenes, then match real photos")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR")
+    _json(parser)
+
+
+def _data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, help=DATA_HELP)
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("expected at least one name")
+    return names
+
+
+def _seeds(text: str) -> int | list[int]:
+    return [int(part) for part in text.split(",")] if "," in text else _positive(text)

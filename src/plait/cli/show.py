@@ -1,0 +1,174 @@
+"""How results look in a terminal: plain tables, nothing computed."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "cache",
+    "cleared",
+    "command_line",
+    "comparison",
+    "data",
+    "demo",
+    "evaluation",
+    "matches",
+    "names",
+    "record",
+    "table",
+]
+
+SKIPS_SHOWN = 10
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Lay rows out in columns; columns that hold only numbers are aligned right."""
+    widths = [max(len(str(row[i])) for row in (header, *rows)) for i in range(len(header))]
+    right = [bool(rows) and all(_numeric(str(row[i])) for row in rows) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(map(str, row), widths, right, strict=True)]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), line(["─" * width for width in widths]), *map(line, rows)])
+
+
+def command_line() -> str:
+    """Give the command that is running, as one would type it."""
+    return shlex.join(["plait", *sys.argv[1:]])
+
+
+def record(found: dict[str, Any], out: Path) -> str:
+    """Show a finished fit."""
+    where = found["data"]
+    lines = [
+        f"{found['recipe']['fusion']['name']} on {where['name']}, split {where['split']}: "
+        f"{where['photos']:,} photos, {where['captions']:,} captions, seed {found['recipe']['train']['seed']}",
+        _metrics(found["metrics"]),
+        f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms a step)",
+        f"saved in {out}",
+    ]
+    return "\n".join(lines)
+
+
+def comparison(results: dict[str, Any], folder: Path) -> str:
+    """Show a comparison's leaderboard and verdict."""
+    binding = any("binding_accuracy" in entry for entry in results["summary"])
+    header = ["fusion", "tokens", "pairing", "seeds", "t2i R@1", "95 %", "i2t R@1", "95 %"]
+    header += ["binding", "95 %"] if binding else []
+    header += ["params", "step ms", "train s"]
+    rows = []
+    for entry in results["summary"]:
+        pairing = entry["pairing"] + (f" k={entry['rerank_k']}" if entry["rerank_k"] else "")
+        row = [entry["fusion"], entry["tokens"], pairing, str(entry["seeds"])]
+        for metric in ("t2i_r1", "i2t_r1", *(("binding_accuracy",) if binding else ())):
+            row += _figure(entry.get(metric))
+        row += [f"{entry['params']:,}", f"{entry['step_ms']:.0f}", f"{entry['train_s']:.0f}"]
+        rows.append(row)
+    failed = [f"{row['run']}: {row['reason']}" for row in results["rows"] if row["status"] == "failed"]
+    where = results["data"]
+    split = where["splits"][where["eval_split"]]
+    head = f"{where['name']}, split {where['eval_split']}: {split['photos']:,} photos, {split['captions']:,} captions"
+    lines = [head, "", table(rows, header), "", results["verdict"], *failed, "", f"report: {folder / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def evaluation(found: dict[str, Any]) -> str:
+    """Show one evaluation."""
+    head = f"{found['run']}, split {found['split']}: {found['photos']:,} photos, {found['captions']:,} captions"
+    rows = []
+    for name, value in found["metrics"].items():
+        interval = found["intervals"].get(name)
+        rows.append([name, f"{value:.1f}", f"{interval['low']:.1f} to {interval['high']:.1f}" if interval else ""])
+    return "\n".join([head, f"scores: {found['score_kind']}", table(rows, ["metric", "value", "95 % over photos"])])
+
+
+def matches(found: dict[str, Any], *, most: int = 10) -> str:
+    """Show, for each photo, the `most` best sentences by probability."""
+    lines = []
+    for image, scores, probs in zip(found["images"], found["scores"], found["prob_text"], strict=True):
+        lines.append(str(image))
+        order = sorted(range(len(scores)), key=lambda i: -scores[i])
+        lines += [f"  {100 * probs[i]:5.1f} %  {scores[i]:8.3f}  {found['texts'][i]}" for i in order[:most]]
+    lines.append(f"(score: {found['score_kind']}; % over the sentences given)")
+    return "\n".join(lines)
+
+
+def names(rows: list[dict[str, Any]]) -> str:
+    """Show a name table."""
+    keys = [key for key in ("name", "side", "family", "pairings", "summary", "paper") if any(key in r for r in rows)]
+    cells = [
+        [", ".join(row[key]) if isinstance(row.get(key), list) else str(row.get(key, "")) for key in keys]
+        for row in rows
+    ]
+    return table(cells, keys)
+
+
+def data(found: dict[str, Any]) -> str:
+    """Show what a data set holds."""
+    lines = [f"{found['name']}  ({found['origin']})"]
+    rows = [[name, f"{split['photos']:,}", f"{split['captions']:,}"] for name, split in found["splits"].items()]
+    lines.append(table(rows, ["split", "photos", "captions"]))
+    lines.append(
+        f"captions a photo: {found['captions_a_photo']['fewest']} to {found['captions_a_photo']['most']}; "
+        f"words a caption: median {found['words_a_caption']['median']}, longest {found['words_a_caption']['longest']}"
+    )
+    skipped = found["skipped"]
+    lines.append(f"skipped: {len(skipped)}")
+    lines += [f"  {skip['where']}: {skip['reason']}" for skip in skipped[:SKIPS_SHOWN]]
+    if len(skipped) > SKIPS_SHOWN:
+        lines.append(f"  ... and {len(skipped) - SKIPS_SHOWN} more (--json lists all)")
+    return "\n".join(lines)
+
+
+def cache(found: dict[str, Any]) -> str:
+    """Show the token cache."""
+    if not found["entries"]:
+        return f"{found['root']}: empty"
+    rows = [
+        [e["name"][:12], e["what"], f"{e['items']:,}", f"{e['bytes'] / 2**20:,.0f}", "yes" if e["complete"] else "no"]
+        for e in found["entries"]
+    ]
+    return f"{found['root']}\n" + table(rows, ["name", "what", "items", "MiB", "complete"])
+
+
+def cleared(found: dict[str, Any]) -> str:
+    """Show what was cleared."""
+    return f"{found['root']}: {found['entries']} entries removed, {found['bytes'] / 2**20:,.0f} MiB freed"
+
+
+def demo(found: dict[str, Any]) -> str:
+    """Show the demo's two parts."""
+    lines = ["", "1. Which fusion binds words to things? (generated scenes)", ""]
+    lines += [comparison(found["results"], Path(found["out"])), ""]
+    lines += ["2. The shipped model on real photos", "", matches(found["matches"], most=2), ""]
+    lines.append(
+        f"The shipped model gives {found['photos_right']} of {found['photos']} photos their own sentence. "
+        f"All in {found['seconds']:.0f} s."
+    )
+    lines.append(f"Open the report in a browser: {found['report']}")
+    return "\n".join(lines)
+
+
+def _figure(value: dict[str, float] | None) -> list[str]:
+    if value is None:
+        return ["", ""]
+    return [f"{value['mean']:.1f}", f"{value['low']:.1f}-{value['high']:.1f}"]
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    lines = []
+    for direction, words in (("t2i", "text to image"), ("i2t", "image to text")):
+        recalls = ", ".join(f"R@{k} {metrics[f'{direction}_r{k}']:.1f}" for k in (1, 5, 10))
+        lines.append(f"{words}: {recalls}, median rank {metrics[f'{direction}_median_rank']:g}")
+    if "binding_accuracy" in metrics:
+        lines.append(f"binding: {metrics['binding_accuracy']:.1f} % (chance 50)")
+    return "\n".join(lines)
+
+
+def _numeric(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("-", "").replace(" ", "").isdigit() or text == ""

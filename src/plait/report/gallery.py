@@ -1,0 +1,52 @@
+"""The report's pictures: the runs' galleries put side by side, with thumbnails of the photos they show."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from plait.data.collection import Collection
+from plait.data.images import load_rgb, thumbnail_jpeg
+from plait.train.checkpoint import read_json
+
+__all__ = ["merge_galleries"]
+
+THUMBNAIL_PX = 256
+
+
+def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) -> dict[str, Any]:
+    """Join the galleries of each fusion's first seed, all of the same photos and captions.
+
+    Returns: what gallery.json holds: thumbnails as data URLs, top answers by photo and by caption for every fusion, and
+        the attention maps.
+    """
+    shown: dict[str, Any] = {}
+    for entry in results["summary"]:
+        rows = [row for row in results["rows"] if row["fusion"] == entry["fusion"] and row["status"] != "failed"]
+        path = out / min(rows, key=lambda row: row["seed"])["run"] / "gallery.json"
+        if path.exists():
+            shown[entry["fusion"]] = read_json(path)
+    merged: dict[str, Any] = {"photos": {}, "by_photo": [], "by_caption": [], "attention": []}
+    for part in ("by_photo", "by_caption"):
+        for fusion, gallery in shown.items():
+            for place, item in enumerate(gallery[part]):
+                if place == len(merged[part]):
+                    merged[part].append({**item, "results": {}})
+                merged[part][place]["results"][fusion] = item["results"]
+    for fusion, gallery in shown.items():
+        merged["attention"] += [{"fusion": fusion, **item} for item in gallery["attention"]]
+    merged["photos"] = _thumbnails(merged, collection)
+    return merged
+
+
+def _thumbnails(merged: dict[str, Any], collection: Collection) -> dict[str, str]:
+    wanted = {item["photo"] for part in ("by_photo", "by_caption", "attention") for item in merged[part]}
+    for item in merged["by_caption"]:
+        wanted |= {hit["photo"] for hits in item["results"].values() for hit in hits}
+    urls = {}
+    for photo in collection.photos:
+        if photo.id in wanted:
+            jpeg = thumbnail_jpeg(load_rgb(photo.source), THUMBNAIL_PX)
+            urls[photo.id] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    return urls

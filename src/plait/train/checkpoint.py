@@ -1,0 +1,119 @@
+"""Weights and training state on disk: safetensors with JSON metadata, replaced in one rename.
+
+A file is either the whole old one or the whole new one, whatever moment the process is killed at. Nothing is ever
+unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from plait.core.errors import CheckpointError, StorageError
+
+__all__ = [
+    "TrainingState",
+    "load_into",
+    "read_json",
+    "read_tensors",
+    "write_bytes",
+    "write_json",
+    "write_tensors",
+]
+
+TrainingState = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file's content in one step.
+
+    Raises:
+        StorageError: the disk is full or not writable; the old file, if any, is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path}: could not write {len(content):,} bytes ({error.strerror or error}); free some space or choose "
+            "another folder, then run the same command: it goes on from the last checkpoint"
+        ) from error
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a JSON file in one step. NaN is refused: it is not JSON, and a figure that is NaN is a bug."""
+    write_bytes(path, (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        CheckpointError: missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; expected a folder that `plait fit` or `compare` wrote") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error}); the file is damaged, fit the run again") from None
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Replace a safetensors file, with JSON metadata inside, in one step."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, to_bytes(plain, metadata={"plait": json.dumps(metadata, allow_nan=False)}))
+
+
+def read_tensors(path: Path) -> TrainingState:
+    """Read what `write_tensors` wrote: the tensors and the metadata.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by Plait.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected weights that `plait fit` or `compare` wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            metadata = json.loads((file.metadata() or {})["plait"])
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+        raise CheckpointError(f"{path}: not a weight file of Plait, or damaged ({error}); fit the run again") from None
+    return tensors, metadata
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Load weights strictly: every tensor must be asked for, and fit.
+
+    Raises:
+        CheckpointError: names or shapes differ; the message names the first of each.
+    """
+    own = module.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if missing or extra:
+        raise CheckpointError(
+            f"{where}: the weights are of another model: {len(missing)} missing (first: {missing[:1]}), "
+            f"{len(extra)} not asked for (first: {extra[:1]}); load them with the recipe they were trained with"
+        )
+    for name, tensor in tensors.items():
+        if own[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{where}: {name} should be {tuple(own[name].shape)}, is {tuple(tensor.shape)}; load the weights with "
+                "the recipe they were trained with"
+            )
+    with torch.no_grad():
+        module.load_state_dict(dict(tensors))

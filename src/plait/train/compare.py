@@ -1,0 +1,233 @@
+"""Fusions x seeds under an equal budget on one cache: runs, leaderboard, paired tests, verdict.
+
+Every run has its own folder and is never done twice: the same command goes on where it was stopped, and more fusions or
+seeds can be asked for later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plait.build import resolve_pairing
+from plait.core.config import Recipe, recipe_to_dict
+from plait.core.errors import ConfigError, TrainingError
+from plait.data.collection import Collection
+from plait.metrics.significance import pairwise_tests
+from plait.metrics.statistics import bootstrap_interval
+from plait.metrics.verdict import verdict
+from plait.train.checkpoint import read_json, read_tensors, write_json
+from plait.train.evaluate import split_for_results
+from plait.train.events import Event, Listener, silent
+from plait.train.run import fit_run
+
+__all__ = ["Comparison", "compare_fusions", "run_name"]
+
+TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy")
+# Fusions that look at one vector a side whatever the recipe says.
+POOLED_BY_NATURE = ("late", "product")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Fields:
+        folder:  where results.json and the runs lie
+        results: what results.json says
+        failed:  how many runs failed; the command line's exit code depends on it
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    failed: int
+
+
+def run_name(fusion: str, seed: int) -> str:
+    """Give the folder name of a run: "cross-s0"; a family member's slash becomes a dot."""
+    return f"{fusion.replace('/', '.')}-s{seed}"
+
+
+def compare_fusions(
+    recipe: Recipe,
+    collection: Collection,
+    *,
+    fusions: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    cache: Path,
+    command: str,
+    listener: Listener = silent,
+) -> Comparison:
+    """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
+
+    The recipe's own fusion options apply to the fusion it names; the others keep their defaults. Epochs, batches,
+    rates, encoders, adapters and width are the same for all.
+
+    Raises:
+        ConfigError: an unknown fusion, or `out` holds a comparison of other data or another recipe.
+    """
+    for fusion in fusions:
+        resolve_pairing(_for_fusion(recipe, fusion, 0).fusion)
+    split = split_for_results(dict(collection.splits))
+    _claim(out, recipe, collection)
+    rows = []
+    total = len(fusions) * len(seeds)
+    for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
+        for fusion in fusions:
+            listener(Event("run", run_name(fusion, seed), len(rows), total))
+            rows.append(_row(_for_fusion(recipe, fusion, seed), collection, out, cache, listener))
+    rows += _earlier_rows(out, {row["run"] for row in rows})
+    rows.sort(key=lambda row: row["seed"])
+    names = list(dict.fromkeys(row["fusion"] for row in rows))
+    summary = [_summary([row for row in rows if row["fusion"] == name], out) for name in names]
+    summary = [entry for entry in summary if entry]
+    summary.sort(key=lambda entry: -entry["t2i_r1"]["mean"])
+    tests = _tests(rows, out)
+    results = {
+        "task": recipe.task,
+        "plait": version("plait"),
+        "command": command,
+        "data": _data(collection, split),
+        "settings": recipe_to_dict(recipe),
+        "rows": rows,
+        "summary": summary,
+        "tests": tests,
+        "verdict": verdict(summary, tests),
+    }
+    write_json(out / "results.json", results)
+    return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
+
+
+def _for_fusion(recipe: Recipe, fusion: str, seed: int) -> Recipe:
+    settings = recipe.fusion
+    if fusion != settings.name:
+        settings = replace(settings, name=fusion, options={}, head={}, pairing="")
+    return replace(recipe, fusion=settings, train=replace(recipe.train, seed=seed))
+
+
+def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
+    fusion, seed = recipe.fusion, recipe.train.seed
+    pairing = resolve_pairing(fusion)
+    row: dict[str, Any] = {
+        "fusion": fusion.name,
+        "tokens": "pooled" if fusion.name in POOLED_BY_NATURE else fusion.tokens,
+        "pairing": pairing,
+        "rerank_k": fusion.rerank_k if pairing == "itm" else None,
+        "seed": seed,
+        "run": f"runs/{run_name(fusion.name, seed)}",
+        "flags": [],
+    }
+    try:
+        record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, listener=listener)
+    except TrainingError as error:
+        listener(Event("note", row["run"], data={"failed": str(error)}))
+        return row | {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
+    row |= {
+        key: record[key] for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
+    }
+    row["status"] = "ok" if _trained(record) else "did not train"
+    if row["status"] != "ok":
+        row["flags"].append("did not train")
+    write_json(out / row["run"] / "row.json", row)
+    return row
+
+
+def _trained(record: dict[str, Any]) -> bool:
+    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations."""
+    chance = 1.0 / record["data"]["photos"]
+    bound = chance + 3.0 * (chance * (1 - chance) / record["data"]["captions"]) ** 0.5
+    return bool(record["metrics"]["t2i_r1"] / 100.0 > bound)
+
+
+def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
+    """Give finished runs of earlier commands in this folder, so that a comparison can grow."""
+    found = [read_json(path) for path in sorted((out / "runs").glob("*/row.json"))]
+    return [row for row in found if row["run"] not in present]
+
+
+def _by_photo(rows: Sequence[dict[str, Any]], out: Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give what each photo adds to a metric, (S, I), and the photos' weights (I,)."""
+    tables = [read_tensors(out / row["run"] / "by_photo.safetensors")[0] for row in rows]
+    values = np.stack([table[metric].numpy() for table in tables])
+    return values, tables[0][f"count.{metric.split('_')[0]}"].numpy()
+
+
+def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
+    rows = [row for row in rows if row["status"] != "failed"]
+    if not rows:
+        return {}
+    entry: dict[str, Any] = {key: rows[0][key] for key in ("fusion", "tokens", "pairing", "rerank_k", "params")}
+    entry["seeds"] = len(rows)
+    entry["flags"] = sorted({flag for row in rows for flag in row["flags"]})
+    entry |= {key: float(np.mean([row[key] for row in rows])) for key in ("step_ms", "train_s", "eval_s", "peak_mb")}
+    for metric in rows[0]["metrics"]:
+        figures = np.array([row["metrics"][metric] for row in rows])
+        if metric.endswith(("_r1", "_r5", "_r10", "_map", "_accuracy")):
+            values, weights = _by_photo(rows, out, metric)
+            found = bootstrap_interval(values, weights=weights, bounds=(0.0, 100.0))
+            entry[metric] = {"mean": found.mean, "low": found.low, "high": found.high}
+        else:
+            entry[metric] = {"mean": float(figures.mean()), "low": float(figures.min()), "high": float(figures.max())}
+    return entry
+
+
+def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
+    """Test all pairs of fusions on the seeds they share."""
+    good = [row for row in rows if row["status"] != "failed"]
+    names = list(dict.fromkeys(row["fusion"] for row in good))
+    seeds = [{row["seed"] for row in good if row["fusion"] == name} for name in names]
+    shared = sorted(set.intersection(*seeds)) if seeds else []
+    if len(names) < 2 or not shared:
+        return []
+    values: dict[str, dict[str, np.ndarray]] = {}
+    weights: dict[str, np.ndarray] = {}
+    for metric in [m for m in TESTED if m in good[0]["metrics"]]:
+        values[metric] = {}
+        for name in names:
+            mine = [row for row in good if row["fusion"] == name and row["seed"] in shared]
+            values[metric][name], weights[metric] = _by_photo(mine, out, metric)
+    return pairwise_tests(values, weights=weights)
+
+
+def _data(collection: Collection, split: str) -> dict[str, Any]:
+    splits = {
+        name: {"photos": len(members), "captions": len(collection.captions_of(name))}
+        for name, members in collection.splits.items()
+    }
+    return {
+        "name": collection.name,
+        "origin": collection.origin,
+        "fingerprint": collection.fingerprint,
+        "photos": len(collection.photos),
+        "captions": len(collection.captions),
+        "splits": splits,
+        "eval_split": split,
+        "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
+    }
+
+
+def _claim(out: Path, recipe: Recipe, collection: Collection) -> None:
+    """Refuse to mix comparisons: one folder holds one data set under one budget."""
+    settings = recipe_to_dict(recipe)
+    settings["train"].pop("seed")
+    settings.pop("name")
+    lock = {"data": collection.fingerprint, "settings": settings}
+    path = out / "compare.json"
+    if not path.exists():
+        write_json(path, lock)
+        return
+    then = read_json(path)
+    if then != lock:
+        what = "other data" if then["data"] != lock["data"] else "another budget or recipe"
+        raise ConfigError(
+            f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
+            "not. Choose another --out, or delete that folder"
+        )
+
+

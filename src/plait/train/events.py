@@ -1,0 +1,49 @@
+"""What the long verbs tell whoever listens: one event type, and a log that writes events as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Event", "Listener", "jsonl_log", "silent"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened.
+
+    Fields:
+        kind:  "encode", "step", "epoch", "evaluate", "run" or "note"
+        what:  a few words for people, such as "cross, seed 1"
+        done:  units finished (items, steps, epochs, runs)
+        total: units in all; 0 where unknown
+        data:  figures that belong to the event, JSON-able
+    """
+
+    kind: str
+    what: str
+    done: int = 0
+    total: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen to nothing."""
+
+
+def jsonl_log(path: Path, then: Listener = silent) -> Listener:
+    """Make a listener that appends every event but single steps to a JSON-lines file, then passes it on."""
+
+    def listen(event: Event) -> None:
+        if event.kind not in ("step", "encode"):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": event.kind, "what": event.what, **event.data}) + "\n")
+        then(event)
+
+    return listen

@@ -1,0 +1,141 @@
+"""Frozen encoders, computed once: a collection's tokens, in the on-disk cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from plait.core.types import ImageSpec, Tokens
+from plait.data.cache import TokenStore, build_store
+from plait.data.collection import Collection, Photo, texts_fingerprint
+from plait.data.images import read_pixels
+from plait.model import FusionModel, Side
+from plait.nn.precision import autocast_context
+from plait.train.events import Event, Listener, silent
+from plait.train.score import join_tokens
+
+__all__ = ["Features", "all_texts", "load_pixels", "prepare"]
+
+DECODERS = 2
+# Sizes the frozen encoders run at: large enough for thick matrix products, small enough for bounded memory.
+TEXTS_AT_ONCE = 64
+PHOTOS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Features:
+    """Cached tokens of a collection.
+
+    Fields:
+        text:   one row a text of `all_texts`, or None where the text encoder is trained
+        images: by view, one row a photo, or None where the image encoder is trained. Views other than "full" hold the
+                training photos only, in the order of the split.
+    """
+
+    text: TokenStore | None
+    images: dict[str, TokenStore] | None
+
+
+def all_texts(collection: Collection) -> list[str]:
+    """Give every text that may be scored: the captions in order, then the counterfactuals of those that have one."""
+    captions = [c.text for c in collection.captions]
+    return captions + [c.counterfactual for c in collection.captions if c.counterfactual is not None]
+
+
+def prepare(
+    model: FusionModel,
+    collection: Collection,
+    *,
+    views: Sequence[str],
+    precision: str,
+    root: Path,
+    listener: Listener = silent,
+) -> Features:
+    """Encode what is frozen and not yet in the cache; open the rest.
+
+    Killed and started again, it goes on with the shards that are missing.
+    """
+    text = _text_store(model.text, collection, precision, root, listener) if model.text.has_frozen else None
+    if not model.image.has_frozen:
+        return Features(text, None)
+    images = {}
+    for view in dict.fromkeys(("full", *views)):
+        photos = collection.photos if view == "full" else [collection.photos[i] for i in collection.splits["train"]]
+        images[view] = _image_store(
+            model.image, collection, photos=photos, view=view, precision=precision, root=root, listener=listener
+        )
+    return Features(text, images)
+
+
+def load_pixels(photos: Sequence[Photo], spec: ImageSpec, view: str = "full") -> Tensor:
+    """Decode photos and make them an image encoder's input: (B, 3, S, S) float32."""
+
+    def load(photo: Photo) -> Tensor:
+        # A crop is drawn by the photo's own name, so that it stays when photos are added.
+        return read_pixels(photo.source, spec, view, seed=crc32(photo.id.encode()))
+
+    if len(photos) < 2 * DECODERS:
+        return torch.stack([load(photo) for photo in photos])
+    with ThreadPoolExecutor(DECODERS) as pool:
+        return torch.stack(list(pool.map(load, photos)))
+
+
+def _text_store(side: Side, collection: Collection, precision: str, root: Path, listener: Listener) -> TokenStore:
+    texts = all_texts(collection)
+
+    def encode(chunk: Sequence[str]) -> Tokens:
+        parts = [list(chunk[i : i + TEXTS_AT_ONCE]) for i in range(0, len(chunk), TEXTS_AT_ONCE)]
+        with autocast_context(precision):
+            return join_tokens([side.freeze(*side.input(part)) for part in parts])  # type: ignore[operator]
+
+    key = {
+        "what": "text",
+        "data": texts_fingerprint(texts),
+        "encoder": side.identity,
+        "precision": precision,
+    }
+    return build_store(
+        root,
+        key,
+        texts,
+        encode,
+        shard_items=4096,
+        size_of=len,
+        progress=lambda done, total: listener(Event("encode", "captions", done, total)),
+    )
+
+
+def _image_store(
+    side: Side,
+    collection: Collection,
+    *,
+    photos: Sequence[Photo],
+    view: str,
+    precision: str,
+    root: Path,
+    listener: Listener,
+) -> TokenStore:
+    spec = side.input
+    assert isinstance(spec, ImageSpec)
+
+    def encode(chunk: Sequence[Photo]) -> Tokens:
+        parts = [chunk[i : i + PHOTOS_AT_ONCE] for i in range(0, len(chunk), PHOTOS_AT_ONCE)]
+        with autocast_context(precision):
+            return join_tokens([side.freeze(load_pixels(part, spec, view)) for part in parts])
+
+    key = {
+        "what": "image",
+        "data": texts_fingerprint([photo.digest for photo in photos]),
+        "encoder": side.identity,
+        "input": repr(spec),
+        "view": view,
+        "precision": precision,
+    }
+    what = "photos" if view == "full" else f"photos ({view})"
+    return build_store(root, key, photos, encode, progress=lambda done, total: listener(Event("encode", what, done, total)))

@@ -1,0 +1,237 @@
+"""The one training loop: batches, loss, backward, optimiser, schedule, checkpoints, events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plait.core.config import TrainSettings
+from plait.core.errors import TrainingError
+from plait.core.types import Batch, Loss
+from plait.model import FusionModel
+from plait.nn.precision import autocast_context
+from plait.train.checkpoint import load_into, read_tensors, write_tensors
+from plait.train.feed import Feed
+from plait.train.memory import PeakMemory
+from plait.train.optimiser import MovingAverage, make_optimiser, rate_at, set_rates
+from plait.train.events import Event, Listener
+
+__all__ = ["FitResult", "Trainer", "loss_of"]
+
+STATE_FILE = "state.safetensors"
+
+
+@dataclass
+class Progress:
+    """How far a fit has come; saved with every checkpoint.
+
+    Fields:
+        step:    optimiser steps done
+        seconds: spent in steps, over all sittings
+        peak_mb: largest memory of the process seen during a step
+        losses:  sum of the present epoch's losses, and how many
+        curve:   one entry an epoch
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a finished fit cost and how it went.
+
+    Fields:
+        steps:   optimiser steps
+        train_s: seconds spent in steps, over all sittings
+        step_ms: mean time of a step
+        peak_mb: largest memory of the process seen during a step, in MiB
+        curve:   one entry an epoch: epoch, loss (mean over its steps), seconds, and what the epoch's check returned
+    """
+
+    steps: int
+    train_s: float
+    step_ms: float
+    peak_mb: float
+    curve: list[dict[str, Any]]
+
+
+def loss_of(model: FusionModel, objective: nn.Module, batch: Batch) -> Loss:
+    """Give the loss of one batch under the model's pairing.
+
+    Pairing "all": every image of the batch against every caption, through the fusion. Pairing "itm": the towers score
+    all pairs, and the objective asks the fused head about the matched pairs and the negatives it mines.
+    """
+    text, image = model.encode(batch)
+    if model.towers is None:
+        loss: Loss = objective(model.score_all(text, image), batch.target)
+        return loss
+
+    def score_pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
+        return model.score_pairs(text, image, text_index, image_index)
+
+    towers_loss: Loss = objective(model.towers(text, image), batch.target, score_pairs)
+    return towers_loss
+
+
+class Trainer:
+    """Fits one model on one feed, resumably.
+
+    Args:
+        model, objective: what is trained
+        feed:     where batches come from; its order depends only on the seed and the epoch
+        settings: epochs, rates, precision (already resolved)
+        folder:   where the resumable state lives while training
+
+    Killed at any moment and started again, it goes on from the last checkpoint and ends with the same weights, bit for
+    bit on one machine: the order of the data, the weights, the optimiser, the averages and the random state are all in
+    the checkpoint.
+    """
+
+    def __init__(
+        self, model: FusionModel, objective: nn.Module, *, feed: Feed, settings: TrainSettings, folder: Path
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.feed = feed
+        self.settings = settings
+        self.state_path = folder / STATE_FILE
+        self.optimiser = make_optimiser(model, objective, settings)
+        self.average = self._make_average()
+        self.progress = Progress()
+        self.steps_an_epoch = len(feed.order(settings.seed, 0, settings.batch_size))
+        self.total_steps = self.steps_an_epoch * settings.epochs
+
+    def run(self, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> FitResult:
+        """Train to the end; `check` is called after each epoch, in eval mode, and its figures join the curve.
+
+        Raises:
+            TrainingError: a loss that is not finite. The state of the last checkpoint is kept.
+            StorageError: a checkpoint could not be written. The one before it is kept.
+        """
+        torch.manual_seed(self.settings.seed)
+        if self.state_path.exists():
+            self._resume()
+            listener(Event("note", what, data={"resumed_at_step": self.progress.step}))
+        memory = PeakMemory(self.progress.peak_mb)
+        for epoch in range(self.progress.step // self.steps_an_epoch, self.settings.epochs):
+            self._epoch(epoch, memory, what=what, listener=listener)
+            self._close_epoch(epoch, what=what, listener=listener, check=check)
+        if self.average is not None:
+            self.average.swap()
+        state = self.progress
+        return FitResult(
+            steps=state.step,
+            train_s=state.seconds,
+            step_ms=1000 * state.seconds / max(1, state.step),
+            peak_mb=state.peak_mb,
+            curve=state.curve,
+        )
+
+    def forget(self) -> None:
+        """Delete the resumable state, once the finished weights are safely written elsewhere."""
+        self.state_path.unlink(missing_ok=True)
+
+    def _epoch(self, epoch: int, memory: PeakMemory, *, what: str, listener: Listener) -> None:
+        order = self.feed.order(self.settings.seed, epoch, self.settings.batch_size)
+        done = self.progress.step - epoch * self.steps_an_epoch
+        self.model.train()
+        self.objective.train()
+        saved_at = time.monotonic()
+        for rows in order[done:]:
+            began = time.perf_counter()
+            value = self._step(self.feed.batch(rows, seed=self.settings.seed, epoch=epoch), what=what)
+            self.progress.seconds += time.perf_counter() - began
+            self.progress.losses.append(value)
+            self.progress.peak_mb = memory.sample()
+            self.progress.step += 1
+            listener(Event("step", what, self.progress.step, self.total_steps, {"loss": value, "epoch": epoch + 1}))
+            if time.monotonic() - saved_at > self.settings.checkpoint_s:
+                self._save()
+                saved_at = time.monotonic()
+
+    def _step(self, batch: Batch, *, what: str) -> float:
+        settings = self.settings
+        set_rates(self.optimiser, rate_at(self.progress.step, self.total_steps, settings.warmup_frac))
+        with autocast_context(settings.precision):
+            loss = loss_of(self.model, self.objective, batch)
+        value = float(loss.total.detach())
+        if not torch.isfinite(loss.total.detach()):
+            raise TrainingError(
+                f"{what}: the loss became {value} at step {self.progress.step + 1} of {self.total_steps} "
+                f"(parts: { {k: float(v) for k, v in loss.parts.items()} }); lower train.lr, raise train.warmup_frac, "
+                "or set train.precision to fp32. The state before this step's checkpoint is kept"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.total.backward()
+        if settings.clip_norm > 0:
+            parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update(self.progress.step)
+        return value
+
+    def _close_epoch(
+        self, epoch: int, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]
+    ) -> None:
+        losses = self.progress.losses
+        entry: dict[str, Any] = {"epoch": epoch + 1, "loss": sum(losses) / max(1, len(losses))}
+        entry["seconds"] = round(self.progress.seconds, 3)
+        random_state = torch.get_rng_state()  # a check must not change what is trained next
+        if self.average is not None:
+            self.average.swap()
+        self.model.eval()
+        entry |= check()
+        if self.average is not None:
+            self.average.swap()
+        torch.set_rng_state(random_state)
+        self.progress.curve.append(entry)
+        self.progress.losses = []
+        self._save()
+        listener(Event("epoch", what, epoch + 1, self.settings.epochs, entry))
+
+    def _make_average(self) -> MovingAverage | None:
+        if self.settings.ema_decay == 0:
+            return None
+        return MovingAverage(self.model.named_parameters(), self.settings.ema_decay)
+
+    def _save(self) -> None:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"objective.{k}": v for k, v in self.objective.state_dict().items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.state().items()}
+        tensors["random"] = torch.get_rng_state()
+        # Clones: two names may share one storage, which safetensors refuses.
+        tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        write_tensors(self.state_path, tensors, vars(self.progress))
+
+    def _resume(self) -> None:
+        tensors, metadata = read_tensors(self.state_path)
+        where = str(self.state_path)
+
+        def under(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+        load_into(self.model, under("model."), where=where)
+        load_into(self.objective, under("objective."), where=where)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in under("optimiser.").items():
+            index, slot = name.split(".", 1)
+            slots.setdefault(int(index), {})[slot] = tensor
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": slots})
+        if self.average is not None:
+            self.average.load(under("average."))
+        torch.set_rng_state(tensors["random"])
+        self.progress = Progress(**metadata)

@@ -1,0 +1,104 @@
+"""What a run shows of itself: its best answers for a fixed sample of photos and captions, and where it looked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plait.explain.attention import word_maps
+from plait.model import FusionModel
+from plait.train.evaluate import Evaluation
+from plait.train.feed import Feed
+
+__all__ = ["show_run"]
+
+SHOWN = 12
+ATTENDED = 6
+BEST = 3
+
+
+def show_run(model: FusionModel, feed: Feed, evaluation: Evaluation) -> dict[str, Any]:
+    """Collect a run's gallery: photo ids, texts and figures only; the report adds the pictures.
+
+    The sample depends on the split alone, so that every fusion of a comparison is shown on the same photos, and nobody
+    picked them by how well they came out.
+    """
+    rows = np.random.default_rng(0).permutation(len(evaluation.photos))[:SHOWN]
+    columns = [int(np.flatnonzero(evaluation.caption_row == row)[0]) for row in rows]
+    return {
+        "by_photo": [_by_photo(feed, evaluation, int(row)) for row in rows],
+        "by_caption": [_by_caption(feed, evaluation, column) for column in columns],
+        "attention": _attention(model, feed, evaluation, columns[:ATTENDED]),
+    }
+
+
+def _by_photo(feed: Feed, evaluation: Evaluation, row: int) -> dict[str, Any]:
+    scores = evaluation.scores.image_to_text[row]
+    truth = np.flatnonzero(evaluation.caption_row == row)
+    return {
+        "photo": _photo_id(feed, evaluation, row),
+        "truth": [_text(feed, evaluation, int(c)) for c in truth],
+        "results": [
+            {
+                "text": _text(feed, evaluation, column),
+                "score": score,
+                "score_kind": evaluation.scores.kind,
+                "correct": bool(evaluation.caption_row[column] == row),
+            }
+            for column, score in _best(scores)
+        ],
+    }
+
+
+def _by_caption(feed: Feed, evaluation: Evaluation, column: int) -> dict[str, Any]:
+    scores = evaluation.scores.text_to_image[:, column]
+    truth = int(evaluation.caption_row[column])
+    return {
+        "text": _text(feed, evaluation, column),
+        "photo": _photo_id(feed, evaluation, truth),
+        "results": [
+            {
+                "photo": _photo_id(feed, evaluation, row),
+                "score": score,
+                "score_kind": evaluation.scores.kind,
+                "correct": row == truth,
+            }
+            for row, score in _best(scores)
+        ],
+    }
+
+
+@torch.no_grad()
+def _attention(
+    model: FusionModel, feed: Feed, evaluation: Evaluation, columns: list[int]
+) -> list[dict[str, Any]]:
+    """Give word-to-region maps of true pairs; nothing for a fusion that attends to nothing."""
+    model.eval()
+    shown = []
+    for column in columns:
+        row = int(evaluation.caption_row[column])
+        text = feed.encode_texts([evaluation.captions[column]])
+        image = feed.encode_photos([evaluation.photos[row]])
+        maps = model.fuse(text, image, maps=True).maps
+        if not maps or image.grid is None:
+            continue
+        caption = _text(feed, evaluation, column)
+        found = word_maps(maps, model.text.input.pieces(caption), image.grid)  # type: ignore[union-attr]
+        shown.append({"photo": _photo_id(feed, evaluation, row), "caption": caption, **found})
+    return shown
+
+
+def _best(scores: Tensor) -> list[tuple[int, float]]:
+    top = scores.float().topk(min(BEST, len(scores)))
+    return [(int(i), round(float(v), 4)) for i, v in zip(top.indices, top.values, strict=True)]
+
+
+def _text(feed: Feed, evaluation: Evaluation, column: int) -> str:
+    return feed.collection.captions[evaluation.captions[column]].text
+
+
+def _photo_id(feed: Feed, evaluation: Evaluation, row: int) -> str:
+    return feed.collection.photos[evaluation.photos[row]].id

@@ -1,0 +1,254 @@
+"""One run: a recipe fitted on a collection, evaluated, and written to a folder another process can load.
+
+A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
+`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each photo adds to each metric, for paired tests) and
+`events.jsonl`. While it trains there is also `state.safetensors`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plait.build import Built, build, needs_vocabulary
+from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
+from plait.core.errors import CheckpointError, ConfigError
+from plait.data.collection import Collection
+from plait.data.text import Vocabulary, build_vocabulary
+from plait.nn.precision import resolve_precision
+from plait.train.checkpoint import load_into, read_json, read_tensors, write_json, write_tensors
+from plait.train.evaluate import Evaluation, evaluate_split, split_for_results
+from plait.train.events import Event, Listener, jsonl_log, silent
+from plait.train.features import prepare
+from plait.train.feed import Feed
+from plait.train.fit import FitResult, Trainer
+from plait.train.gallery import show_run
+
+__all__ = ["Run", "evaluate_run", "finished_record", "fit_run", "load_run", "open_feed"]
+
+CURVE_PHOTOS = 200
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, loaded.
+
+    Fields:
+        folder: where it lies
+        record: what `run.json` says
+        recipe: the recipe it was trained with
+        built:  model and objective with their trained weights, in eval mode
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    recipe: Recipe
+    built: Built
+
+
+def fit_run(
+    recipe: Recipe, collection: Collection, folder: Path, *, cache: Path, listener: Listener = silent
+) -> tuple[dict[str, Any], Evaluation | None]:
+    """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
+
+    Returns: the record (`run.json`) and, if the run was made now, its evaluation.
+    Raises:
+        ConfigError: the folder holds another run.
+        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
+    """
+    recipe = replace(recipe, train=replace(recipe.train, precision=resolve_precision(recipe.train.precision)))  # type: ignore[arg-type]
+    record = finished_record(folder)
+    plan = {"recipe": recipe_to_dict(recipe), "data": collection.fingerprint}
+    _claim(folder, plan)
+    if record is not None:
+        return record, None
+    listener = jsonl_log(folder / "events.jsonl", listener)
+    what = f"{recipe.fusion.name}, seed {recipe.train.seed}"
+    vocabulary = _vocabulary(recipe, collection, folder)
+    built = build(recipe, vocabulary)
+    feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
+    split = split_for_results(dict(collection.splits))
+    trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder)
+    result = trainer.run(what=what, listener=listener, check=partial(_check, built, feed, recipe))
+    evaluation = _evaluate(built, feed, recipe, split=split, what=what, listener=listener)
+    record = _record(recipe, collection, built, result, evaluation)
+    tensors = {f"model.{k}": v.clone() for k, v in built.model.state_dict().items()}
+    tensors |= {f"objective.{k}": v.clone() for k, v in built.objective.state_dict().items()}
+    write_tensors(folder / "weights.safetensors", tensors, {"recipe": plan["recipe"]})
+    _write_by_photo(folder, evaluation)
+    write_json(folder / "gallery.json", show_run(built.model, feed, evaluation))
+    write_json(folder / "run.json", record)
+    trainer.forget()
+    listener(Event("evaluate", what, 1, 1, evaluation.metrics))
+    return record, evaluation
+
+
+def open_feed(
+    built: Built, recipe: Recipe, collection: Collection, *, cache: Path, listener: Listener = silent
+) -> Feed:
+    """Give batches of a collection for a model: encode what is frozen, or open it from the cache."""
+    features = prepare(
+        built.model,
+        collection,
+        views=recipe.image.views,
+        precision=resolve_precision(recipe.train.precision),
+        root=cache,
+        listener=listener,
+    )
+    return Feed(collection, built.model, features, views=recipe.image.views)
+
+
+def finished_record(folder: Path) -> dict[str, Any] | None:
+    """Give a finished run's record, or None while there is none."""
+    path = folder / "run.json"
+    if not path.exists():
+        return None
+    record: dict[str, Any] = read_json(path)
+    return record
+
+
+def load_run(folder: Path) -> Run:
+    """Load a finished run.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, it belongs to another model, or the frozen encoders on this
+            machine are not the ones it was trained with.
+    """
+    record = finished_record(folder)
+    if record is None:
+        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    try:
+        recipe = recipe_from_dict(record["recipe"], where=f"{folder / 'run.json'}")
+    except KeyError as error:
+        raise CheckpointError(f"{folder / 'run.json'}: key {error} is missing; the file is damaged") from None
+    vocabulary = Vocabulary.load(folder / "vocabulary.json") if needs_vocabulary(recipe) else None
+    built = build(recipe, vocabulary)
+    tensors, _ = read_tensors(folder / "weights.safetensors")
+    where = str(folder / "weights.safetensors")
+    for prefix, module in (("model.", built.model), ("objective.", built.objective)):
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        load_into(module, own, where=where)
+        module.eval()
+    for side in ("text", "image"):
+        here, then = getattr(built.model, side).identity, record["encoders"][side]
+        if here != then:
+            raise CheckpointError(
+                f"{folder}: its {side} encoder was {then!r}, this machine has {here!r}; install the same weights, or "
+                "fit the run again"
+            )
+    return Run(folder, record, recipe, built)
+
+
+def evaluate_run(
+    run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
+) -> Evaluation:
+    """Score a split of a collection with a finished run.
+
+    Raises:
+        ConfigError: no such split.
+    """
+    if split not in collection.splits:
+        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
+    recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
+    feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
+    return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener)
+
+
+def _evaluate(
+    built: Built, feed: Feed, recipe: Recipe, *, split: str, what: str, listener: Listener, limit: int | None = None
+) -> Evaluation:
+    return evaluate_split(
+        built.model,
+        built.objective,
+        feed,
+        split=split,
+        rerank_k=recipe.fusion.rerank_k,
+        precision=resolve_precision(recipe.train.precision),
+        limit=limit,
+        progress=lambda done, total: listener(Event("step", f"{what}: scoring {split}", done, total)),
+    )
+
+
+def _check(built: Built, feed: Feed, recipe: Recipe) -> dict[str, float]:
+    """Measure the curve's point: a part of the val split. No epoch is chosen by it; the last one counts."""
+    splits = feed.collection.splits
+    if len(splits.get("val", ())) < 2:
+        return {}
+    found = _evaluate(built, feed, recipe, split="val", what="curve", listener=silent, limit=CURVE_PHOTOS)
+    return {name: found.metrics[name] for name in ("t2i_r1", "i2t_r1")}
+
+
+def _vocabulary(recipe: Recipe, collection: Collection, folder: Path) -> Vocabulary | None:
+    if not needs_vocabulary(recipe):
+        return None
+    vocabulary = build_vocabulary(
+        [collection.captions[i].text for i in collection.captions_of("train")],
+        min_count=recipe.text.min_count,
+        tokeniser=recipe.text.tokeniser,
+    )
+    vocabulary.save(folder / "vocabulary.json")
+    return vocabulary
+
+
+def _claim(folder: Path, plan: dict[str, Any]) -> None:
+    """Mark the folder as this run's; refuse to go on in another run's folder."""
+    path = folder / "plan.json"
+    if path.exists():
+        then = read_json(path)
+        if then != plan:
+            different = _first_difference(then, plan)
+            raise ConfigError(
+                f"{folder} holds another run: {different}; choose another --out, or delete that folder to start anew"
+            )
+        return
+    write_json(path, plan)
+
+
+def _first_difference(then: Any, now: Any, key: str = "") -> str:
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name in sorted(then.keys() | now.keys()):
+            if then.get(name) != now.get(name):
+                return _first_difference(then.get(name), now.get(name), f"{key}.{name}" if key else name)
+    return f"{key} was {then!r}, is {now!r}"
+
+
+def _write_by_photo(folder: Path, evaluation: Evaluation) -> None:
+    tensors: dict[str, Tensor] = {k: torch.from_numpy(np.asarray(v)) for k, v in evaluation.by_photo.items()}
+    tensors |= {f"count.{k}": torch.from_numpy(np.asarray(v)) for k, v in evaluation.counts.items()}
+    write_tensors(folder / "by_photo.safetensors", tensors, {"split": evaluation.split})
+
+
+def _record(
+    recipe: Recipe, collection: Collection, built: Built, result: FitResult, evaluation: Evaluation
+) -> dict[str, Any]:
+    trained = [p for p in (*built.model.parameters(), *built.objective.parameters()) if p.requires_grad]
+    return {
+        "plait": version("plait"),
+        "torch": torch.__version__,
+        "recipe": recipe_to_dict(recipe),
+        "pairing": built.pairing,
+        "encoders": {"text": built.model.text.identity, "image": built.model.image.identity},
+        "data": {
+            "name": collection.name,
+            "fingerprint": collection.fingerprint,
+            "split": evaluation.split,
+            "photos": len(evaluation.photos),
+            "captions": len(evaluation.captions),
+        },
+        "metrics": evaluation.metrics,
+        "score_kind": evaluation.scores.kind,
+        "params": sum(p.numel() for p in trained),
+        "steps": result.steps,
+        "step_ms": result.step_ms,
+        "train_s": result.train_s,
+        "eval_s": evaluation.eval_s,
+        "peak_mb": result.peak_mb,
+        "curve": result.curve,
+    }

@@ -1,0 +1,134 @@
+"""Scoring a whole split: every image with every caption, by the pairing the model was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from plait.core.types import Tokens
+from plait.model import FusionModel
+from plait.search.rerank import rerank_rows
+
+__all__ = ["Scorer", "SplitScores", "join_tokens"]
+
+CAPTIONS_A_CHUNK = 200
+IMAGES_A_CHUNK = 250
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Scores of a split, one matrix a direction of search.
+
+    Fields:
+        text_to_image: (I, C) float, to rank images (rows) for each caption (column)
+        image_to_text: (I, C) float, to rank captions for each image. The same matrix as `text_to_image` unless the
+                       pairing re-ranks each direction's own candidates.
+        kind:          what the numbers are: "cosine", "logit" or "log-odds, top k re-ranked"
+    """
+
+    text_to_image: Tensor
+    image_to_text: Tensor
+    kind: str
+
+
+class Scorer:
+    """Scores images with captions as the model's pairing asks.
+
+    Args:
+        model:     in eval mode
+        objective: its learned scale turns the towers' cosine into log-odds
+        rerank_k:  with pairing "itm": how many candidates the fusion re-ranks; ignored otherwise
+    """
+
+    def __init__(self, model: FusionModel, objective: nn.Module, *, rerank_k: int) -> None:
+        self.model = model
+        self.objective = objective
+        self.rerank_k = rerank_k
+
+    @torch.no_grad()
+    def split(self, text: Tokens, image: Tokens, progress: Callable[[int, int], None] | None = None) -> SplitScores:
+        """Score every image with every caption.
+
+        Shapes: text Tokens (C, T, D), image Tokens (I, P, D), both of the common width; see `SplitScores`.
+        """
+        if self.model.towers is None:
+            scores = self._all(text, image, self.model.score_all, progress)
+            return SplitScores(scores, scores, "cosine" if self.model.has_algebra else "logit")
+        first = self.scale() * self._all(text, image, self.model.towers, None)
+
+        def pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
+            return self.model.score_pairs(text, image, text_index, image_index)
+
+        images = rerank_rows(first.T, self.rerank_k, lambda caption, photo: pairs(caption, photo)).T
+        captions = rerank_rows(first, self.rerank_k, lambda photo, caption: pairs(caption, photo))
+        return SplitScores(images, captions, f"log-odds, top {self.rerank_k} re-ranked")
+
+    @torch.no_grad()
+    def pairs(self, text: Tokens, image: Tokens) -> Tensor:
+        """Score aligned pairs with the model's full score: (M,) for M texts with M images."""
+        index = torch.arange(len(text))
+        score = self.model.score_pairs(text, image, index, index)
+        if self.model.towers is None:
+            return score
+        towers = self.model.towers
+        cosine = [towers(text.take(i), image.take(i)).flatten() for i in index.split(1)]
+        return self.scale() * torch.cat(cosine) + score
+
+    @torch.no_grad()
+    def matrix(self, text: Tokens, image: Tokens) -> tuple[Tensor, str]:
+        """Score every image with every text by the full score, no candidates cut: (I, C), and what the numbers are."""
+        if self.model.towers is None:
+            found = self.split(text, image)
+            return found.text_to_image, found.kind
+        dear = self.model.score_all(text, image)
+        return self.scale() * self.model.towers(text, image) + dear, "log-odds"
+
+    def scale(self) -> Tensor:
+        """Give the learned scale that turns a cosine into log-odds."""
+        contrast = self.objective if self.model.towers is None else self.objective.contrast
+        return contrast.scale.detach()  # type: ignore[union-attr,return-value,operator]
+
+    def _all(
+        self,
+        text: Tokens,
+        image: Tokens,
+        score: Callable[[Tokens, Tokens], Tensor],
+        progress: Callable[[int, int], None] | None,
+    ) -> Tensor:
+        """Score in chunks of captions of like length, so that short ones do not pay for long ones' padding."""
+        by_length = text.valid.sum(1).argsort()
+        out = text.values.new_empty(len(image), len(text))
+        for done, columns in enumerate(by_length.split(CAPTIONS_A_CHUNK)):
+            chunk = _shortened(text.take(columns))
+            for rows in torch.arange(len(image)).split(IMAGES_A_CHUNK):
+                out[rows[:, None], columns] = score(chunk, image.take(rows)).to(out.dtype)
+            if progress is not None:
+                progress(min((done + 1) * CAPTIONS_A_CHUNK, len(text)), len(text))
+        return out
+
+
+def join_tokens(parts: Sequence[Tokens]) -> Tokens:
+    """Put batches of tokens under each other, padding all to the longest."""
+    longest = max(part.values.shape[1] for part in parts)
+
+    def pad(tensor: Tensor) -> Tensor:
+        missing = longest - tensor.shape[1]
+        return F.pad(tensor, (0, 0) * (tensor.ndim - 2) + (0, missing)) if missing else tensor
+
+    first = parts[0]
+    return Tokens(
+        values=torch.cat([pad(part.values) for part in parts]),
+        valid=torch.cat([pad(part.valid) for part in parts]),
+        grid=first.grid,
+        boxes=None if first.boxes is None else torch.cat([pad(p.boxes) for p in parts if p.boxes is not None]),
+        pooled=None if first.pooled is None else torch.cat([p.pooled for p in parts if p.pooled is not None]),
+    )
+
+
+def _shortened(tokens: Tokens) -> Tokens:
+    longest = max(1, int((tokens.valid * torch.arange(1, tokens.valid.shape[1] + 1)).max()))
+    return replace(tokens, values=tokens.values[:, :longest], valid=tokens.valid[:, :longest])
