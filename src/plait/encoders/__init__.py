@@ -1,0 +1,80 @@
+"""Encoders: text and photos become tokens; adapters bring both to one width. The name tables of the room."""
+
+from plait.core.tables import Entry
+
+__all__ = ["ADAPTERS", "IMAGE_ENCODERS", "TEXT_ENCODERS"]
+
+TEXT_ENCODERS: dict[str, Entry] = {
+    "minilm": Entry(
+        "plait.encoders.minilm:minilm",
+        "packaged",
+        "Wang et al. 2020; Reimers & Gurevych 2019",
+        "all-MiniLM-L6-v2, 6 layers, 384 wide, from a package: needs no network",
+    ),
+    "words": Entry(
+        "plait.encoders.words:words",
+        "from scratch",
+        "Faghri et al. 2018",
+        "embedded words read by a bidirectional GRU",
+    ),
+    "words_transformer": Entry(
+        "plait.encoders.words_transformer:words_transformer",
+        "from scratch",
+        "Vaswani et al. 2017",
+        "embedded words read by a small transformer",
+    ),
+    "hub": Entry(
+        "plait.encoders.hub_text:hub_text",
+        "hub",
+        "-",
+        "hub:NAME or hub:FOLDER, any text encoder of transformers: BERT, CLIP's text tower, ...",
+    ),
+}
+
+IMAGE_ENCODERS: dict[str, Entry] = {
+    "efficientnet_lite2": Entry(
+        "plait.encoders.efficientnet_lite2:efficientnet_lite2",
+        "packaged",
+        "Tan & Le 2019",
+        "EfficientNet-Lite2 with ImageNet weights, grid at stride 8, 16 or 32, from a package: needs no network",
+    ),
+    "vit_small": Entry(
+        "plait.encoders.vit:vit_small",
+        "from scratch",
+        "Dosovitskiy et al. 2021",
+        "a small vision transformer",
+    ),
+    "cnn_small": Entry(
+        "plait.encoders.cnn:cnn_small",
+        "from scratch",
+        "He et al. 2016",
+        "a small residual network whose grid knows left from right",
+    ),
+    "hub": Entry(
+        "plait.encoders.hub_image:hub_image",
+        "hub",
+        "-",
+        "hub:NAME or hub:FOLDER, any image encoder of transformers: ResNet, ViT, CLIP's image tower, ...",
+    ),
+}
+
+ADAPTERS: dict[str, Entry] = {
+    "linear": Entry(
+        "plait.encoders.adapters:LinearAdapter",
+        "projection",
+        "-",
+        "layer norm and one matrix",
+    ),
+    "bottleneck": Entry(
+        "plait.encoders.adapters:BottleneckAdapter",
+        "projection",
+        "Houlsby et al. 2019",
+        "a narrow residual layer, then one matrix",
+    ),
+    "transformer": Entry(
+        "plait.encoders.adapters:TransformerAdapter",
+        "attention",
+        "Messina et al. 2021",
+        "one matrix, then self-attention within the side",
+    ),
+}

@@ -1,0 +1,192 @@
+"""Adapters: project an encoder's tokens to the width both sides share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from torch import Tensor, nn
+
+from plait.core.errors import ConfigError, ShapeError
+from plait.core.types import Modality, Tokens
+from plait.nn.blocks import SelfBlock
+from plait.nn.positions import sinusoid_2d
+
+__all__ = ["BottleneckAdapter", "LinearAdapter", "TransformerAdapter"]
+
+
+class _Projection(nn.Module):
+    """Layer norm, linear, dropout. The norm makes encoders of any scale, frozen or not, look alike to what follows."""
+
+    def __init__(self, width_in: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width_in)
+        self.linear = nn.Linear(width_in, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, values: Tensor) -> Tensor:
+        # Cached tokens may come in half precision; the norm's statistics are taken in the weights' own.
+        return cast(Tensor, self.dropout(self.linear(self.norm(values.to(self.norm.weight.dtype)))))
+
+
+class _Sides(nn.Module):
+    """What every adapter does besides: the pooled vector's own projection, and positions on a grid."""
+
+    def __init__(
+        self, *, width: int, pooled_width_in: int | None, modality: Modality, positions: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        if positions and width % 4:
+            raise ConfigError(f"fusion.width: expected a multiple of 4 for positions on a grid, got {width}")
+        self.positions = positions and modality == "image"
+        self.pooled = None if pooled_width_in is None else _Projection(pooled_width_in, width, dropout)
+
+    def place(self, tokens: Tokens, values: Tensor) -> Tensor:
+        if not self.positions:
+            return values
+        if tokens.grid is None:
+            raise ShapeError(
+                "adapter: expected image tokens on a grid, which positions need, got tokens without one; "
+                "set positions = false in fusion.adapter_options"
+            )
+        return values + sinusoid_2d(tokens.grid, values.shape[-1]).to(values)
+
+    def pool(self, tokens: Tokens) -> Tensor | None:
+        if self.pooled is None:
+            return None
+        if tokens.pooled is None:
+            raise ShapeError(
+                "adapter: expected tokens with a pooled vector, since pooled_width_in was given, got none; "
+                "build the adapter with the encoder's own pooled_width"
+            )
+        return cast(Tensor, self.pooled(tokens.pooled))
+
+
+class LinearAdapter(nn.Module):
+    """Project tokens by one matrix.
+
+    Formula: dropout(W norm(x) + b), plus a fixed 2-D sinusoid with `positions`.
+
+    Arguments:
+        width_in:        of the tokens that come
+        width:           of the tokens that go
+        pooled_width_in: of the pooled vector that comes, which gets a projection of its own; None = there is none, or
+                         it is left aside
+        modality:        "text" or "image"
+        positions:       add where a token lies on the image's grid; text encoders know their order already, so for
+                         text this changes nothing
+        dropout:         part of the outputs set to 0 in training
+    Shapes: `Tokens` values (B, N, width_in) -> values (B, N, width); valid, grid and boxes as they came; pooled
+        (B, pooled_width_in) -> (B, width)
+    Raises:
+        ConfigError: `positions` with a width that is no multiple of 4.
+        ShapeError: `positions` without a grid, or `pooled_width_in` without a pooled vector.
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        *,
+        width: int,
+        pooled_width_in: int | None = None,
+        modality: Modality = "text",
+        positions: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.tokens = _Projection(width_in, width, dropout)
+        self.sides = _Sides(
+            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+        )
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        values = self.sides.place(tokens, self.tokens(tokens.values))
+        return replace(tokens, values=values, pooled=self.sides.pool(tokens))
+
+
+class BottleneckAdapter(nn.Module):
+    """Change tokens a little in their own space, then project them.
+
+    Formula: y = x + W_up gelu(W_down x) with x = norm(tokens); then W y + b. W_up starts at 0, so training starts from
+    the plain projection.
+
+    Arguments:
+        width_in, width, pooled_width_in, modality, positions, dropout: see `LinearAdapter`
+        bottleneck: width between W_down and W_up
+    Shapes, Raises: see `LinearAdapter`
+    Source: Houlsby et al. 2019. Differs: it stands behind the encoder, not inside its layers.
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        *,
+        width: int,
+        pooled_width_in: int | None = None,
+        modality: Modality = "text",
+        positions: bool = False,
+        dropout: float = 0.0,
+        bottleneck: int = 64,
+    ) -> None:
+        super().__init__()
+        if bottleneck < 1:
+            raise ConfigError(f"adapter option bottleneck: expected at least 1, got {bottleneck}")
+        self.norm = nn.LayerNorm(width_in)
+        self.down = nn.Linear(width_in, bottleneck)
+        self.activation = nn.GELU()
+        self.up = nn.Linear(bottleneck, width_in)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+        self.linear = nn.Linear(width_in, width)
+        self.dropout = nn.Dropout(dropout)
+        self.sides = _Sides(
+            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+        )
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        x = self.norm(tokens.values.to(self.norm.weight.dtype))
+        x = x + self.up(self.activation(self.down(x)))
+        values = self.sides.place(tokens, self.dropout(self.linear(x)))
+        return replace(tokens, values=values, pooled=self.sides.pool(tokens))
+
+
+class TransformerAdapter(nn.Module):
+    """Project tokens, then let those of one side read each other.
+
+    Formula: norm(block_k(... block_1(W norm(x) + b + positions))).
+
+    Arguments:
+        width_in, width, pooled_width_in, modality, positions, dropout: see `LinearAdapter`; positions default to True
+        layers: number of blocks k
+        heads:  of each block's attention; divides `width`
+    Shapes, Raises: see `LinearAdapter`. Tokens that are not valid are never read.
+    Source: Vaswani et al. 2017, pre-norm blocks; over frozen features as in Messina et al. 2021 (TERN).
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        *,
+        width: int,
+        pooled_width_in: int | None = None,
+        modality: Modality = "text",
+        positions: bool = True,
+        dropout: float = 0.0,
+        layers: int = 1,
+        heads: int = 8,
+    ) -> None:
+        super().__init__()
+        if layers < 1:
+            raise ConfigError(f"adapter option layers: expected at least 1, got {layers}; without any, use 'linear'")
+        self.tokens = _Projection(width_in, width, dropout)
+        self.blocks = nn.ModuleList(SelfBlock(width, heads=heads, dropout=dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.sides = _Sides(
+            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+        )
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        values = self.sides.place(tokens, self.tokens(tokens.values))
+        for block in self.blocks:
+            values = block(values, tokens.valid)
+        return replace(tokens, values=self.norm(values), pooled=self.sides.pool(tokens))
