@@ -89,7 +89,7 @@ def mine_negatives(logits: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tenso
     Shapes:
         logits:  (N, N) float, row = image, column = text; tower scores times their scale
         group:   (N,) int64
-        returns: text_index (M,), image_index (M,) int64 and label (M,) bool, M = 3 N: the given pairs (True), the images
+        returns: text_index, image_index (M,) int64 and label (M,) bool, M = 3 N: the given pairs (True), the images
                  with mined texts, the texts with mined images (both False). M = 0 where all rows show one photo.
     Raises:
         TrainingError: a logit is not finite.

@@ -1,0 +1,110 @@
+"""Product, concat and cross: options, condensing, entrance marks and maps by layer."""
+
+import pytest
+import torch
+
+from plait.core.errors import ConfigError
+from plait.core.types import Tokens
+from plait.fusion.aligned import both_directions
+from plait.fusion.concat import ConcatFusion
+from plait.fusion.cross import CrossFusion
+from plait.fusion.entrance import Entrance
+from plait.fusion.product import ProductFusion
+from plait.heads.match import SimilarityHead
+
+
+def some(n: int, grid: tuple[int, int] | None = None, seed: int = 0) -> Tokens:
+    values = torch.randn(2, n, 8, generator=torch.Generator().manual_seed(seed))
+    return Tokens(values, torch.ones(2, n).bool(), grid)
+
+
+def test_product_is_a_product() -> None:
+    fusion = ProductFusion(8)
+    text, image = some(3), some(4, seed=1)
+    joint = fusion(text, image)
+    t = fusion.text_project(text.values.mean(1))
+    v = fusion.image_project(image.values.mean(1))
+    torch.testing.assert_close(joint.text.values[:, 0], t * v)
+    torch.testing.assert_close(joint.text.values, joint.image.values)
+    condensed = fusion.condense(text, image)
+    assert condensed[0].values.shape == condensed[1].values.shape == (2, 1, 8)
+
+
+@pytest.mark.parametrize(
+    ("direction", "queries"), [("t2i", ["text"]), ("i2t", ["image"]), ("two_way", ["text", "image"])]
+)
+def test_cross_gives_a_map_a_layer_and_direction(direction: str, queries: list[str]) -> None:
+    fusion = CrossFusion(8, layers=3, heads=2, direction=direction).eval()
+    fused = fusion(some(3), some(4, (2, 2)), maps=True)
+    assert [(m.query, m.layer) for m in fused.maps] == [(q, layer) for layer in range(3) for q in queries]
+    assert fused.maps[0].weights.shape[1] == 2
+    assert fused.image.grid == (2, 2)
+
+
+def test_one_way_leaves_the_other_side_alone() -> None:
+    torch.manual_seed(0)
+    text, other, image = some(3), some(3, seed=5), some(4, (2, 2), seed=1)
+    words_only = CrossFusion(8, direction="t2i").eval()
+    assert torch.equal(words_only(text, image).image.values, words_only(other, image).image.values)
+    regions_only = CrossFusion(8, direction="i2t").eval()
+    assert not torch.equal(regions_only(text, image).image.values, regions_only(other, image).image.values)
+
+
+def test_two_way_is_symmetric_in_time() -> None:
+    """Each side reads the other as the layer found it: with one layer, the text is what t2i alone would give."""
+    torch.manual_seed(0)
+    both = CrossFusion(8, layers=1).eval()
+    one = CrossFusion(8, layers=1, direction="t2i").eval()
+    one.load_state_dict({k: v for k, v in both.state_dict().items() if not k.startswith("i2t")})
+    text, image = some(3), some(4, (2, 2), seed=1)
+    torch.testing.assert_close(both(text, image).text.values, one(text, image).text.values)
+
+
+def test_concat_lets_both_sides_read_each_other() -> None:
+    torch.manual_seed(0)
+    fusion = ConcatFusion(8, layers=2).eval()
+    text, image = some(3), some(4, (2, 2), seed=1)
+    first = fusion(text, image, maps=True)
+    second = fusion(some(3, seed=5), image)
+    assert not torch.allclose(first.image.values, second.image.values)
+    assert [(m.query, m.key, m.layer) for m in first.maps] == [
+        ("text", "image", 0),
+        ("image", "text", 0),
+        ("text", "image", 1),
+        ("image", "text", 1),
+    ]
+
+
+def test_entrance_marks_places_of_grid_tokens_only() -> None:
+    entrance = Entrance(8, sides=False, positions=True)
+    equal = Tokens(torch.ones(1, 4, 8), torch.ones(1, 4).bool(), (2, 2))
+    _, regions = entrance(some(3), equal)
+    assert (regions[0, 0] - regions[0, 3]).abs().max() > 0.1
+    _, regions = entrance(some(3), Tokens(equal.values, equal.valid))
+    assert torch.equal(regions[0, 0], regions[0, 3])
+    bare = Entrance(8, sides=True, positions=False)
+    words, regions = bare(some(3), equal)
+    torch.testing.assert_close(regions[0, 0], bare.sides[1])  # the layer norm of ones is zero
+    assert words.shape == (2, 3, 8)
+
+
+def test_both_directions_weigh_the_same_whatever_the_counts() -> None:
+    # one word that agrees fully, four regions that disagree fully: the mean of the directions' means is 0
+    up = torch.tensor([1.0, 0.0])
+    word = Tokens(up.expand(1, 1, 2), torch.ones(1, 1).bool())
+    regions = Tokens(up.expand(1, 4, 2), torch.tensor([[True, True, True, False]]))
+    against = Tokens(-3 * up.expand(1, 4, 2), regions.valid)
+    fused = both_directions((word, word), (against, regions))
+    assert fused.text.values.shape == (1, 2, 8)
+    assert SimilarityHead()(fused).values.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(ConfigError, match="'product', pool: expected mean or max, got 'gpo'"):
+        ProductFusion(8, pool="gpo")
+    with pytest.raises(ConfigError, match="'concat', layers: expected at least 1, got 0"):
+        ConcatFusion(8, layers=0)
+    with pytest.raises(ConfigError, match="'cross', layers: expected at least 1, got 0"):
+        CrossFusion(8, layers=0)
+    with pytest.raises(ConfigError, match="'cross', direction: expected two_way, t2i or i2t, got 'both'"):
+        CrossFusion(8, direction="both")
