@@ -19,7 +19,7 @@ from plait.encoders.choose import image_parts, text_parts
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
 from plait.model import FusionModel, Side, Towers
-from plait.nn.pooling import SingleToken
+from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
 
 __all__ = ["Built", "build", "expand_fusions", "needs_vocabulary", "resolve_pairing"]
@@ -95,9 +95,12 @@ def build(recipe: Recipe, vocabulary: Vocabulary | None = None) -> Built:
         fusion=_fusion(fusion.name, fusion),
         head=_head(fusion),
         towers=_towers(fusion) if pairing == "itm" else None,
-        pool=SingleToken() if fusion.tokens == "pooled" else None,
+        pool=single_token if fusion.tokens == "pooled" else None,
     )
-    contrast = _named("objective", OBJECTIVES, recipe.objective.name, recipe.objective.options)
+    options = dict(recipe.objective.options)
+    if pairing == "all" and not model.has_algebra and recipe.objective.name != "triplet":
+        options.setdefault("scale", 1.0)  # a logit is on its own scale already; 14.3 is for cosines
+    contrast = _named("objective", OBJECTIVES, recipe.objective.name, options)
     objective = contrast if pairing == "all" else _named("objective", OBJECTIVES, "match", {}, contrast)
     return Built(model, objective, pairing, vocabulary)
 

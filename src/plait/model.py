@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -95,7 +96,7 @@ class FusionModel(nn.Module):
         fusion: nn.Module,
         head: nn.Module,
         towers: Towers | None = None,
-        pool: nn.Module | None = None,
+        pool: Callable[[Tokens], Tokens] | None = None,
     ) -> None:
         super().__init__()
         self.text = text

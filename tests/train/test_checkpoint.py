@@ -1,0 +1,54 @@
+"""Weight files: whole or old, never half; strict when loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from plait.core.errors import CheckpointError, StorageError
+from plait.train.checkpoint import load_into, read_json, read_tensors, write_bytes, write_json, write_tensors
+
+
+def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "w.safetensors"
+    write_tensors(path, {"a": torch.arange(3.0)}, {"step": 7, "losses": [0.5]})
+    tensors, metadata = read_tensors(path)
+    assert tensors["a"].tolist() == [0.0, 1.0, 2.0]
+    assert metadata == {"step": 7, "losses": [0.5]}
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    write_json(path, {"kept": True})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("plait.train.checkpoint.os.fsync", full)
+    with pytest.raises(StorageError, match=r"run\.json: could not write .*No space left .* goes on from the last"):
+        write_bytes(path, b"half")
+    assert read_json(path) == {"kept": True}
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"not tensors at all")
+    with pytest.raises(CheckpointError, match="not a weight file of Plait, or damaged"):
+        read_tensors(tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match="no such file; expected weights"):
+        read_tensors(tmp_path / "none.safetensors")
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(CheckpointError, match="not valid JSON"):
+        read_json(tmp_path / "run.json")
+    with pytest.raises(CheckpointError, match="no such file; expected a folder"):
+        read_json(tmp_path / "none.json")
+
+
+def test_weights_of_another_model_are_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"of another model: 1 missing \(first: \['bias'\]\), 1 not asked for"):
+        load_into(nn.Linear(2, 2), {"weight": torch.zeros(2, 2), "other": torch.zeros(1)}, where="w")
+    with pytest.raises(CheckpointError, match=r"weight should be \(2, 2\), is \(3, 2\)"):
+        load_into(nn.Linear(2, 2), {"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, where="w")
