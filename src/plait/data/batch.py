@@ -1,0 +1,183 @@
+"""From index arrays to a `Batch`: cached tokens where an encoder is frozen, raw ids and pixels where it is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from plait.core.errors import ConfigError, ShapeError
+from plait.core.types import Batch, ImageSpec, TextInput, Tokens
+from plait.data.collection import Collection, Photo
+from plait.data.images import read_pixels
+from plait.data.store import TokenStore
+
+__all__ = ["PixelSource", "RawTexts", "TokenViews", "collate", "load_pixels", "make_batch"]
+
+
+@dataclass(frozen=True, eq=False)
+class RawTexts:
+    """Texts and how an encoder trained from them reads them; row i is the i-th text."""
+
+    texts: Sequence[str]
+    input: TextInput
+
+
+@dataclass(frozen=True, eq=False)
+class PixelSource:
+    """Photos and how an encoder trained from them sees them; row i is the i-th photo.
+
+    Fields:
+        photos:  from files or memory
+        spec:    size, fit and normalisation
+        views:   what a photo can be shown as; `view` of a batch counts in these
+        seed:    of the crops
+        threads: that decode side by side; 0 = one a core, at most 8
+    """
+
+    photos: Sequence[Photo]
+    spec: ImageSpec
+    views: tuple[str, ...] = ("full",)
+    seed: int = 0
+    threads: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class TokenViews:
+    """Cached tokens of every view of every photo, one store a view; `view` of a batch counts in these.
+
+    Raises:
+        ShapeError: there is no store, or they differ in items, width or grid.
+    """
+
+    stores: tuple[TokenStore, ...]
+
+    def __post_init__(self) -> None:
+        kinds = {(len(store), store.width, store.pooled_width, store.grid) for store in self.stores}
+        if len(kinds) != 1:
+            raise ShapeError(
+                f"expected stores of one (items, width, pooled width, grid), got {sorted(map(str, kinds))}"
+            )
+
+    def take(self, index: Tensor, view: Tensor | None = None) -> Tokens:
+        """Give the tokens of these photos, (M,) int64, each in its view, (M,) int64; None = the first view."""
+        if view is None or len(self.stores) == 1:
+            return self.stores[0].take(index)
+        parts = []
+        rows = []
+        for number, store in enumerate(self.stores):
+            mine = (view == number).nonzero().flatten()
+            if len(mine):
+                rows.append(mine)
+                parts.append(store.take(index[mine]))
+        back = torch.argsort(torch.cat(rows))
+        return _joined(parts).take(back) if len(parts) > 1 else parts[0]
+
+
+def make_batch(
+    text: TokenStore | RawTexts,
+    image: TokenStore | TokenViews | PixelSource,
+    text_index: Tensor,
+    image_index: Tensor,
+    *,
+    view: Tensor | None = None,
+) -> Batch:
+    """Put caption text_index[i] beside photo image_index[i], for every i.
+
+    Shapes:
+        text_index:  (B,) int64
+        image_index: (B,) int64; also the batch's `target`, so that rows of one photo are never negatives
+        view:        (B,) int64, which of the image side's views each row sees; None = the first
+    Raises:
+        ShapeError: the indices differ in length or leave their range.
+        ConfigError: a view is asked of a side that has one only.
+        InputError: a photo cannot be decoded.
+    """
+    if text_index.shape != image_index.shape or text_index.ndim != 1:
+        raise ShapeError(f"expected two (B,) indices, got {tuple(text_index.shape)} and {tuple(image_index.shape)}")
+    ids = valid = pixels = text_tokens = image_tokens = None
+    if isinstance(text, RawTexts):
+        _check_range(text_index, len(text.texts), "text")
+        ids, valid = text.input([text.texts[i] for i in text_index.tolist()])
+    else:
+        text_tokens = text.take(text_index)
+    if isinstance(image, PixelSource):
+        pixels = load_pixels(image, image_index, view)
+    elif isinstance(image, TokenViews):
+        image_tokens = image.take(image_index, view)
+    else:
+        if view is not None and bool((view != 0).any()):
+            raise ConfigError("a view beyond the first is asked of a store with one; give TokenViews of several stores")
+        image_tokens = image.take(image_index)
+    return Batch(ids, valid, pixels, image_index, text=text_tokens, image=image_tokens)
+
+
+def collate(
+    collection: Collection,
+    captions: Sequence[int],
+    text: TokenStore | RawTexts,
+    image: TokenStore | TokenViews | PixelSource,
+    *,
+    view: Tensor | None = None,
+) -> Batch:
+    """Give the batch of these captions, by their number in the collection, each with its photo. See `make_batch`."""
+    images = [collection.captions[number].image for number in captions]
+    return make_batch(text, image, torch.tensor(list(captions)), torch.tensor(images), view=view)
+
+
+def load_pixels(source: PixelSource, index: Tensor, view: Tensor | None = None) -> Tensor:
+    """Decode photos side by side: (B,) int64 -> (B, 3, S, S) float32; a photo and view asked for twice is read once.
+
+    Raises:
+        ShapeError: the index leaves the photos, or `view` the views.
+        InputError: a photo cannot be decoded.
+    """
+    _check_range(index, len(source.photos), "photo")
+    views = torch.zeros_like(index) if view is None else view
+    _check_range(views, len(source.views), "view")
+    wanted = list(zip(index.tolist(), views.tolist(), strict=True))
+    once = list(dict.fromkeys(wanted))
+
+    def read(pair: tuple[int, int]) -> Tensor:
+        photo, shown = source.photos[pair[0]], source.views[pair[1]]
+        return read_pixels(photo.source, source.spec, shown, seed=source.seed + pair[0])
+
+    threads = min(source.threads or min(8, os.cpu_count() or 1), len(once))
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            images = dict(zip(once, pool.map(read, once), strict=True))
+    else:
+        images = {pair: read(pair) for pair in once}
+    return torch.stack([images[pair] for pair in wanted])
+
+
+def _joined(parts: list[Tokens]) -> Tokens:
+    """Put batches of tokens one under the other, padded to the longest."""
+    longest = max(part.values.shape[1] for part in parts)
+
+    def padded(tensor: Tensor) -> Tensor:
+        missing = longest - tensor.shape[1]
+        if not missing:
+            return tensor
+        return torch.cat([tensor, tensor.new_zeros(tensor.shape[0], missing, *tensor.shape[2:])], dim=1)
+
+    boxes = [part.boxes for part in parts if part.boxes is not None]
+    pooled = [part.pooled for part in parts if part.pooled is not None]
+    return Tokens(
+        values=torch.cat([padded(part.values) for part in parts]),
+        valid=torch.cat([padded(part.valid) for part in parts]),
+        grid=parts[0].grid,
+        boxes=torch.cat([padded(box) for box in boxes]) if boxes else None,
+        pooled=torch.cat(pooled) if pooled else None,
+    )
+
+
+def _check_range(index: Tensor, count: int, what: str) -> None:
+    if index.ndim != 1 or not len(index):
+        raise ShapeError(f"expected a (B,) {what} index, B > 0, got shape {tuple(index.shape)}")
+    if int(index.min()) < 0 or int(index.max()) >= count:
+        raise ShapeError(f"{what} index from {int(index.min())} to {int(index.max())}; there are {count}")

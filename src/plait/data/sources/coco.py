@@ -1,0 +1,77 @@
+"""COCO's captions JSON: `images` with id and file_name, `annotations` with image_id and caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from plait.core.errors import InputError
+from plait.data.assemble import Row, SplitMaking, assemble, file_finder, read_json_file, read_splits
+from plait.data.collection import Collection
+from plait.data.sources.rows import find_images
+
+__all__ = ["is_coco", "open_coco"]
+
+
+def is_coco(path: Path) -> bool:
+    """Tell whether a file is JSON with images and annotations."""
+    if path.suffix.lower() != ".json":
+        return False
+    data = read_json_file(path)
+    return isinstance(data, dict) and "images" in data and "annotations" in data
+
+
+def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
+    """Open a COCO captions file; photos are looked for beside it and, as COCO is unpacked, beside its folder.
+
+    Raises:
+        InputError: a key is missing, an annotation belongs to no image, or the photos are nowhere.
+    """
+    rows = list(_rows(path, read_json_file(path)))
+    names = [row.image for row in rows[:50]]
+    folder = images
+    if folder is None:
+        try:
+            folder = find_images(path.parent, names)
+        except InputError:
+            if path.parent.name != "annotations":
+                raise
+            folder = find_images(path.parent.parent, names)
+    splits = path.parent / "splits.json"
+    return assemble(
+        path.stem,
+        str(path),
+        rows=rows,
+        find=file_finder(folder, str(path)),
+        making=making or SplitMaking(),
+        splits=read_splits(splits) if splits.is_file() else None,
+        splits_origin=str(splits),
+    )
+
+
+def _rows(path: Path, data: Any) -> Iterator[Row]:
+    names = {}
+    for number, image in enumerate(data["images"]):
+        try:
+            names[image["id"]] = str(image["file_name"])
+        except (KeyError, TypeError):
+            raise InputError(f"{path}: images[{number}]: expected id and file_name, got {_keys(image)}") from None
+    for number, annotation in enumerate(data["annotations"]):
+        where = f"{path}: annotations[{number}]"
+        try:
+            image, text = annotation["image_id"], annotation["caption"]
+        except (KeyError, TypeError):
+            raise InputError(
+                f"{where}: expected image_id and caption, got {_keys(annotation)}; is this COCO's captions file, "
+                "not instances?"
+            ) from None
+        if image not in names:
+            raise InputError(f"{where}: image_id {image!r} is none of the {len(names)} in images")
+        if not isinstance(text, str):
+            raise InputError(f"{where}: key 'caption': expected a sentence, got {text!r:.60}")
+        yield Row(where, names[image], text)
+
+
+def _keys(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)[:60]

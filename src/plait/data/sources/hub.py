@@ -1,0 +1,181 @@
+"""Hugging Face `datasets`: by name, from a folder written by `save_to_disk`, or a parquet file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from plait.core.errors import InputError, MissingPackageError, OfflineError
+from plait.data.assemble import Finder, SplitMaking, assemble, file_finder
+from plait.data.cache import cache_root
+from plait.data.collection import Collection, Skip
+from plait.data.sources.rows import IMAGE_COLUMNS, TEXT_COLUMNS, rows_of_objects
+
+__all__ = ["hub_answers", "open_hub"]
+
+_NUMBERED = re.compile(r"^(caption|sentence|text)_?\d+$")  # caption_0 ... caption_4
+_SPLIT_NAMES = {"validation": "val", "valid": "val", "dev": "val"}
+
+
+def open_hub(where: str | Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
+    """Open "hub:NAME", a folder of `save_to_disk` or a parquet file, with columns named as in `rows`.
+
+    Embedded photos are written once to the cache folder, so that they need not stay in memory. Splits are the data
+    set's (validation is called val), or those a column `split` names; with a single split they are made.
+
+    Raises:
+        MissingPackageError: the `datasets` package is not installed.
+        OfflineError: the hub does not answer within a second, and the data set is not on this disk.
+        InputError: there is no such data set, or it has no image or no caption column.
+    """
+    if find_spec("datasets") is None:
+        raise MissingPackageError(f"{where}: needs the package `datasets`: pip install 'plait[hub]'")
+    parts = _load(str(where))
+    folder = cache_root() / "photos" / hashlib.sha256(str(where).encode()).hexdigest()[:16]
+    known: dict[str, Path] = {}
+    several = len(parts) > 1
+    objects = (
+        item
+        for split, data in parts.items()
+        for item in _objects(str(where), _SPLIT_NAMES.get(split, split) if several else None, data, folder, known)
+    )
+    rows = list(rows_of_objects(objects, ("image",), ("caption",)))
+    return assemble(
+        str(where).removeprefix("hub:").rstrip("/").rpartition("/")[2],
+        str(where),
+        rows=rows,
+        find=_finder(known, images, str(where)),
+        making=making or SplitMaking(),
+        splits_origin=str(where),
+    )
+
+
+def hub_answers(seconds: float = 0.8) -> bool:
+    """Tell whether the hub can be reached, within this time; False at once where the user asked to stay offline."""
+    if any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE):
+        return False
+    address = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    answered = threading.Event()
+
+    def knock() -> None:
+        try:
+            port = address.port or (80 if address.scheme == "http" else 443)
+            socket.create_connection((address.hostname or "", port), timeout=seconds).close()
+            answered.set()
+        except OSError:
+            pass
+
+    # In a thread, because asking for a name without a network can take half a minute and has no time limit.
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answered.is_set()
+
+
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+
+
+def _load(where: str) -> dict[str, Any]:
+    """Give split name -> data set."""
+    name = where.removeprefix("hub:")
+    local = Path(where)
+    online = local.exists() or hub_answers()
+    if not online and not _is_cached(name):
+        raise OfflineError(
+            f"{where}: the Hugging Face hub does not answer and the data set is not on this disk; connect to the "
+            "network, or give a folder with images/ and captions.csv instead"
+        )
+    import datasets
+
+    try:
+        if local.is_dir():
+            loaded = datasets.load_from_disk(str(local))
+        elif local.is_file():
+            loaded = datasets.load_dataset("parquet", data_files={"train": str(local)})
+        else:
+            datasets.config.HF_HUB_OFFLINE = not online  # else every call is tried five times before the disk
+            loaded = datasets.load_dataset(name)
+    except (OSError, ValueError, RuntimeError) as error:
+        text = str(error).splitlines()
+        raise InputError(
+            f"{where}: the data set cannot be loaded: {text[0] if text else type(error).__name__}"
+        ) from error
+    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+
+
+def _is_cached(name: str) -> bool:
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    folder = Path(os.environ.get("HF_DATASETS_CACHE") or home / "datasets")
+    return (folder / name.replace("/", "___").lower()).is_dir() or (folder / name.replace("/", "___")).is_dir()
+
+
+def _objects(
+    where: str, split: str | None, data: Any, folder: Path, known: dict[str, Path]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    import datasets
+
+    columns: list[str] = list(data.column_names)
+    pictures = [c for c in columns if isinstance(data.features[c], datasets.Image)]
+    named = [c for c in columns if c.lower() in IMAGE_COLUMNS and c not in pictures]
+    numbered = sorted(c for c in columns if _NUMBERED.match(c.lower()))
+    sentences = [c for t in TEXT_COLUMNS for c in columns if c.lower() == t][:1] or numbered
+    if not (pictures or named) or not sentences:
+        raise InputError(
+            f"{where}: no {'caption' if pictures or named else 'image'} column; found: {', '.join(columns)}; "
+            f"expected images in one of: {', '.join(IMAGE_COLUMNS)}; captions in one of: {', '.join(TEXT_COLUMNS)}"
+        )
+    image, own_split = (pictures or named)[0], next((c for c in columns if c.lower() == "split"), None)
+    data = data.select_columns([image, *sentences, *([own_split] if own_split else [])])
+    if pictures:
+        data = data.cast_column(image, datasets.Image(decode=False))
+    for number, row in enumerate(data):
+        place = f"{where}, {split or 'row'} {number}"
+        name = _keep(row[image], folder, known) if pictures else row[image]
+        texts = [text for column in sentences for text in _as_list(row[column])]
+        yield place, {"image": name, "caption": texts, "split": row[own_split] if own_split else split}
+
+
+def _keep(cell: dict[str, Any] | None, folder: Path, known: dict[str, Path]) -> str:
+    """Give a name to an embedded photo and see to it that it lies in a file."""
+    cell = cell or {}
+    path, data = cell.get("path"), cell.get("bytes")
+    if not data:
+        name = str(path or "no image")
+        if path:
+            known[name] = Path(path)
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:24]
+    # The file's own name is for people; the digest keeps two files of one name apart.
+    name = f"{Path(path).stem}-{digest[:8]}" if path else digest
+    if name not in known:
+        target = folder / digest
+        if not target.is_file() or target.stat().st_size != len(data):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{digest}.{os.getpid()}.tmp")
+            temporary.write_bytes(data)
+            temporary.replace(target)
+        known[name] = target
+    return name
+
+
+def _finder(known: dict[str, Path], images: Path | None, where: str) -> Finder:
+    beside = file_finder(images, where) if images is not None else None
+
+    def find(name: str) -> Path | Any:
+        if name in known:
+            return known[name] if known[name].is_file() else Skip(name, "the image file is not on this disk")
+        return beside(name) if beside is not None else Skip(name, "no such image; say in which folder the photos are")
+
+    return find
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
