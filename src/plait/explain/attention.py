@@ -18,28 +18,9 @@ from plait.core.types import AttentionMap
 __all__ = ["WordMaps", "choose_map", "merge_pieces", "word_maps"]
 
 _SPECIAL = frozenset(
-    [
-        "[CLS]",
-        "[SEP]",
-        "[PAD]",
-        "[MASK]",
-        "<s>",
-        "</s>",
-        "<pad>",
-        "<sos>",
-        "<eos>",
-        "<start>",
-        "<end>",
-        "<|startoftext|>",
-        "<|endoftext|>",
-        "SOS",
-        "EOS",
-        "PAD",
-        "<SOS>",
-        "<EOS>",
-        "<PAD>",
-    ]
+    ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "<s>", "</s>", "<pad>", "<sos>", "<eos>", "<start>", "<end>")
 )
+_SPECIAL |= frozenset(("<|startoftext|>", "<|endoftext|>", "SOS", "EOS", "PAD", "<SOS>", "<EOS>", "<PAD>"))
 # How sub-word vocabularies mark things: what begins a word, or what goes on with one.
 _STARTS = ("▁", "Ġ")
 _GOES_ON = "##"
