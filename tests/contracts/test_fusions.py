@@ -212,6 +212,23 @@ def test_float64_agrees_with_float32(name: str, options: dict[str, Any]) -> None
 
 
 @every_case
+def test_half_precision_products_stay_near(name: str, options: dict[str, Any]) -> None:
+    fusion, head = make(name, options)
+    text, image = sides()
+    expected = head(fusion(text, image)).values
+    for leaf in (text.values, image.values, text.pooled, image.pooled):
+        leaf.requires_grad_()  # type: ignore[union-attr]
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = head(fusion(text, image, maps=True)).values.float()
+        if fusion.reads == "similarity":
+            algebra = head.pool(fusion.similarities(text, image)).values.float().diagonal()
+            torch.testing.assert_close(algebra, expected, atol=0.03, rtol=0)
+    torch.testing.assert_close(scores, expected, atol=0.03, rtol=0)
+    scores.sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in fusion.parameters())
+
+
+@every_case
 def test_maps_come_only_when_asked_and_rows_sum_to_one(name: str, options: dict[str, Any]) -> None:
     fusion, head = make(name, options)
     text, image = sides()

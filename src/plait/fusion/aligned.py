@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from plait.core.types import Fused, Similarities, Tokens
-from plait.nn.pairs import pool_similarities
+from plait.nn.pairs import pool_similarities, unit_vectors
 
 __all__ = ["both_directions", "both_similarities", "image_queries", "text_queries"]
 
@@ -44,11 +44,11 @@ def both_directions(words: tuple[Tokens, Tokens], regions: tuple[Tokens, Tokens]
 
 def both_similarities(words: Similarities, regions: Similarities) -> Similarities:
     """Give each direction's mean as one of two queries, (B, C, 2): what `both_directions` gives for aligned pairs."""
-    means = [pool_similarities(s.values, s.valid, pool="mean", lse_scale=1.0) for s in (words, regions)]
+    means = [pool_similarities(s.values, s.valid, pool="mean") for s in (words, regions)]
     values = torch.stack(means, -1)
     return Similarities(values, values.new_ones((1, 1, 2)).bool())
 
 
 def _end_to_end(tokens: Tokens, length: int) -> Tensor:
-    unit = F.normalize(tokens.values, dim=-1) * tokens.valid[..., None]
+    unit = unit_vectors(tokens.values, tokens.valid)
     return F.pad(unit, (0, 0, 0, length - unit.shape[1])).flatten(1)

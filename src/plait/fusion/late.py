@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, Similarities, Tokens
 from plait.fusion.single import one_token
-from plait.nn.pairs import cosine_similarities
+from plait.nn.pairs import cosine_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, GeneralisedPool, masked_max, masked_mean
 
 __all__ = ["LateFusion"]
@@ -80,7 +79,7 @@ class LateFusion(nn.Module):
     def _summed(self, tokens: Tokens, pool: _Pool, side: str) -> Tensor:
         if not self.add_pooled or pool.kind == "encoder":
             return pool(tokens, side)
-        return F.normalize(pool(tokens, side), dim=-1) + F.normalize(_summary(tokens, side), dim=-1)
+        return unit_vectors(pool(tokens, side)) + unit_vectors(_summary(tokens, side))
 
 
 class _Pool(nn.Module):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Modality, Similarities, Tokens
 from plait.fusion.aligned import both_directions, both_similarities, image_queries, text_queries
-from plait.nn.pairs import max_similarities
+from plait.nn.pairs import max_similarities, unit_vectors
 
 __all__ = ["MaxSimFusion"]
 
@@ -92,7 +92,7 @@ def _all_regions(text: Tokens, image: Tokens) -> Similarities:
 
 def _nearest(query: Tokens, key: Tokens) -> tuple[Tensor, Tensor]:
     """Give each query's nearest real key (B, Q, D) and the one-hot choice (B, Q, K); zeros if no key is real."""
-    cosine = F.normalize(query.values, dim=-1) @ F.normalize(key.values, dim=-1).transpose(1, 2)
+    cosine = unit_vectors(query.values) @ unit_vectors(key.values).transpose(1, 2)
     best = cosine.masked_fill(~key.valid[:, None], float("-inf")).argmax(-1)
     weights = F.one_hot(best, key.values.shape[1]).to(cosine) * key.valid[:, None]
     index = best[..., None].expand(-1, -1, key.values.shape[-1])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Similarities, Tokens
 from plait.fusion.aligned import both_directions, both_similarities, image_queries, text_queries
-from plait.nn.pairs import stacked_similarities
+from plait.nn.pairs import stacked_similarities, unit_vectors
 
 __all__ = ["ScanBoth", "ScanImageToText", "ScanTextToImage", "stacked_attention"]
 
@@ -142,8 +142,9 @@ def stacked_attention(query: Tokens, key: Tokens, *, temperature: float) -> tupl
         returns: context (B, Q, D) and weights (B, Q, K) in [0, 1], rows sum to 1 over real keys (0 if none is)
     Source: `func_attention` in the authors' code; see `ScanTextToImage`.
     """
-    unit_key = F.normalize(key.values, dim=-1)
-    cosine = F.normalize(query.values, dim=-1) @ unit_key.transpose(1, 2)
+    unit_key = unit_vectors(key.values)
+    # Under autocast the product is in half precision; the norm and the softmax are not left there.
+    cosine = (unit_vectors(query.values) @ unit_key.transpose(1, 2)).to(unit_key.dtype)
     clipped = F.leaky_relu(cosine, SLOPE) * query.valid[..., None]
     shared = F.normalize(clipped, dim=1)
     logits = (temperature * shared).masked_fill(~key.valid[:, None], torch.finfo(cosine.dtype).min)

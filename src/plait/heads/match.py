@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, MatchScores, Similarities, Tokens
-from plait.nn.pairs import pool_similarities
+from plait.nn.pairs import Pool, pool_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, masked_max, masked_mean
 
 __all__ = ["LogitHead", "SimilarityHead"]
@@ -36,24 +35,24 @@ class SimilarityHead(nn.Module):
     Relations: `pool` on a fusion's `similarities` equals `forward` on every pair it fuses; a test holds both.
     """
 
-    def __init__(self, *, pool: str = "mean", lse_scale: float = 6.0) -> None:
+    def __init__(self, *, pool: Pool = "mean", lse_scale: float = 6.0) -> None:
         super().__init__()
         if pool not in ("mean", "sum", "lse"):
             raise ConfigError(f"similarity head, pool: expected mean, sum or lse, got {pool!r}")
         if not lse_scale > 0:
             raise ConfigError(f"similarity head, lse_scale: expected a value above 0, got {lse_scale}")
-        self.pool_name = pool
+        self.pool_name: Pool = pool
         self.lse_scale = lse_scale
 
     def forward(self, fused: Fused) -> MatchScores:
-        """Score aligned pairs, (B,); see the class."""
+        """Score aligned pairs, (B,), in float32 at least; see the class."""
         text, image = fused.text.values, fused.image.values
         if text.shape != image.shape:
             raise ShapeError(
                 f"similarity head: expected text and image tokens aligned one to one, got {tuple(text.shape)} and "
                 f'{tuple(image.shape)}; a fusion that reads "logit" needs the logit head'
             )
-        cosine = (F.normalize(text, dim=-1) * F.normalize(image, dim=-1)).sum(-1)
+        cosine = (unit_vectors(text) * unit_vectors(image)).sum(-1)
         return MatchScores(self._pooled(cosine, fused.text.valid), "cosine")
 
     def pool(self, similarities: Similarities) -> MatchScores:
