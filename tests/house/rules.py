@@ -94,7 +94,7 @@ def parameters(where: str, text: str) -> list[str]:
         at = f"{where}:{node.lineno}: {node.name}"
         if total > MAX_PARAMETERS:
             found.append(f"{at} takes {total} parameters, at most {MAX_PARAMETERS}. Cure: pass a ready part or record")
-        if not public:
+        if not public or (plain and plain[0].arg == "ctx"):  # autograd hands its functions everything by position
             continue
         optional = {a.arg for a in plain[len(plain) - len(node.args.defaults) :]} if node.args.defaults else set()
         late = [a.arg for a in plain[2:] if a.arg in optional]
@@ -130,7 +130,9 @@ def bad_imports(where: str, text: str) -> list[str]:
     found = []
     tree = ast.parse(text)
     at_top = {id(node) for node in _outside_functions(tree)}
-    for node in ast.walk(tree):
+    # The root shows type checkers what it hands out late; nothing below it may look up, not even for types.
+    seen = _outside_functions(tree) if where == "__init__.py" else ast.walk(tree)
+    for node in seen:
         if isinstance(node, ast.ImportFrom):
             if node.level:
                 found.append(f"{where}:{node.lineno}: relative import. Cure: from plait.... import ...")

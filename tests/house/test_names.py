@@ -110,8 +110,9 @@ def test_every_recipe_loads_and_names_what_exists(path: Path) -> None:
 def test_every_recipe_says_how_to_run_it_and_what_to_expect(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     header = "\n".join(line for line in lines if line.startswith("#")).lower()
-    for word in ("command", "data", "minutes", "expect"):
-        assert word in header, f"{path}: the header does not say {word!r}. Cure: a comment line `# {word}: ...`"
+    parts = {"the command": "plait ", "its data": "--data", "how many minutes": "minute", "what to expect": "expect"}
+    lacking = [part for part, word in parts.items() if word not in header]
+    assert not lacking, f"recipe {path.name}: the header does not say {lacking}. Cure: comment lines that do"
 
 
 @pytest.mark.parametrize("module", LIGHT)

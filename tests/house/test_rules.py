@@ -36,6 +36,7 @@ def test_parameters_by_position() -> None:
     assert rules.parameters("a.py", "def f(a, b, c, d, e, *, g=1): ...") == []
     assert rules.parameters("a.py", "def _f(a, b, c=1): ...") == []
     assert rules.parameters("a.py", "class C:\n    def g(self, a, b=1): ...") == []
+    assert rules.parameters("a.py", "class F:\n    def forward(ctx, a, b, c, d, e, g): ...") == []
     one(rules.parameters("a.py", "def f(a, b, c=1): ..."), "takes c by position", "`*,` before c")
     one(rules.parameters("a.py", "class C:\n    def __init__(self, a, b, c=1): ..."), "takes c by position")
     one(rules.parameters("a.py", "def f(a, b, c, d, e, g): ..."), "takes 6 by position")
@@ -67,6 +68,8 @@ def test_constructor_kwargs() -> None:
         ("cli/parser.py", "from torch import nn", ("plait --help",)),
         ("explain/a.py", "from plait.train.fit import fit", ("explain may import",)),
         ("report/a.py", "from plait.explain.overlay import lay", ("report may import core, data, metrics",)),
+        ("__init__.py", "from plait.api import fit", ("no other room",)),
+        ("fusion/a.py", "if TYPE_CHECKING:\n    from plait.train.fit import fit", ("fusion may import",)),
         ("magic/a.py", "x = 1", ("unknown room 'magic'",)),
     ],
 )
@@ -92,6 +95,7 @@ def test_star_import_is_caught() -> None:
         ("build.py", "from plait.search import rerank\nfrom plait.model import FusionModel"),
         ("train/a.py", "from plait import __version__"),
         ("core/types.py", "import torch"),
+        ("__init__.py", "if TYPE_CHECKING:\n    from plait.api import fit as fit"),
         ("cli/verbs.py", "def f():\n    from plait import api\n    import torch"),
     ],
 )
