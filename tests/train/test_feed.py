@@ -1,0 +1,72 @@
+"""The order of the data: every caption once, few photos twice in a batch, the seed alone decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from plait.core.errors import InputError
+from plait.train.features import all_texts, prepare
+from plait.train.feed import Feed
+from tests.train.toys import toy_collection, toy_model
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Feed:
+    model, _ = toy_model()
+    collection = toy_collection()
+    features = prepare(model, collection, views=("full", "flip"), precision="fp32", root=tmp_path)
+    return Feed(collection, model, features, views=("full", "flip"))
+
+
+def test_an_epoch_visits_every_training_caption_once(feed: Feed) -> None:
+    rows = np.concatenate(feed.order(0, 0, 8))
+    assert sorted(rows) == sorted(feed.collection.captions_of("train"))
+
+
+def test_batches_show_no_photo_twice_while_they_can(feed: Feed) -> None:
+    for batch in feed.order(3, 1, 16):
+        assert len(set(feed.photo_of[batch])) == 16
+
+
+def test_the_seed_and_the_epoch_decide(feed: Feed) -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return np.concatenate(feed.order(seed, epoch, 8)).tolist()
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_views_are_drawn_and_put_back_in_their_rows(feed: Feed) -> None:
+    rows = np.concatenate(feed.order(0, 0, 64))
+    batch = feed.batch(rows, seed=0, epoch=0)
+    assert batch.image is not None
+    assert feed.features.images is not None
+    full = feed.features.images["full"].take(torch.from_numpy(feed.photo_of[rows])).values
+    mirrored = full.view(-1, 2, 2, 3).flip(2).reshape(-1, 4, 3)
+    as_is = (batch.image.values == full).flatten(1).all(1)
+    flipped = (batch.image.values == mirrored).flatten(1).all(1)
+    assert (as_is | flipped).all()
+    assert 10 < (~as_is).sum() < len(rows) - 10
+
+
+def test_counterfactuals_follow_the_captions(feed: Feed) -> None:
+    texts = all_texts(feed.collection)
+    assert len(texts) == 2 * len(feed.collection.captions)
+    first = feed.collection.captions[0]
+    assert texts[feed.counterfactual_row[0]] == first.counterfactual
+
+
+def test_one_training_caption_is_too_few(tmp_path: Path) -> None:
+    collection = toy_collection()
+    small = type(collection)(
+        "small", "tests", collection.photos[:3], collection.captions[:1], {"train": (0,), "val": (1, 2)}
+    )
+    model, _ = toy_model()
+    feed = Feed(small, model, prepare(model, small, views=("full",), precision="fp32", root=tmp_path), views=("full",))
+    with pytest.raises(InputError, match=r"the train split holds 1 caption\(s\); training needs at least 2"):
+        feed.order(0, 0, 4)
