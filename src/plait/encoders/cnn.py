@@ -41,7 +41,8 @@ class SmallCnn(nn.Module):
         blocks: residual blocks a stage
     Shapes:
         pixels:  (B, 3, H, W) float
-        returns: `Tokens` values (B, h * w, width), layer-normalised, all valid; grid (ceil(H / stride), ceil(W / stride))
+        returns: `Tokens` values (B, h * w, width), layer-normalised, all valid; grid of
+            (ceil(H / stride), ceil(W / stride))
     Source: He et al. 2016, basic blocks. Differs: group normalisation, which is the same in training and evaluation
     and in any batch size, and 2-D sinusoids added at the end, so that attention can tell left from right.
     """

@@ -305,7 +305,10 @@ def load_efficientnet(state: Mapping[str, Tensor], where: str) -> EfficientNetLi
     try:
         net.load_state_dict(dict(state), strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{where}: expected the weights of EfficientNet-Lite2: {_first_lines(str(error))}") from None
+        got = _first_lines(str(error))
+        raise CheckpointError(
+            f"{where}: expected the weights of EfficientNet-Lite2, got: {got}; reinstall it"
+        ) from None
     for module in net.modules():
         # Set once here, so that neither frozen nor trained blocks convert weights at each step.
         if isinstance(module, nn.Conv2d):

@@ -39,7 +39,8 @@ class SmallVit(nn.Module):
         super().__init__()
         if patch_px < 1 or depth < 1 or width % 4:
             raise ConfigError(
-                f"vit_small: expected patch and depth above 0 and a width divisible by 4, got {patch_px}, {depth}, {width}"
+                f"vit_small: expected patch and depth above 0 and a width divisible by 4, "
+                f"got {patch_px}, {depth} and {width}"
             )
         self.patch_px = patch_px
         self.embed = nn.Conv2d(3, width, patch_px, patch_px)

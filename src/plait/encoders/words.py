@@ -41,7 +41,8 @@ class WordGru(nn.Module):
         dropout:         part of the embedded words set to 0 in training
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real, real tokens first
-        returns: `Tokens` values (B, T, width) in (-1, 1), 0 where padded; start and end are not valid; pooled (B, width)
+        returns: `Tokens` values (B, T, width) in (-1, 1), 0 where padded; start and end are not valid;
+            pooled (B, width)
     Source: the text side of Faghri et al. 2018 (VSE++) and Lee et al. 2018 (SCAN). Differs: the two directions lie
     side by side, where SCAN averages them.
     """
@@ -86,9 +87,10 @@ def words(
     """Build a GRU over words, trained from scratch with the model. See `WordGru`.
 
     Arguments:
-        text_input:      the vocabulary's own input, built from the training captions; ids 0, 1, 2 are padding, start, end
+        text_input:      the vocabulary's own input, from training captions; ids 0, 1, 2 are padding, start, end
         vocabulary_size: number of ids it can give
     """
     gru = WordGru(vocabulary_size, width=width, embedding_width=embedding_width, layers=layers, dropout=dropout)
-    identity = f"words vocabulary_size={vocabulary_size} width={width} embedding_width={embedding_width} layers={layers}"
+    sizes = f"width={width} embedding_width={embedding_width} layers={layers}"
+    identity = f"words vocabulary_size={vocabulary_size} {sizes}"
     return EncoderParts(None, gru, width, width, text_input, identity)

@@ -60,7 +60,7 @@ def words_transformer(
     """Build a small transformer over words, trained from scratch with the model. See `WordTransformer`.
 
     Arguments:
-        text_input:      the vocabulary's own input, built from the training captions; ids 0, 1, 2 are padding, start, end
+        text_input:      the vocabulary's own input, from training captions; ids 0, 1, 2 are padding, start, end
         vocabulary_size: number of ids it can give
     """
     tower = WordTransformer(vocabulary_size, width=width, depth=depth, heads=heads, dropout=dropout)

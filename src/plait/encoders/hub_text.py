@@ -1,0 +1,218 @@
+"""Text encoders of transformers: BERT of any size, CLIP's text tower, and whatever else gives hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from plait.core.errors import CheckpointError, ConfigError
+from plait.core.types import EncoderParts, TextInput, Tokens
+from plait.encoders.bert import BertConfig, Pool, cut_bert, load_bert
+from plait.encoders.hub import find_folder, folder_identity, read_json, transformers_class, weight_files
+from plait.encoders.pieces import WordPieceInput
+from plait.nn.pooling import masked_mean
+
+__all__ = ["HubText", "HubTextInput", "hub_text", "load_tower"]
+
+# Models with two towers, and the class of the text side; every other type is left to AutoModel.
+TEXT_TOWERS = {
+    "clip": "CLIPTextModel",
+    "clip_text_model": "CLIPTextModel",
+    "siglip": "SiglipTextModel",
+    "siglip_text_model": "SiglipTextModel",
+}
+HubPool = Literal["", "mean", "cls", "pooler"]
+
+
+class HubTextInput:
+    """Cut strings with a model's own tokeniser.
+
+    Arguments:
+        folder:     the model's folder
+        max_tokens: longest row that comes out, special tokens included
+    """
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self._tokenizer = transformers_class("AutoTokenizer").from_pretrained(folder, local_files_only=True)
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        # Right, whatever the file says: tokens start at place 0 for all that follows.
+        self._tokenizer.padding_side = self._tokenizer.truncation_side = "right"
+
+    def __len__(self) -> int:
+        return len(self._tokenizer)
+
+    @property
+    def special_ids(self) -> list[int]:
+        """Ids of tokens that stand for no word: start, end, separator, class and padding."""
+        t = self._tokenizer
+        ids = {t.bos_token_id, t.eos_token_id, t.sep_token_id, t.cls_token_id, t.pad_token_id}
+        return sorted(ids - {None})
+
+    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Give (B, T) int64 ids and (B, T) bool mask, padded to the longest of this call."""
+        if not texts:
+            return torch.zeros(0, 0, dtype=torch.int64), torch.zeros(0, 0, dtype=torch.bool)
+        made = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        )
+        return made["input_ids"], made["attention_mask"].bool()
+
+    def pieces(self, text: str) -> list[str]:
+        """Give the printable piece behind each id of `__call__`, without the signs that mark spaces."""
+        ids = self._tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
+        pieces = self._tokenizer.convert_ids_to_tokens(ids)
+        return [piece.removesuffix("</w>").replace("Ġ", "").replace("▁", "") for piece in pieces]
+
+
+class HubText(nn.Module):
+    """A text model of transformers as an encoder.
+
+    Arguments:
+        model:       gives `last_hidden_state` for ids and a mask
+        special_ids: tokens that are read but are no words
+        pool:        "mean" over all real tokens, "cls" the first token, "pooler" the model's own
+    Shapes:
+        ids:     (B, T) int64; valid: (B, T) bool, True = real
+        returns: `Tokens` values (B, T, D), special tokens not valid, pooled (B, D')
+    """
+
+    special: Tensor
+
+    def __init__(self, model: nn.Module, special_ids: Sequence[int], *, pool: Literal["mean", "cls", "pooler"]) -> None:
+        super().__init__()
+        self.model = model
+        self.pool = pool
+        self.register_buffer("special", torch.tensor(list(special_ids), dtype=torch.int64), persistent=False)
+
+    def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
+        out = self.model(input_ids=ids, attention_mask=valid.to(torch.int64))
+        values = out.last_hidden_state
+        if self.pool == "pooler":
+            pooled = out.pooler_output
+        else:
+            pooled = values[:, 0] if self.pool == "cls" else masked_mean(values, valid)
+        return Tokens(values, valid & ~torch.isin(ids, self.special), pooled=pooled)
+
+
+def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> nn.Module:
+    """Load one tower of a checkpoint with transformers, from safetensors only, and make sure that no weight is random.
+
+    Arguments:
+        towers:       model type -> class, for those that AutoModel would load with both towers
+        needs_pooler: a missing pooler is an error too; otherwise it is never read
+    Raises:
+        CheckpointError: the checkpoint lacks weights of the tower, or cannot be read.
+    """
+    kind = read_json(folder / "config.json").get("model_type", "")
+    loader = transformers_class(towers.get(kind, "AutoModel"))
+    weight_files(folder)
+    try:
+        model, info = loader.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"{folder}: expected a model of type {kind!r} that transformers can load: {error}"
+        ) from error
+    missing = [key for key in info["missing_keys"] if needs_pooler or not key.startswith("pooler.")]
+    if missing:
+        shown = ", ".join(sorted(missing)[:3])
+        raise CheckpointError(
+            f"{folder}: expected every weight of {type(model).__name__}, got none for {len(missing)} ({shown}, ...), "
+            "which would be random; choose another checkpoint of this model"
+        )
+    return cast(nn.Module, model)
+
+
+def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPool = "") -> EncoderParts:
+    """Build a text encoder from a model of the hub, its local cache or a folder.
+
+    BERT is computed by a module of our own, which saves the seconds that importing transformers costs and can be cut
+    before its last layers; every other model is transformers' own, frozen or trained as a whole.
+
+    Arguments:
+        name:       a model's name on the hub ("bert-base-uncased"), or a folder
+        max_tokens: longer texts are cut here, special tokens included
+        trainable:  0 = frozen; for BERT, how many of its last layers are trained; -1 = everything (not BERT)
+        pool:       "mean" over the tokens, "cls" the first token, "pooler" the model's own output (not BERT);
+                    "" = "pooler" for models made of two towers, such as CLIP, else "mean"
+    Raises:
+        OfflineError: the model is nowhere on this machine and the hub cannot be reached.
+        MissingPackageError: transformers is missing or broken.
+        CheckpointError: no safetensors, or weights are missing.
+        ConfigError: the model is no text encoder, or a value is out of its range.
+    """
+    if pool not in ("", "mean", "cls", "pooler"):
+        raise ConfigError(f"text.options.pool: expected 'mean', 'cls', 'pooler' or '', got {pool!r}")
+    if max_tokens < 3:
+        raise ConfigError(f"text.max_tokens: expected at least 3, got {max_tokens}")
+    folder = find_folder(name)
+    config = read_json(folder / "config.json")
+    kind = config.get("model_type", "")
+    limit = {**config, **(config.get("text_config") or {})}.get("max_position_embeddings", max_tokens)
+    if max_tokens > limit:
+        raise ConfigError(
+            f"text.max_tokens: expected at most {limit}, the positions hub:{name} knows, got {max_tokens}"
+        )
+    if kind == "bert" and config.get("hidden_act", "gelu") == "gelu":
+        return _own_bert(folder, config, name=name, max_tokens=max_tokens, trainable=trainable, pool=pool)
+    if trainable not in (0, -1):
+        raise ConfigError(
+            f"text.trainable: expected 0 (frozen) or -1 (everything) for hub:{name}, since a model of type {kind!r} is "
+            f"not cut between its layers, got {trainable}"
+        )
+    chosen = pool or ("pooler" if kind in TEXT_TOWERS else "mean")
+    text_input = HubTextInput(folder, max_tokens)
+    model = load_tower(folder, TEXT_TOWERS, needs_pooler=chosen == "pooler")
+    encoder = HubText(model, text_input.special_ids, pool=chosen).eval()
+    tokens = _try(encoder, text_input, name)
+    identity = f"hub text {kind} all max_tokens={max_tokens} pool={chosen} {folder_identity(folder)}"
+    return _parts(encoder, tokens, text_input, identity, frozen=trainable == 0)
+
+
+def _own_bert(
+    folder: Path, config: dict[str, Any], *, name: str, max_tokens: int, trainable: int, pool: HubPool
+) -> EncoderParts:
+    if pool == "pooler":
+        raise ConfigError(f"text.options.pool: expected 'mean' or 'cls' for hub:{name}, a BERT, got 'pooler'")
+    state: dict[str, Tensor] = {}
+    for file in weight_files(folder):
+        state.update(load_file(file))
+    model = load_bert(BertConfig.from_dict(config, str(folder / "config.json")), state, str(folder))
+    chosen: Pool = "cls" if pool == "cls" else "mean"
+    frozen, trained = cut_bert(model, trainable, chosen)
+    pieces = folder / "tokenizer.json"
+    text_input: TextInput = WordPieceInput(pieces, max_tokens) if pieces.is_file() else HubTextInput(folder, max_tokens)
+    layers, width = model.config.num_hidden_layers, model.config.hidden_size
+    identity = f"hub text bert layers={layers - trainable}/{layers} max_tokens={max_tokens} pool={chosen}"
+    return EncoderParts(frozen, trained, width, width, text_input, f"{identity} {folder_identity(folder)}")
+
+
+def _try(encoder: HubText, text_input: HubTextInput, name: str) -> Tokens:
+    try:
+        with torch.inference_mode():
+            tokens: Tokens = encoder(*text_input(["a dog"]))
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise ConfigError(f"hub:{name}: expected a text encoder, got a model that reads no text: {error}") from error
+    if tokens.pooled is None:
+        raise ConfigError(f"hub:{name}: expected a model with a pooler, got none; set pool = 'mean' in text.options")
+    return tokens
+
+
+def _parts(encoder: HubText, tokens: Tokens, text_input: TextInput, identity: str, *, frozen: bool) -> EncoderParts:
+    encoder.requires_grad_(not frozen)
+    return EncoderParts(
+        frozen=encoder if frozen else None,
+        trained=None if frozen else encoder,
+        width=tokens.values.shape[-1],
+        pooled_width=None if tokens.pooled is None else tokens.pooled.shape[-1],
+        input=text_input,
+        identity=identity,
+    )
