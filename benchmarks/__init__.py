@@ -1,0 +1,1 @@
+"""What Plait measures against other ways of doing the same, and the numbers seen."""
