@@ -94,7 +94,7 @@ def test_dropout_acts_in_training_only():
 
 @pytest.mark.parametrize("adapter", CLASSES)
 def test_refusals(adapter):
-    with pytest.raises(ConfigError, match="fusion.width: expected a multiple of 4 for positions on a grid, got 18"):
+    with pytest.raises(ConfigError, match=r"fusion.width: expected a multiple of 4 for positions on a grid, got 18"):
         adapter(12, width=18, positions=True, **({"heads": 2} if adapter is TransformerAdapter else {}))
     bare = Tokens(torch.zeros(1, 6, 12), torch.ones(1, 6, dtype=torch.bool))
     with pytest.raises(ShapeError, match=r"image tokens on a grid.*positions = false"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -95,7 +97,7 @@ class HubText(nn.Module):
         out = self.model(input_ids=ids, attention_mask=valid.to(torch.int64))
         values = out.last_hidden_state
         if self.pool == "pooler":
-            pooled = out.pooler_output
+            pooled = out.get("pooler_output")
         else:
             pooled = values[:, 0] if self.pool == "cls" else masked_mean(values, valid)
         return Tokens(values, valid & ~torch.isin(ids, self.special), pooled=pooled)
@@ -114,10 +116,11 @@ def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> n
     loader = transformers_class(towers.get(kind, "AutoModel"))
     weight_files(folder)
     try:
-        model, info = loader.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        with _quiet():
+            model, info = loader.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f"{folder}: expected a model of type {kind!r} that transformers can load: {error}"
         ) from error
@@ -128,7 +131,24 @@ def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> n
             f"{folder}: expected every weight of {type(model).__name__}, got none for {len(missing)} ({shown}, ...), "
             "which would be random; choose another checkpoint of this model"
         )
+    if any(key.startswith("pooler.") for key in info["missing_keys"]):
+        model.pooler = None  # random, and nothing would ever train it
     return cast(nn.Module, model)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's bars and reports off the terminal: what matters in them, we check and raise."""
+    logging = transformers_class("logging")
+    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            logging.enable_progress_bar()
 
 
 def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPool = "") -> EncoderParts:
@@ -184,7 +204,10 @@ def _own_bert(
         raise ConfigError(f"text.options.pool: expected 'mean' or 'cls' for hub:{name}, a BERT, got 'pooler'")
     state: dict[str, Tensor] = {}
     for file in weight_files(folder):
-        state.update(load_file(file))
+        try:
+            state.update(load_file(file))
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{file}: expected safetensors, got: {error}; fetch the model again") from error
     model = load_bert(BertConfig.from_dict(config, str(folder / "config.json")), state, str(folder))
     chosen: Pool = "cls" if pool == "cls" else "mean"
     frozen, trained = cut_bert(model, trainable, chosen)
