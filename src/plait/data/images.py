@@ -34,7 +34,7 @@ __all__ = [
 MAX_PIXELS = 89_478_485
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # Named, because Pillow would otherwise try every plug-in it has, one of which runs Ghostscript.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -64,7 +64,8 @@ class Geometry:
         """Map values over the square (a token grid or a mask) to the photo's own size.
 
         Formula: the centre of each photo pixel is carried to the square and read there, bilinear between the centres
-        of the grid's cells (held constant beyond the outermost centres) or, with smooth=False, from the cell it is in.
+        of the grid's cells (held constant beyond the outermost centres; cells of padding are not read) or, with
+        smooth=False, from the cell it is in.
 
         Shapes:
             values:  (h, w) bool or float, row by row over the whole square; any h and w
@@ -79,10 +80,12 @@ class Geometry:
         array = array.astype(np.float32)
         x, seen_x = self._to_square(self.width, 0)
         y, seen_y = self._to_square(self.height, 1)
+        left, top, right, bottom = self.target
         if self.mirrored:
-            x = self.size_px - x
-        across = _sampling(x * array.shape[1] / self.size_px, array.shape[1], smooth)
-        down = _sampling(y * array.shape[0] / self.size_px, array.shape[0], smooth)
+            x, left, right = self.size_px - x, self.size_px - right, self.size_px - left
+        scale_x, scale_y = array.shape[1] / self.size_px, array.shape[0] / self.size_px
+        across = _sampling(x * scale_x, (left * scale_x, right * scale_x), smooth)
+        down = _sampling(y * scale_y, (top * scale_y, bottom * scale_y), smooth)
         rows = array[down[0]] * (1 - down[2])[:, None] + array[down[1]] * down[2][:, None]
         result = rows[:, across[0]] * (1 - across[2]) + rows[:, across[1]] * across[2]
         result = np.where(seen_y[:, None] & seen_x[None, :], result, np.float32(outside))
@@ -291,11 +294,18 @@ def _draw_view(view: str, seed: int) -> tuple[bool, float, float, float]:
     return int(number) % 2 == 1, math.sqrt(0.7 + 0.3 * area), across, down
 
 
-def _sampling(position: np.ndarray, cells: int, smooth: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give lower cell, upper cell and the upper one's weight for positions in units of cells (edges at 0, 1, ...)."""
+def _sampling(
+    position: np.ndarray, within: tuple[float, float], smooth: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give lower cell, upper cell and the upper one's weight for positions in units of cells (edges at 0, 1, ...).
+
+    Only cells that touch `within`, the part that is no padding, are read: the padding's values mean nothing. The bounds
+    are rounded first, because 3 * (7 / 21) may come out a hair above 1.
+    """
+    first, last = math.floor(round(within[0], 6)), math.ceil(round(within[1], 6)) - 1
     if not smooth:
-        nearest_cell = np.clip(np.floor(position), 0, cells - 1).astype(np.int64)
+        nearest_cell = np.clip(np.floor(position), first, last).astype(np.int64)
         return nearest_cell, nearest_cell, np.zeros(len(position), dtype=np.float32)
-    centred = np.clip(position - 0.5, 0, cells - 1)
+    centred = np.clip(position - 0.5, first, last)
     low = np.floor(centred).astype(np.int64)
-    return low, np.minimum(low + 1, cells - 1), (centred - low).astype(np.float32)
+    return low, np.minimum(low + 1, last), (centred - low).astype(np.float32)
