@@ -14,6 +14,7 @@ from plait.metrics.significance import (
     satterthwaite,
     sign_flip_p,
     student_quantile,
+    student_tail,
 )
 
 
@@ -65,6 +66,17 @@ def test_holm_by_hand() -> None:
 )
 def test_student_quantile_as_in_printed_tables(probability: float, freedom: float, expected: float) -> None:
     assert student_quantile(probability, freedom) == pytest.approx(expected, rel=5e-4, abs=1e-6)
+
+
+def test_student_tail_is_the_inverse_and_keeps_far_tails() -> None:
+    assert student_tail(12.706, 1) == pytest.approx(0.05, rel=1e-3)
+    assert student_tail(-1.95996, 1e5) == pytest.approx(0.05, rel=1e-3)
+    assert student_tail(0.0, 7) == pytest.approx(1.0)
+    # printed tables: t(0.9995) for 10 degrees of freedom is 4.587; the tail at 10 for 30 is 4.5e-11
+    assert student_tail(4.587, 10) == pytest.approx(0.001, rel=2e-3)
+    assert student_tail(10.0, 30) == pytest.approx(4.5e-11, rel=0.05)
+    with pytest.raises(InputError, match="Student tail: expected freedom > 0, got 0"):
+        student_tail(1.0, 0)
 
 
 def test_satterthwaite_between_its_ends() -> None:

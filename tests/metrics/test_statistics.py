@@ -159,6 +159,13 @@ def test_pairwise_tests_give_the_rows_of_results_json() -> None:
     assert all(row["p_holm"] >= row["p"] for row in rows)
 
 
+def test_p_can_become_small_enough_for_many_tests() -> None:
+    a = np.random.default_rng(11).normal(3.0, 1.0, size=100)
+    assert paired_difference(a, np.zeros(100), resamples=200).p < 1e-12
+    # no spread at all: the smallest p that the replicates can give
+    assert paired_difference(np.ones(5), np.zeros(5), resamples=99).p == 2 / 100
+
+
 def test_refuses_what_cannot_be_averaged() -> None:
     with pytest.raises(ShapeError, match=r"expected \(photos,\) or \(seeds, photos\), got \(1, 2, 3\)"):
         bootstrap_interval(np.zeros((1, 2, 3)))

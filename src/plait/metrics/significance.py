@@ -19,6 +19,7 @@ __all__ = [
     "satterthwaite",
     "sign_flip_p",
     "student_quantile",
+    "student_tail",
 ]
 
 _BLOCK_ENTRIES = 4_000_000
@@ -137,12 +138,38 @@ def student_quantile(probability: float, freedom: float) -> float:
         raise InputError(f"Student quantile: expected 0 < p < 1 and freedom > 0, got {probability} and {freedom}")
     if freedom >= 1000:
         return NormalDist().inv_cdf(probability)
+    angle, outside = _student_grid(freedom)
+    upper = float(np.interp(1 - 2 * abs(probability - 0.5), outside[::-1], angle[::-1]))
+    return math.copysign(math.sqrt(freedom) * math.tan(upper), probability - 0.5)
+
+
+def student_tail(value: float, freedom: float) -> float:
+    """Give the chance that Student's t with `freedom` degrees of freedom lies at least as far from 0 as `value`.
+
+    Formula and accuracy: as `student_quantile`, whose inverse it is.
+
+    Raises:
+        InputError: freedom not positive.
+    Example:
+        >>> round(student_tail(-4.3027, 2), 4)
+        0.05
+    """
+    if not freedom > 0:
+        raise InputError(f"Student tail: expected freedom > 0, got {freedom}")
+    if freedom >= 1000:
+        return 2 * NormalDist().cdf(-abs(value))
+    angle, outside = _student_grid(freedom)
+    return float(np.interp(math.atan(abs(value) / math.sqrt(freedom)), angle, outside))
+
+
+def _student_grid(freedom: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give angles from 0 to pi/2 and the share of the distribution outside of each, both tails together."""
     # angles packed towards pi/2, where small degrees of freedom keep their tails
     angle = math.pi / 2 * (1 - (1 - np.linspace(0, 1, 40_001)) ** 2)
     middle = (angle[1:] + angle[:-1]) / 2
-    mass = np.concatenate([[0.0], np.cumsum(np.cos(middle) ** (freedom - 1) * np.diff(angle))])
-    upper = float(np.interp(2 * abs(probability - 0.5), mass / mass[-1], angle))
-    return math.copysign(math.sqrt(freedom) * math.tan(upper), probability - 0.5)
+    pieces = np.cos(middle) ** (freedom - 1) * np.diff(angle)
+    outside = np.append(np.cumsum(pieces[::-1])[::-1], 0.0)
+    return angle, outside / outside[0]
 
 
 def satterthwaite(by_photo: float, photos: int, by_seed: float, seed_freedom: int) -> float:

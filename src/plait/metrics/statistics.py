@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from plait.core.errors import ShapeError
-from plait.metrics.significance import checked_values, holm, satterthwaite, sign_flip_p
+from plait.metrics.significance import checked_values, holm, satterthwaite, sign_flip_p, student_tail
 
 __all__ = [
     "Difference",
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _BLOCK_ENTRIES = 4_000_000
+# Fewer replicates than this beyond 0 are too few to count: the tail of Student's t takes their place.
+_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def bootstrap_interval(
     per_seed = table @ weight / weight.sum()
     estimate = float(per_seed.mean())
     noise = _Noise.of(per_seed)
-    replicates = _replicates(table.mean(axis=0), weight, noise, resamples, seed)
+    replicates, _, _ = _replicates(table.mean(axis=0), weight, noise, resamples, seed)
     low, high = _ends(replicates, level)
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
@@ -150,7 +152,7 @@ def bootstrap_median(
             deviations[start : start + rows] += row[ascending][middle] / len(table)
     estimate = float(medians.mean())
     noise = _Noise.of(medians)
-    low, high = _ends(estimate + noise.widen(deviations - estimate, photos, generator), level)
+    low, high = _ends(estimate + noise.widen(deviations - estimate, photos, generator)[0], level)
     return Interval(estimate, max(low, 1.0), max(high, 1.0), noise.freedom > 0)
 
 
@@ -168,7 +170,9 @@ def paired_difference(
     Formula: photos are resampled once for both (paired); seeds are not paired, because one seed draws unrelated weights
     in two architectures. Training noise is pooled: s^2 = (SS_a + SS_b) / (S_a + S_b - 2), V_seed = s^2 (1/S_a + 1/S_b).
     A fusion with one seed thereby borrows the other's noise. p = min(1, 2 (1 + n) / (1 + resamples)), n the
-    replicates on the side of 0 where fewer lie.
+    replicates on the side of 0 where fewer lie; where n < 10, too few to count, p is the tail of Student's t beyond
+    difference / deviation of the replicates before they are widened, so that p can become small enough for the
+    correction of many tests.
 
     Shapes:
         a, b:    (I,) or (S_a, I) and (S_b, I) float, what each photo adds under each seed
@@ -189,10 +193,13 @@ def paired_difference(
     noise = _Noise.of(first @ share, second @ share)
     per_photo = first.mean(axis=0) - second.mean(axis=0)
     estimate = float(per_photo @ share)
-    replicates = _replicates(per_photo, weight, noise, resamples, seed)
+    replicates, deviation, freedom = _replicates(per_photo, weight, noise, resamples, seed)
     low, high = _ends(replicates, level)
     fewer = min(int((replicates <= 0).sum()), int((replicates >= 0).sum()))
     p = min(1.0, 2.0 * (1 + fewer) / (1 + resamples))
+    if fewer < _FEW:
+        # photos that all differ alike leave no deviation; then the sign flips below are the evidence there is
+        p = student_tail(estimate / deviation, freedom) if deviation > 0 else p
     flip = sign_flip_p(per_photo, weights=weight, draws=resamples, seed=seed)
     return Difference(estimate, low, high, p, flip, noise.freedom > 0)
 
@@ -256,17 +263,23 @@ class _Noise:
         squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
         return cls(squares / freedom * sum(1.0 / len(group) for group in groups), freedom)
 
-    def widen(self, deviations: np.ndarray, photos: int, generator: np.random.Generator) -> np.ndarray:
+    def widen(
+        self, deviations: np.ndarray, photos: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, float, float]:
+        """Give deviations with training noise, the standard deviation they rest on, and its degrees of freedom."""
+        by_photo = float(deviations.var())
+        freedom = satterthwaite(by_photo, photos, self.variance, self.freedom)
+        deviation = math.sqrt(by_photo + self.variance)
         if self.variance == 0.0:
-            return deviations
-        freedom = satterthwaite(float(deviations.var()), photos, self.variance, self.freedom)
+            return deviations, deviation, freedom
         trained = generator.normal(scale=math.sqrt(self.variance), size=len(deviations))
         scale = np.sqrt(freedom / generator.chisquare(freedom, size=len(deviations)))
-        widened: np.ndarray = (deviations + trained) * scale
-        return widened
+        return (deviations + trained) * scale, deviation, freedom
 
 
-def _replicates(values: np.ndarray, weight: np.ndarray, noise: _Noise, resamples: int, seed: int) -> np.ndarray:
+def _replicates(
+    values: np.ndarray, weight: np.ndarray, noise: _Noise, resamples: int, seed: int
+) -> tuple[np.ndarray, float, float]:
     generator = np.random.default_rng(seed)
     estimate = float(values @ weight / weight.sum())
     # a photo that counts nothing is no part of the sample
@@ -278,7 +291,8 @@ def _replicates(values: np.ndarray, weight: np.ndarray, noise: _Noise, resamples
     for start in range(0, resamples, step):
         drawn = generator.integers(0, photos, size=(min(step, resamples - start), photos), dtype=np.int32)
         means[start : start + len(drawn)] = top[drawn].sum(axis=1) / weight[drawn].sum(axis=1)
-    return estimate + noise.widen(means - estimate, photos, generator)
+    widened, deviation, freedom = noise.widen(means - estimate, photos, generator)
+    return estimate + widened, deviation, freedom
 
 
 def _ends(replicates: np.ndarray, level: float) -> tuple[float, float]:
