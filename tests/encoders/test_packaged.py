@@ -18,6 +18,7 @@ from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, load_efficientn
 from plait.encoders.efficientnet_lite2 import efficientnet_lite2
 from plait.encoders.minilm import minilm
 from plait.encoders.packaged import packaged_file
+from plait.nn.precision import autocast_context, resolve_precision
 
 CAPTIONS = ["A dog runs.", "Two children in red shirts are jumping over a small wooden fence", "snow"]
 
@@ -277,6 +278,21 @@ def test_efficientnet_is_deterministic_and_free_of_its_batch_mates():
     assert a.values.equal(b.values)
     assert torch.allclose(a.values[6:], last.values, atol=1e-4)
     assert a.pooled.shape == (7, 1280)
+
+
+@pytest.mark.skipif(resolve_precision("auto") != "bf16", reason="this CPU computes bf16 slowly")
+@needs_lite2
+@needs_minilm
+def test_bf16_stays_near_fp32(text):
+    image = efficientnet_lite2(size_px=64)
+    for parts, raw in ((text, text.input(CAPTIONS)), (image, (photos(),))):
+        with torch.inference_mode():
+            want = parts.frozen(*raw)
+            with autocast_context("bf16"):
+                got = parts.frozen(*raw)
+        for name in ("values", "pooled"):
+            a, b = getattr(got, name).float(), getattr(want, name)
+            assert torch.nn.functional.cosine_similarity(a, b, dim=-1).min() > 0.98, name
 
 
 @needs_lite2

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.types import Tokens
+from plait.nn.attention import attend
 
 __all__ = ["BertBottom", "BertConfig", "BertModel", "BertTop", "Pool", "cut_bert", "load_bert"]
 
@@ -82,7 +83,9 @@ class _SelfAttention(nn.Module):
         bias = torch.cat([self.query.bias, self.key.bias, self.value.bias])
         qkv = F.linear(x, weight, bias).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None, :])
+        # Without gradients the fused kernel is the faster; backwards it may be by far the slower, so `attend` decides.
+        path: Literal["auto", "fused"] = "auto" if torch.is_grad_enabled() else "fused"
+        mixed = attend(query, key, value, valid, path=path)
         return mixed.transpose(1, 2).reshape(batch, length, width)
 
 

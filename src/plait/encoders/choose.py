@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, Protocol, cast
 
 from torch import nn
@@ -18,8 +18,9 @@ __all__ = ["adapter", "image_parts", "needs_text_input", "text_parts"]
 Factory = Callable[..., EncoderParts]
 
 
-class _SizedTextInput(TextInput, Protocol):
-    def __len__(self) -> int: ...
+class _LearnedTextInput(TextInput, Protocol):
+    @property
+    def vocabulary(self) -> Sized: ...
 
 
 def text_parts(
@@ -37,8 +38,8 @@ def text_parts(
         options:    keyword arguments of its factory
         max_tokens: longer texts are cut here
         trainable:  how many of its last layers are trained; an encoder trained from scratch takes 0 and trains all
-        text_input: for encoders that are trained from scratch (see `needs_text_input`): the vocabulary's input, whose
-                    `len` is the number of its ids
+        text_input: for encoders that are trained from scratch (see `needs_text_input`): an input whose
+                    `vocabulary` was learned from the training captions, such as data's `WordInput`
     Raises:
         UnknownNameError: no such name.
         ConfigError: an unknown option, a hub encoder without a name, or a missing `text_input`.
@@ -49,7 +50,7 @@ def text_parts(
         if text_input is None:
             raise ConfigError(f"text encoder {name!r}: expected a text_input (it learns its own vocabulary), got none")
         given["text_input"] = text_input
-        given.setdefault("vocabulary_size", len(cast(_SizedTextInput, text_input)))
+        given.setdefault("vocabulary_size", len(cast(_LearnedTextInput, text_input).vocabulary))
     if "max_tokens" in takes:
         given["max_tokens"] = max_tokens
     return factory(**given, **_trainable("text", name, takes, trainable))

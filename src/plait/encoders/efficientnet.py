@@ -225,7 +225,8 @@ class FrozenTrunk(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tokens:
         # A few photos at a time keep the wide early maps in the processor's cache: half the time of 16 at once.
-        few = max(2, IMAGES_PER_THREAD * torch.get_num_threads())
+        # In half precision maps are half as large, and weights are converted anew for each lot: twice as many.
+        few = max(2, IMAGES_PER_THREAD * torch.get_num_threads()) * (2 if torch.is_autocast_enabled("cpu") else 1)
         parts = [self._encode(some) for some in pixels.split(few)]
         pooled = [part.pooled for part in parts if part.pooled is not None]
         return Tokens(
