@@ -1,0 +1,164 @@
+"""`scenes`: generated pictures of shapes whose captions can only be matched by knowing what is bound to what.
+
+A family is all pictures of one bag of attributes: the same shapes, colours and sizes, put together and placed in
+different ways. Every picture of a family fits the words of every caption of it; only the binding tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations, product
+from math import hypot
+
+import numpy as np
+
+from plait.core.errors import InputError
+from plait.data.collection import Caption, Collection, Photo
+from plait.data.scenes_draw import COLOURS, SHAPES, Scene, Thing, render
+from plait.data.scenes_words import tell
+
+__all__ = ["FAMILY", "MAXIMUM", "draw_scenes", "generate"]
+
+# How many bindings of one bag a pair of things has: colours, sizes either way, and four places.
+FAMILY = 16
+CAPTIONS = 4
+SPLITS = {"val": 0.1, "test": 0.2}
+SIDES = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
+# Two shapes and two colours: what a family's pair of things is made of. Each comes alone and with a bystander.
+BAGS = tuple(product(combinations(sorted(SHAPES), 2), combinations(sorted(COLOURS), 2)))
+MAXIMUM = 7000
+# In parts of the picture's side: how far apart a pair's centres lie, and the least gap to the rim and to each other.
+PAIR_APART, EDGE = (0.34, 0.6), 0.02
+TRIES = 10_000
+
+
+def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collection:
+    """Make a collection of generated scenes, with a counterfactual for every caption.
+
+    Each scene has 2 or 3 shapes and 4 captions, each about two shapes and how they lie. A caption's counterfactual has
+    the same words with the two colours, sizes, shapes or places exchanged, and is false of the picture. Whole families
+    go to one split, and nothing but binding tells the pictures of a family apart. The same arguments
+    give the same bytes on every machine.
+
+    Shapes: photos (size_px, size_px, 3) uint8, sRGB.
+    Arguments:
+        count:   photos in all, 6 to 7,200; 70 % train, 10 % val, 20 % test, rounded to whole families where it allows
+        seed:    of everything
+        size_px: side of the pictures, at least 16
+    Raises:
+        InputError: a count or size that cannot be had.
+    Example:
+        >>> scenes = generate(count=32, size_px=32)
+        >>> len(scenes.photos), len(scenes.captions)
+        (32, 128)
+    Source: made for Plait, in the spirit of Johnson et al. 2017 (CLEVR), Thrush et al. 2022 (Winoground: the same words
+    in another order). Differs: flat shapes, and families complete in what they exchange, so that no caption can be
+    told from its counterfactual by its text alone.
+    """
+    splits = draw_scenes(count, seed=seed)
+    photos: list[Photo] = []
+    captions: list[Caption] = []
+    members: dict[str, tuple[int, ...]] = {}
+    for number, (name, scenes) in enumerate(splits.items()):
+        members[name] = tuple(range(len(photos), len(photos) + len(scenes)))
+        for scene, tellings in zip(scenes, tell(scenes, count=CAPTIONS, seed=seed * 3 + number), strict=True):
+            captions += [
+                Caption(f"{scene.id}#{n}", telling.text, len(photos), telling.counterfactual)
+                for n, telling in enumerate(tellings)
+            ]
+            photos.append(Photo(scene.id, render(scene, size_px)))
+    origin = f"generated: plait scenes, count {count}, seed {seed}, {size_px} px"
+    return Collection("scenes", origin, tuple(photos), tuple(captions), members)
+
+
+def draw_scenes(count: int, *, seed: int = 0) -> dict[str, tuple[Scene, ...]]:
+    """Draw the scenes behind `generate`, split by split, in the order of its photos. Arguments, Raises: see there."""
+    if not 6 <= count <= MAXIMUM:
+        raise InputError(f"scenes, count: expected 6 to {MAXIMUM:,} pictures (all bags of attributes), got {count:,}")
+    random = np.random.default_rng((seed, 6))
+    sizes = {name: max(2, round(count * part)) for name, part in SPLITS.items()}
+    sizes = {"train": count - sum(sizes.values()), **sizes}
+    order = iter(_bags(random))
+    splits: dict[str, tuple[Scene, ...]] = {}
+    number = 0
+    for name, wanted in sizes.items():
+        scenes: list[Scene] = []
+        while len(scenes) < wanted:
+            scenes += _family(*next(order), number, random)[: wanted - len(scenes)]
+            number += 1
+        splits[name] = tuple(scenes)
+    return splits
+
+
+Bag = tuple[tuple[str, str], tuple[str, str]]
+
+
+def _bags(random: np.random.Generator) -> list[tuple[Bag, bool]]:
+    """Give all bags in random order, each with whether a bystander joins; a bag comes again only after all others."""
+    order = random.permutation(len(BAGS))
+    joined = random.integers(2, size=len(BAGS)).astype(bool)
+    return [(BAGS[i], bool(joined[i])) for i in order] + [(BAGS[i], not joined[i]) for i in order]
+
+
+def _family(bag: Bag, joined: bool, number: int, random: np.random.Generator) -> list[Scene]:
+    """Draw the 16 scenes of a bag, in random order: colours and sizes either way round, and four places."""
+    shapes, colours = bag
+    bystander = _bystander(bag, random) if joined else None
+    scenes = []
+    for turned, grown, side in product((0, 1), (0, 1), SIDES):
+        pair = [
+            Thing(shape, colours[i ^ turned], ("small", "large")[i ^ grown], 0.0, 0.0, *_looks(random))
+            for i, shape in enumerate(shapes)
+        ]
+        things = _placed(pair, bystander, side, random)
+        scenes.append(Scene("", tuple(things[i] for i in random.permutation(len(things))), _seed(random), number))
+    order = random.permutation(FAMILY)
+    return [replace(scenes[i], id=f"scene-{number:03d}-{place:02d}") for place, i in enumerate(order)]
+
+
+def _bystander(bag: Bag, random: np.random.Generator) -> Thing:
+    """Draw a third thing that no swap in the pair can turn one of the two into."""
+    kinds = [(s, c) for s, c in product(SHAPES, COLOURS) if not (s in bag[0] and c in bag[1])]
+    shape, colour = kinds[int(random.integers(len(kinds)))]
+    size = ("small", "large")[int(random.integers(2))]
+    return Thing(shape, colour, size, 0.0, 0.0, *_looks(random))
+
+
+def _looks(random: np.random.Generator) -> tuple[float, int]:
+    """Draw `Thing.grow` and `Thing.shade`."""
+    return 0.92 + 0.16 * float(random.random()), int(random.integers(-14, 15))
+
+
+def _seed(random: np.random.Generator) -> int:
+    return int(random.integers(2**31))
+
+
+def _placed(pair: list[Thing], bystander: Thing | None, side: str, random: np.random.Generator) -> list[Thing]:
+    """Put the first of a pair to one side of the second, and the bystander where there is room."""
+    across, down = SIDES[side]
+    for _ in range(TRIES):
+        apart = PAIR_APART[0] + (PAIR_APART[1] - PAIR_APART[0]) * random.random()
+        aside = 0.14 * (random.random() - 0.5)
+        x, y = random.random(2)
+        first = replace(pair[0], x=x, y=y)
+        second = replace(pair[1], x=x - across * apart + down * aside, y=y - down * apart + across * aside)
+        things = [_rounded(first), _rounded(second)]
+        if bystander is not None:
+            x, y = random.random(2)
+            things.append(_rounded(replace(bystander, x=x, y=y)))
+        if all(map(_inside, things)) and not any(_touch(a, b) for a, b in combinations(things, 2)):
+            return things
+    raise AssertionError(f"no room for {pair} and {bystander} in {TRIES} tries")  # pragma: no cover
+
+
+def _rounded(thing: Thing) -> Thing:
+    return replace(thing, x=round(float(thing.x), 4), y=round(float(thing.y), 4))
+
+
+def _inside(thing: Thing) -> bool:
+    reach = thing.radius + EDGE
+    return reach <= thing.x <= 1 - reach and reach <= thing.y <= 1 - reach
+
+
+def _touch(one: Thing, other: Thing) -> bool:
+    return hypot(one.x - other.x, one.y - other.y) < 1.1 * (one.radius + other.radius) + EDGE
