@@ -82,8 +82,8 @@ class SplitMaking:
         val -= test
         train = [i for i in range(len(ids)) if i not in val and i not in test]
         if len(train) < 2:  # by chance, in tiny sets
-            middle = order[2 : 4 if test else None][:2]
-            val, test, train = val - set(middle), test - set(middle), sorted(middle)
+            middle = set(order[2:4])
+            val, test, train = val - middle, test - middle, sorted(middle.union(train))
         made = {"train": tuple(train), "val": tuple(sorted(val)), "test": tuple(sorted(test))}
         return {name: made[name] for name in names}
 

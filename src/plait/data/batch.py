@@ -16,7 +16,7 @@ from plait.data.collection import Collection, Photo
 from plait.data.images import read_pixels
 from plait.data.store import TokenStore
 
-__all__ = ["PixelSource", "RawTexts", "TokenViews", "collate", "load_pixels", "make_batch"]
+__all__ = ["PixelSource", "RawTexts", "TokenViews", "collate", "join_tokens", "load_pixels", "make_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,34 +48,38 @@ class PixelSource:
 
 @dataclass(frozen=True, eq=False)
 class TokenViews:
-    """Cached tokens of every view of every photo, one store a view; `view` of a batch counts in these.
+    """Cached tokens of photos in several views, one store a view; `view` of a batch counts in these.
 
+    Fields:
+        stores: one a view, the first of all photos
+        rows:   (photos,) int64, the row of each photo in the stores after the first, -1 where it has none (photos that
+                are never trained on need no other view); None = every store holds every photo, in the same order
     Raises:
-        ShapeError: there is no store, or they differ in items, width or grid.
+        ShapeError: there is no store, or they differ in width, pooled width or grid.
     """
 
     stores: tuple[TokenStore, ...]
+    rows: Tensor | None = None
 
     def __post_init__(self) -> None:
-        kinds = {(len(store), store.width, store.pooled_width, store.grid) for store in self.stores}
+        kinds = {(store.width, store.pooled_width, store.grid) for store in self.stores}
         if len(kinds) != 1:
-            raise ShapeError(
-                f"expected stores of one (items, width, pooled width, grid), got {sorted(map(str, kinds))}"
-            )
+            raise ShapeError(f"expected stores of one (width, pooled width, grid), got {sorted(map(str, kinds))}")
 
     def take(self, index: Tensor, view: Tensor | None = None) -> Tokens:
         """Give the tokens of these photos, (M,) int64, each in its view, (M,) int64; None = the first view."""
         if view is None or len(self.stores) == 1:
             return self.stores[0].take(index)
         parts = []
-        rows = []
+        places = []
         for number, store in enumerate(self.stores):
             mine = (view == number).nonzero().flatten()
             if len(mine):
-                rows.append(mine)
-                parts.append(store.take(index[mine]))
-        back = torch.argsort(torch.cat(rows))
-        return _joined(parts).take(back) if len(parts) > 1 else parts[0]
+                places.append(mine)
+                here = index[mine] if number == 0 or self.rows is None else self.rows[index[mine]]
+                parts.append(store.take(here))
+        back = torch.argsort(torch.cat(places))
+        return join_tokens(parts).take(back) if len(parts) > 1 else parts[0]
 
 
 def make_batch(
@@ -106,7 +110,7 @@ def make_batch(
     else:
         text_tokens = text.take(text_index)
     if isinstance(image, PixelSource):
-        pixels = load_pixels(image, image_index, view)
+        pixels = load_pixels(image, image_index, view=view)
     elif isinstance(image, TokenViews):
         image_tokens = image.take(image_index, view)
     else:
@@ -129,7 +133,7 @@ def collate(
     return make_batch(text, image, torch.tensor(list(captions)), torch.tensor(images), view=view)
 
 
-def load_pixels(source: PixelSource, index: Tensor, view: Tensor | None = None) -> Tensor:
+def load_pixels(source: PixelSource, index: Tensor, *, view: Tensor | None = None) -> Tensor:
     """Decode photos side by side: (B,) int64 -> (B, 3, S, S) float32; a photo and view asked for twice is read once.
 
     Raises:
@@ -144,7 +148,9 @@ def load_pixels(source: PixelSource, index: Tensor, view: Tensor | None = None) 
 
     def read(pair: tuple[int, int]) -> Tensor:
         photo, shown = source.photos[pair[0]], source.views[pair[1]]
-        return read_pixels(photo.source, source.spec, shown, seed=source.seed + pair[0])
+        # By content, not by place in the sequence: a photo's crops are the same alone, in a chunk or in a collection.
+        own = int(photo.digest[:8], 16) if shown.startswith("crop") else 0
+        return read_pixels(photo.source, source.spec, shown, seed=source.seed + own)
 
     threads = min(source.threads or min(8, os.cpu_count() or 1), len(once))
     if threads > 1:
@@ -155,8 +161,8 @@ def load_pixels(source: PixelSource, index: Tensor, view: Tensor | None = None) 
     return torch.stack([images[pair] for pair in wanted])
 
 
-def _joined(parts: list[Tokens]) -> Tokens:
-    """Put batches of tokens one under the other, padded to the longest."""
+def join_tokens(parts: Sequence[Tokens]) -> Tokens:
+    """Put batches of tokens (B, N, D) one under the other, padded to the longest N."""
     longest = max(part.values.shape[1] for part in parts)
 
     def padded(tensor: Tensor) -> Tensor:
