@@ -310,10 +310,6 @@ def load_efficientnet(state: Mapping[str, Tensor], where: str) -> EfficientNetLi
         raise CheckpointError(
             f"{where}: expected the weights of EfficientNet-Lite2, got: {got}; reinstall it"
         ) from None
-    for module in net.modules():
-        # Set once here, so that neither frozen nor trained blocks convert weights at each step.
-        if isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
     return net.eval()
 
 
