@@ -191,7 +191,8 @@ def _failures(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, 
         for status, words in (("did not train", "did not train"), ("failed", "failed")):
             bad = [row for row in mine if row.get("status") == status]
             if bad:
-                sentences.append(f"{name} {words} with {len(bad)} of {len(mine)} seeds.")
+                share = "" if len(bad) == len(mine) else f" with {len(bad)} of {len(mine)} seeds"
+                sentences.append(f"{name} {words}{share}.")
         if name in without and not any(row.get("status") in ("did not train", "failed") for row in mine):
             sentences.append(f"{name} did not train.")
     return sentences

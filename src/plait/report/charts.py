@@ -1,0 +1,229 @@
+"""The report's pictures, drawn by hand as inline SVG: interval bars, training curves, cost against quality."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plait.report.text import cell_of, escape, figure, number_of, seconds, thousands
+
+__all__ = ["curves", "interval_bar", "nice_ticks", "scatter"]
+
+_BAR_WIDTH = 168
+_BAR_HEIGHT = 26
+_WIDTH, _HEIGHT = 372, 236
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 84, 14, 34
+
+
+def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Give round numbers that span low to high, about `wanted` of them.
+
+    Example:
+        >>> nice_ticks(0, 23)
+        [0.0, 5.0, 10.0, 15.0, 20.0, 25.0]
+    """
+    span = high - low
+    if span <= 0:
+        span = abs(high) or 1.0
+    raw = span / max(wanted - 1, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.85)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
+
+
+def interval_bar(cell: tuple[float, float, float], *, top: float, chance: float | None, colour: int, label: str) -> str:
+    """Draw one fusion's estimate and interval on a scale from 0 to `top`, with a tick at chance."""
+    mean, low, high = (min(max(value, 0.0), top) / top * _BAR_WIDTH for value in cell)
+    middle = _BAR_HEIGHT / 2
+    grid = "".join(
+        f'<line class="grid" x1="{tick / top * _BAR_WIDTH:.1f}" x2="{tick / top * _BAR_WIDTH:.1f}" y1="3" '
+        f'y2="{_BAR_HEIGHT - 3}"/>'
+        for tick in nice_ticks(0, top, 4)
+        if tick <= top
+    )
+    mark = ""
+    if chance is not None and chance <= top:
+        at = chance / top * _BAR_WIDTH
+        mark = f'<line class="chance" x1="{at:.1f}" x2="{at:.1f}" y1="2" y2="{_BAR_HEIGHT - 2}"/>'
+    return (
+        f'<svg class="bar s{colour}" viewBox="-4 0 {_BAR_WIDTH + 8} {_BAR_HEIGHT}" width="{_BAR_WIDTH + 8}" '
+        f'height="{_BAR_HEIGHT}" role="img" aria-label="{escape(label)}"><title>{escape(label)}</title>{grid}{mark}'
+        f'<rect class="band" x="{low:.1f}" y="{middle - 5}" width="{max(high - low, 1.5):.1f}" height="10" rx="3"/>'
+        f'<line class="stem" x1="0" x2="{mean:.1f}" y1="{middle}" y2="{middle}"/>'
+        f'<circle class="dot" cx="{mean:.1f}" cy="{middle}" r="4.5"/></svg>'
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where data lie in a plot; x may be logarithmic."""
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    log_x: bool = False
+
+    def x(self, value: float) -> float:
+        low, high, at = self.x0, self.x1, value
+        if self.log_x:
+            low, high, at = math.log(low), math.log(high), math.log(value)
+        return _LEFT + (at - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        return _HEIGHT - _BOTTOM - (value - self.y0) / ((self.y1 - self.y0) or 1.0) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str, order: Sequence[str]) -> str:
+    """Draw one quantity of every run's curve against the epoch: a line a seed, the name at its end.
+
+    Shapes: rows of results.json with "curve": [{"epoch", key, ...}]. Runs without that key are left out; a figure
+        that says so is returned when none is left.
+    """
+    lines: list[tuple[str, object, list[tuple[float, float]]]] = []
+    for row in rows:
+        kept: list[tuple[float, float]] = []
+        for point in row.get("curve") or ():
+            at, value = number_of(point.get("epoch")), number_of(point.get(key))
+            if at is not None and value is not None:
+                kept.append((at, value))
+        if kept and row.get("fusion") in order:
+            lines.append((str(row["fusion"]), row.get("seed"), kept))
+    if not lines:
+        return _figure(title, f'<p class="empty">No run recorded “{escape(title)}”.</p>')
+    xs = [x for _, _, points in lines for x, _ in points]
+    ys = [y for _, _, points in lines for _, y in points]
+    ticks = nice_ticks(min(0.0, *ys), max(ys), 5)
+    frame = _Frame(min(xs), max(max(xs), min(xs) + 1), ticks[0], ticks[-1])
+    drawn = [_axes(frame, ticks, [x for x in nice_ticks(min(xs), max(xs), 5) if x == int(x)], "epoch", unit)]
+    ends: dict[str, float] = {}
+    for name, seed, points in lines:
+        path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in points)
+        last = points[-1]
+        dots = "".join(f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2"/>' for x, y in points)
+        hint = f"{name}, seed {seed}: {last[1]:.3g}{' %' if unit == '%' else ''} after epoch {last[0]:g}"
+        drawn.append(
+            f'<g class="run s{order.index(name) % 10}" data-fusion="{escape(name)}"><title>{escape(hint)}</title>'
+            f'<polyline points="{path}"/>{dots}</g>'
+        )
+        ends[name] = ends.get(name, 0.0) + frame.y(last[1]) / sum(1 for other in lines if other[0] == name)
+    drawn.append(_end_labels(ends, order))
+    last_of = ", ".join(f"{name}" for name in ends)
+    return _figure(title, _svg(drawn, f"{title} by epoch for {last_of}"))
+
+
+def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order: Sequence[str]) -> str:
+    """Draw text-to-image R@1 with its interval against one cost, on a logarithmic axis; up and left is better."""
+    dots = []
+    for row in summary:
+        cost, cell = number_of(row.get(key)), cell_of(row, "t2i_r1")
+        if cost is not None and cost > 0 and cell is not None:
+            dots.append((str(row["fusion"]), cost, cell))
+    if not dots:
+        return _figure(title, f'<p class="empty">No fusion recorded “{escape(title)}”.</p>')
+    costs = [cost for _, cost, _ in dots]
+    ticks = nice_ticks(min(low for _, _, (_, low, _) in dots), max(high for _, _, (_, _, high) in dots), 5)
+    frame = _Frame(min(costs) / 1.3, max(costs) * 1.3, ticks[0], ticks[-1], log_x=True)
+    show = {"params": thousands, "train_s": seconds}.get(key, lambda value: figure(value, 0, "ms"))
+    x_ticks = _time_ticks(frame.x0, frame.x1) if key == "train_s" else _log_ticks(frame.x0, frame.x1)
+    drawn = [_axes(frame, ticks, x_ticks, title, "%", _short_time if key == "train_s" else show)]
+    ends, names = [], []
+    for name, cost, (mean, low, high) in sorted(dots, key=lambda dot: dot[2][0]):
+        x, y = frame.x(cost), frame.y(mean)
+        hint = f"{name}: {mean:.1f} % ({low:.1f} to {high:.1f}) at {show(cost)}"
+        ends.append(
+            f'<g class="point s{order.index(name) % 10}"><title>{escape(hint)}</title>'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(low):.1f}" y2="{frame.y(high):.1f}"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5"/></g>'
+        )
+        names.append((name, x + 9, y))
+    return _figure(title, _svg([*drawn, *ends, _free_labels(names, order)], f"text-to-image R@1 against {title}"))
+
+
+def _axes(
+    frame: _Frame,
+    y_ticks: Sequence[float],
+    x_ticks: Sequence[float],
+    x_name: str,
+    unit: str,
+    show: Any = "{:g}".format,
+) -> str:
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    parts = []
+    for tick in y_ticks:
+        y = frame.y(tick)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{y + 3.5:.1f}" text-anchor="end">{tick:g}</text>')
+    for tick in x_ticks:
+        x = frame.x(tick)
+        if _LEFT - 1 <= x <= right + 1:
+            parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
+            parts.append(
+                f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(show(tick))}</text>'
+            )
+    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
+    parts.append(
+        f'<text class="tick name" x="{(_LEFT + right) / 2}" y="{_HEIGHT - 2}" text-anchor="middle">'
+        f"{escape(x_name)}</text>"
+    )
+    if unit:
+        parts.append(f'<text class="tick name" x="{_LEFT - 7}" y="9" text-anchor="end">{escape(unit)}</text>')
+    return "".join(parts)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Give 1, 2 and 5 times powers of ten within the range, thinned to at most five."""
+    found = [
+        factor * 10.0**power
+        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for factor in (1, 2, 5)
+        if low <= factor * 10.0**power <= high
+    ]
+    return found[:: max(1, math.ceil(len(found) / 4))]
+
+
+def _time_ticks(low: float, high: float) -> list[float]:
+    """Give round seconds, minutes and hours within the range, at most five."""
+    round_times = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400)
+    found = [time for time in round_times if low <= time <= high]
+    return found[:: max(1, math.ceil(len(found) / 4))]
+
+
+def _short_time(time: float) -> str:
+    if time < 60:
+        return f"{time:g} s"
+    return f"{time / 60:g} min" if time < 3600 else f"{time / 3600:g} h"
+
+
+def _end_labels(ends: Mapping[str, float], order: Sequence[str]) -> str:
+    return _free_labels([(name, _WIDTH - _RIGHT + 8, y) for name, y in ends.items()], order)
+
+
+def _free_labels(labels: Sequence[tuple[str, float, float]], order: Sequence[str]) -> str:
+    """Place names beside their marks, moved apart downwards where they would cover one another."""
+    placed: list[tuple[float, float, int]] = []
+    parts = []
+    for name, x, y in sorted(labels, key=lambda label: label[2]):
+        short = name if len(name) <= 14 else name[:13] + "…"
+        width = 6 * len(short)
+        while any(abs(y - other) < 11.5 and x < right and left < x + width for other, left, right in placed):
+            y += 1
+        placed.append((y, round(x), round(x) + width))
+        parts.append(
+            f'<text class="label s{order.index(name) % 10}" x="{x:.1f}" y="{y + 3.5:.1f}">{escape(short)}</text>'
+        )
+    return "".join(parts)
+
+
+def _svg(parts: Sequence[str], label: str) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _figure(title: str, body: str) -> str:
+    return f'<figure class="panel"><figcaption>{escape(title)}</figcaption>{body}</figure>'

@@ -1,0 +1,227 @@
+"use strict";
+/* Behaviour of the report. All text of the data goes in through textContent, never as markup. */
+(function () {
+  const data = JSON.parse(document.getElementById("gallery-data").textContent);
+  const ramp = [[30, 16, 68], [114, 31, 129], [205, 64, 113], [253, 150, 104], [252, 246, 184]];
+
+  function make(tag, options, children) {
+    const element = document.createElement(tag);
+    for (const [key, value] of Object.entries(options || {})) {
+      if (key === "text") element.textContent = value;
+      else if (key === "class") element.className = value;
+      else element.setAttribute(key, value);
+    }
+    for (const child of children || []) if (child) element.append(child);
+    return element;
+  }
+
+  function colourOf(fusion) { return "s" + Math.max(0, data.order.indexOf(fusion)) % 10; }
+
+  function photo(id, alt) {
+    const source = data.photos[id];
+    return source ? make("img", { src: source, alt: alt, decoding: "async" }) : make("span", { class: "gone", text: id });
+  }
+
+  function scoreText(hit) {
+    if (typeof hit.score !== "number") return "";
+    return hit.score.toFixed(2).replace("-", "−");
+  }
+
+  /* A row of buttons of which one is pressed. */
+  function choice(label, names, chosen, choose, coloured) {
+    const group = make("div", { class: "switch", role: "group", "aria-label": label });
+    for (const name of names) {
+      const button = make("button", { type: "button", "aria-pressed": String(name === chosen), "data-choice": name },
+        [coloured ? make("i", { class: colourOf(name) }) : null, name]);
+      button.addEventListener("click", () => {
+        for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
+        choose(name);
+      });
+      group.append(button);
+    }
+    return group;
+  }
+
+  function theme() {
+    const root = document.documentElement;
+    /* A file opened from disk may have no storage; the page then follows the system. */
+    try { if (localStorage.getItem("plait-theme")) root.dataset.theme = localStorage.getItem("plait-theme"); } catch (error) { /* see above */ }
+    document.getElementById("theme").addEventListener("click", () => {
+      const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+      root.dataset.theme = dark ? "light" : "dark";
+      try { localStorage.setItem("plait-theme", root.dataset.theme); } catch (error) { /* see above */ }
+    });
+  }
+
+  function leaderboard() {
+    const table = document.getElementById("leaderboard");
+    if (!table) return;
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+      const numeric = head.dataset.sort === "number";
+      const before = head.getAttribute("aria-sort");
+      const down = before ? before === "ascending" : numeric;
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const value = (row) => row.cells[column].dataset.value;
+      const rows = [...table.tBodies[0].rows].sort((a, b) => {
+        const [x, y] = [value(a), value(b)];
+        if (!numeric) return down ? y.localeCompare(x) : x.localeCompare(y);
+        /* what was not measured stays at the end in both directions */
+        if ((x < 0) !== (y < 0)) return x < 0 ? 1 : -1;
+        return down ? y - x : x - y;
+      });
+      table.tBodies[0].append(...rows);
+    }));
+    heads[1].setAttribute("aria-sort", "descending");
+    const buttons = [...document.querySelectorAll("#views button")];
+    buttons.forEach((button) => button.addEventListener("click", () => {
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+      table.className = "show-" + button.dataset.view;
+    }));
+  }
+
+  function copy() {
+    const button = document.getElementById("copy");
+    if (!button) return;
+    button.addEventListener("click", () => {
+      const range = document.createRange();
+      range.selectNodeContents(document.getElementById("command"));
+      const selection = getSelection();
+      selection.removeAllRanges();
+      selection.addRange(range);
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+      setTimeout(() => { button.textContent = "Copy"; }, 1600);
+    });
+  }
+
+  function photoCard(item, fusion) {
+    const list = make("ol", { class: "answers" });
+    for (const hit of (item.results || {})[fusion] || []) {
+      list.append(make("li", { class: hit.correct ? "right" : "wrong" }, [
+        make("span", { class: "mark", text: hit.correct ? "✓" : "✗", role: "img", "aria-label": hit.correct ? "right" : "wrong" }),
+        make("p", { text: hit.text }), make("small", { text: scoreText(hit), title: "score (" + hit.score_kind + ")" }),
+      ]));
+    }
+    if (!list.children.length) list.append(make("li", {}, [make("span"), make("p", { text: "no answer recorded" })]));
+    const truth = item.truth || [];
+    const own = make("details", {}, [
+      make("summary", { text: truth.length === 1 ? "its own caption" : "its own " + truth.length + " captions" }),
+      make("ul", {}, truth.map((text) => make("li", { text: text }))),
+    ]);
+    return make("article", { class: "card photo-card" }, [
+      photo(item.photo, truth[0] || "photo " + item.photo), make("div", {}, [list, truth.length ? own : null]),
+    ]);
+  }
+
+  function captionCard(item, fusion) {
+    const hits = (item.results || {})[fusion] || [];
+    const found = hits.findIndex((hit) => hit.correct);
+    const row = make("div", { class: "hits" }, hits.map((hit, place) => make("div", { class: "hit" + (hit.correct ? " right" : "") }, [
+      photo(hit.photo, (hit.correct ? "right photo" : "wrong photo") + ", place " + (place + 1)),
+      make("b", { text: (place + 1) + (hit.correct ? " ✓" : "") }),
+      make("span", { text: scoreText(hit), title: "score (" + hit.score_kind + ")" }),
+    ])));
+    const truth = found >= 0
+      ? make("div", { class: "truth in", text: "✓ found at place " + (found + 1) })
+      : make("div", { class: "truth" }, [photo(item.photo, "the photo this caption belongs to"), make("span", { text: "the right photo is not among these" })]);
+    return make("article", { class: "card caption-card" }, [make("blockquote", { text: item.text }), row, truth]);
+  }
+
+  function gallery() {
+    const place = document.getElementById("gallery");
+    if (!place) return;
+    const used = new Set([...data.by_photo, ...data.by_caption].flatMap((item) => Object.keys(item.results || {})));
+    const fusions = [...data.order.filter((name) => used.has(name)), ...[...used].filter((name) => !data.order.includes(name))];
+    const body = make("div", { "aria-live": "polite" });
+    function draw(fusion) {
+      body.replaceChildren();
+      body.dataset.fusion = fusion;
+      if (data.by_photo.length) body.append(make("h3", { text: "Photos and the captions they score highest" }),
+        make("div", { class: "cards" }, data.by_photo.map((item) => photoCard(item, fusion))));
+      if (data.by_caption.length) body.append(make("h3", { text: "Captions and the photos they score highest" }),
+        make("div", { class: "cards" }, data.by_caption.map((item) => captionCard(item, fusion))));
+    }
+    place.append(make("div", { class: "tools" }, [make("span", { text: "Answers of" }),
+      choice("Fusion of the gallery", fusions, fusions[0], draw, true)]), body);
+    draw(fusions[0]);
+  }
+
+  function shade(part) {
+    const at = Math.min(Math.max(part, 0), 1) * (ramp.length - 1);
+    const low = Math.min(Math.floor(at), ramp.length - 2);
+    return "rgb(" + ramp[low].map((c, n) => Math.round(c + (ramp[low + 1][n] - c) * (at - low))).join(",") + ")";
+  }
+
+  function svg(tag, attributes) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  }
+
+  function percent(value) { return (100 * value).toFixed(value < 0.0995 ? 1 : 0) + " %"; }
+
+  /* One photo, its caption as buttons, and the cells of the chosen word. One scale for all words of the caption. */
+  function look(entry) {
+    const [h, w] = entry.grid, cells = h * w;
+    const [x0, y0, x1, y1] = entry.box || [0, 0, 1, 1];
+    const top = Math.max(...entry.weights.map((row) => Math.max(...row)), 1e-12);
+    const layer = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true", "shape-rendering": "crispEdges" });
+    const rects = Array.from({ length: cells }, (_, n) => {
+      const rect = svg("rect", { x: x0 + (n % w) * (x1 - x0) / w, y: y0 + Math.floor(n / w) * (y1 - y0) / h,
+        width: (x1 - x0) / w, height: (y1 - y0) / h, });
+      rect.append(svg("title", {}));
+      layer.append(rect);
+      return rect;
+    });
+    const told = make("small", { role: "status" });
+    const words = make("div", { class: "words", role: "group", "aria-label": "Words of the caption" });
+    function show(number) {
+      entry.weights[number].forEach((weight, n) => {
+        rects[n].setAttribute("fill", shade(weight / top));
+        /* the photo must stay readable where little weight lies; the colour alone carries the number */
+        rects[n].setAttribute("fill-opacity", 0.4 + 0.36 * weight / top);
+        rects[n].firstChild.textContent = "“" + entry.words[number] + "”: " + percent(weight);
+      });
+      [...words.children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === number)));
+      const best = entry.weights[number].indexOf(Math.max(...entry.weights[number]));
+      told.textContent = "“" + entry.words[number] + "” looked most at row " + (Math.floor(best / w) + 1) + ", column " +
+        (best % w + 1) + " of " + h + " × " + w + " cells (" + percent(entry.weights[number][best]) + ")";
+    }
+    entry.words.forEach((word, number) => {
+      const button = make("button", { type: "button", text: word });
+      for (const event of ["pointerenter", "focus", "click"]) button.addEventListener(event, () => show(number));
+      words.append(button);
+    });
+    const bar = make("span", { class: "ramp" }, [make("i")]);
+    bar.style.background = "linear-gradient(90deg," + [0, 0.25, 0.5, 0.75, 1].map(shade).join(",") + ")";
+    bar.firstChild.style.left = Math.min(100, 100 / cells / top) + "%";
+    const legend = make("div", { class: "legend", title: "The mark is where an even look over all cells would be" },
+      [make("span", { text: "0" }), bar, make("span", { text: percent(top) + "   │ even: " + percent(1 / cells) })]);
+    /* the longest word is a content word more often than the first */
+    show(entry.words.reduce((best, word, n) => (word.length > entry.words[best].length ? n : best), 0));
+    return make("article", { class: "card look", "data-fusion": entry.fusion }, [
+      make("div", { class: "stage" }, [photo(entry.photo, "Photo with attention for: " + entry.caption), data.photos[entry.photo] ? layer : null]),
+      make("div", { class: "look-body" }, [words, legend, told, make("small", { text: entry.fusion + " · " + (entry.what || "attention") })]),
+    ]);
+  }
+
+  function attention() {
+    const place = document.getElementById("attention");
+    if (!place) return;
+    const fusions = [...new Set(data.attention.map((entry) => entry.fusion))];
+    const body = make("div", { class: "looks" });
+    function draw(fusion) {
+      body.replaceChildren(...data.attention.filter((entry) => entry.fusion === fusion).map(look));
+    }
+    place.append(make("div", { class: "tools" }, [make("span", { text: "Point at a word, or tap it. Maps of" }),
+      choice("Fusion of the maps", fusions, fusions[0], draw, true)]), body);
+    draw(fusions[0]);
+  }
+
+  theme();
+  leaderboard();
+  copy();
+  gallery();
+  attention();
+})();

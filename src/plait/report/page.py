@@ -1,0 +1,221 @@
+"""Write the report: one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from plait.core.errors import InputError, StorageError
+from plait.metrics.verdict import verdict
+from plait.report.charts import curves, scatter
+from plait.report.tables import data_card, leaderboard, reproduce, runs_table, tests_matrix
+from plait.report.text import cell_of, count, escape, figure, inline_json, number_of
+
+__all__ = ["write_report"]
+
+# Pictures must lie in the file itself; an address of any other kind would be a request to somewhere.
+_PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/=\s]+")
+
+
+def write_report(results: Mapping[str, Any], gallery: Mapping[str, Any] | None, path: Path | str) -> Path:
+    """Write the results of a comparison as one self-contained page and give its path.
+
+    What is missing (no gallery, no curves, one fusion, one seed, runs that failed) is said on the page, not an error.
+    All text of the data is escaped, pictures that are not data in the file are dropped, and a content policy in it
+    forbids every request.
+
+    Arguments:
+        results: the content of results.json; needs "rows" or "summary"
+        gallery: the content of gallery.json, or None. An entry of "attention" may hold "box": [x0, y0, x1, y1], the
+            grid's edges as parts of the photo; the whole photo without it.
+        path:    the file to write; folders on the way are made, an older file is replaced at once
+    Raises:
+        InputError: `results` has neither rows nor a summary.
+        StorageError: the file cannot be written.
+    """
+    if not isinstance(results, Mapping) or not ({"rows", "summary"} & results.keys()):
+        raise InputError(
+            "report: expected the results of `plait compare` with 'rows' or 'summary', got "
+            f"{sorted(results) if isinstance(results, Mapping) else type(results).__name__}; pass its results.json"
+        )
+    text = _page(results, gallery or {})
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise StorageError(
+            f"report {path}: cannot be written ({error}); is the disk full or the folder locked?"
+        ) from None
+    return path
+
+
+def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
+    rows = [row for row in results.get("rows") or () if row.get("fusion")]
+    summary = _complete(list(results.get("summary") or ()), rows)
+    tests = list(results.get("tests") or ())
+    summary.sort(key=_rank)
+    order = [str(row["fusion"]) for row in summary]
+    data = results.get("data") or {}
+    chance = _chance(data)
+    said = str(results.get("verdict") or verdict(summary, tests, rows=rows))
+    style, script = _resource("page.css"), _resource("page.js")
+    shown = _safe_gallery(gallery)
+    name = str(data.get("name") or "unnamed data")
+    return Template(_resource("page.html")).substitute(
+        title=escape(f"{name}: ways of fusing compared"),
+        name=escape(name),
+        style=style,
+        script=script,
+        script_hash=_hash(script),
+        lead=_lead(said),
+        figures=_figures(summary, rows, data, chance),
+        leaderboard=leaderboard(summary, rows, order, chance) if summary else _empty("No run has finished yet."),
+        chance=f"{chance:.2g} %" if chance is not None else "unknown",
+        curves=_curves(rows, order),
+        scatters="".join(
+            scatter(summary, key, title=title, order=order)
+            for key, title in (("step_ms", "time a step"), ("train_s", "training time"), ("params", "parameters"))
+        ),
+        tests=tests_matrix(tests, order) if tests else _empty(_why_no_tests(summary)),
+        gallery=_gallery_part(shown),
+        attention=_attention_part(shown),
+        data=data_card(data),
+        reproduce=reproduce(results),
+        runs=runs_table(rows) if rows else _empty("No run is recorded."),
+        gallery_json=inline_json({**shown, "order": order}),
+        version=escape(results.get("plait", "")),
+    )
+
+
+def _complete(summary: list[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Add a row without numbers for each fusion that has runs but no summary: it must not vanish from the table."""
+    known = {row.get("fusion") for row in summary}
+    for row in rows:
+        if row["fusion"] not in known:
+            known.add(row["fusion"])
+            summary.append({key: row.get(key) for key in ("fusion", "tokens", "pairing", "params")})
+    return [row for row in summary if row.get("fusion")]
+
+
+def _rank(row: Mapping[str, Any]) -> float:
+    """Sort best text-to-image R@1 first and fusions without it last; equal ones stay in their order."""
+    cell = cell_of(row, "t2i_r1")
+    return 1.0 if cell is None else -cell[0]
+
+
+def _chance(data: Mapping[str, Any]) -> float | None:
+    """Give R@1 of random scores in percent: one of I photos, or c of I * c captions, which is the same."""
+    part = (data.get("splits") or {}).get(data.get("eval_split")) or {}
+    photos = number_of(part.get("photos"))
+    return 100.0 / photos if photos else None
+
+
+def _lead(said: str) -> str:
+    """Set the first finding large and the rest below it."""
+    first, mark, rest = said.partition("; ")
+    if not mark:
+        found = re.match(r"(.+?[.)])\s+(?=[A-Z])(.*)", said, flags=re.DOTALL)
+        first, rest = (found.group(1), found.group(2)) if found else (said, "")
+    first = first.rstrip(".") + "."
+    # numbers in brackets qualify the finding; set smaller, they do not break its line
+    body = re.sub(r"\(([^()]*)\)", r'<span class="aside">(\1)</span>', escape(first).replace("-to-", "\u2011to\u2011"))
+    tail = f'<p class="rest">{escape(rest)}</p>' if rest else ""
+    return f'<p class="finding">{body}</p>{tail}'
+
+
+def _figures(
+    summary: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Any],
+    chance: float | None,
+) -> str:
+    cards = []
+    leaky = {row["fusion"] for row in rows if "leaky" in (row.get("flags") or ())}
+    for metric, label in (("t2i_r1", "best text → image R@1"), ("i2t_r1", "best image → text R@1")):
+        cells = [(cell_of(row, metric), str(row["fusion"])) for row in summary if row["fusion"] not in leaky]
+        found = [(cell[0], name) for cell, name in cells if cell]
+        if found:
+            mean, name = max(found)
+            cards.append((f"{mean:.1f}<small>%</small>", f"{label}<br>{escape(name)}"))
+    part = (data.get("splits") or {}).get(data.get("eval_split")) or {}
+    if part:
+        asked = f"{figure(part.get('photos'), 0)}"
+        cards.append((asked, f"photos asked about<br>{figure(part.get('captions'), 0)} captions"))
+    if rows:
+        fusions, seeds = len({row["fusion"] for row in rows}), len({row.get("seed") for row in rows})
+        label = "run" if len(rows) == 1 else "runs"
+        cards.append((str(len(rows)), f"{label}<br>{count(fusions, 'fusion')}, {count(seeds, 'seed')}"))
+    if chance is not None:
+        cards.append((f"{chance:.2g}<small>%</small>", "chance<br>R@1 of random scores"))
+    return "".join(f"<li><b>{value}</b><span>{label}</span></li>" for value, label in cards)
+
+
+def _curves(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
+    if not any(row.get("curve") for row in rows):
+        return _empty("No training curve is recorded.")
+    return "".join(
+        curves(rows, key, title=title, unit=unit, order=order)
+        for key, title, unit in (
+            ("t2i_r1", "text-to-image R@1", "%"),
+            ("i2t_r1", "image-to-text R@1", "%"),
+            ("loss", "training loss", ""),
+        )
+    )
+
+
+def _why_no_tests(summary: Sequence[Mapping[str, Any]]) -> str:
+    return "There is one fusion, so there is nothing to test." if len(summary) < 2 else "No test is recorded."
+
+
+def _safe_gallery(gallery: Mapping[str, Any]) -> dict[str, Any]:
+    photos = {
+        str(key): value
+        for key, value in (gallery.get("photos") or {}).items()
+        if isinstance(value, str) and _PICTURE.fullmatch(value)
+    }
+    return {
+        "photos": photos,
+        "by_photo": list(gallery.get("by_photo") or ()),
+        "by_caption": list(gallery.get("by_caption") or ()),
+        "attention": [entry for entry in gallery.get("attention") or () if _fits(entry)],
+    }
+
+
+def _fits(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a map's numbers fit its grid; one that does not would be drawn in the wrong place."""
+    grid, words, weights = (list(entry.get(key) or ()) for key in ("grid", "words", "weights"))
+    return len(grid) == 2 and 0 < len(words) == len(weights) and all(len(w) == grid[0] * grid[1] for w in weights)
+
+
+def _gallery_part(gallery: Mapping[str, Any]) -> str:
+    if not gallery["by_photo"] and not gallery["by_caption"]:
+        return _empty("No gallery was made for this comparison.")
+    return '<div id="gallery"></div><noscript><p class="empty">The gallery needs JavaScript.</p></noscript>'
+
+
+def _attention_part(gallery: Mapping[str, Any]) -> str:
+    if not gallery["attention"]:
+        return _empty("No attention map was made: none of these fusions attends, or none was asked for.")
+    return '<div id="attention"></div><noscript><p class="empty">The maps need JavaScript.</p></noscript>'
+
+
+def _empty(text: str) -> str:
+    return f'<p class="empty">{escape(text)}</p>'
+
+
+def _resource(name: str) -> str:
+    return resources.files("plait.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

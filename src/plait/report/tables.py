@@ -1,0 +1,293 @@
+"""The report's tables: leaderboard, pairwise tests, data card, runs and how to reproduce them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plait.metrics.verdict import METRIC_NAMES
+from plait.report.charts import interval_bar, nice_ticks
+from plait.report.text import MISSING, badge, cell_of, count, escape, figure, number_of, seconds, thousands
+
+__all__ = ["data_card", "leaderboard", "reproduce", "runs_table", "tests_matrix"]
+
+# Metric columns by the view of the leaderboard that shows them; the first two are drawn as interval bars.
+_VIEWS: dict[str, tuple[tuple[str, str], ...]] = {
+    "t2i": (
+        ("t2i_r1", "R@1 %"),
+        ("t2i_r5", "R@5 %"),
+        ("t2i_r10", "R@10 %"),
+        ("t2i_median_rank", "Median rank"),
+        ("t2i_map", "mAP %"),
+    ),
+    "i2t": (
+        ("i2t_r1", "R@1 %"),
+        ("i2t_r5", "R@5 %"),
+        ("i2t_r10", "R@10 %"),
+        ("i2t_median_rank", "Median rank"),
+        ("i2t_map", "mAP %"),
+    ),
+}
+_FLAG_WORDS = {
+    "leaky": ("bad", "the score has read the answer: not comparable, left out of the ranking"),
+    "did not train": ("bad", "the loss did not fall below that of constant scores, or was not finite"),
+    "failed": ("bad", "the run stopped with an error"),
+}
+_MOST_SKIPS = 200
+
+
+def leaderboard(
+    summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], order: Sequence[str], chance: float | None
+) -> str:
+    """Draw one row a fusion, in the order given; JavaScript sorts it and switches the column groups."""
+    tops = {metric: _top(summary, metric, chance) for metric in ("t2i_r1", "i2t_r1")}
+    has_binding = any(cell_of(row, "binding_accuracy") for row in summary)
+    head = ['<th scope="col" class="name" data-sort="text"><button type="button">Fusion</button></th>']
+    for metric, way in (("t2i_r1", "Text → image"), ("i2t_r1", "Image → text")):
+        ticks = "".join(
+            f'<span style="left:{100 * tick / tops[metric]:.1f}%">{tick:g}</span>'
+            for tick in nice_ticks(0, tops[metric], 4)
+            if tick <= tops[metric]
+        )
+        head.append(
+            f'<th scope="col" class="view-main" data-sort="number"><button type="button">{way} R@1 %</button>'
+            f'<span class="scale" aria-hidden="true">{ticks}</span></th>'
+        )
+    if has_binding:
+        head.append(_head("view-main", "Binding %"))
+    for view, columns in _VIEWS.items():
+        head.extend(_head(f"view-{view}", label) for _, label in columns)
+    head.append(_head("view-main view-cost", "Parameters"))
+    head.append(_head("view-main view-cost", "Step ms"))
+    head.append(_head("view-cost", "Training"))
+    head.append(_head("view-cost", "Evaluation"))
+    head.append(_head("view-cost", "Peak memory"))
+    body = []
+    for row in summary:
+        mine = [run for run in rows if run.get("fusion") == row["fusion"]]
+        colour = order.index(str(row["fusion"])) % 10
+        cells = [_name_cell(row, mine, colour)]
+        for metric in ("t2i_r1", "i2t_r1"):
+            cells.append(_bar_cell(row, metric, tops[metric], chance, colour))
+        if has_binding:
+            cells.append(_metric_cell(row, "binding_accuracy", "view-main"))
+        for view, columns in _VIEWS.items():
+            cells.extend(_metric_cell(row, metric, f"view-{view}") for metric, _ in columns)
+        memory = _largest(mine, "peak_mb")
+        cells.append(_cost_cell("view-main view-cost", row.get("params"), thousands(row.get("params"))))
+        cells.append(_cost_cell("view-main view-cost", row.get("step_ms"), figure(row.get("step_ms"), 0)))
+        cells.append(_cost_cell("view-cost", row.get("train_s"), seconds(row.get("train_s"))))
+        cells.append(_cost_cell("view-cost", _largest(mine, "eval_s"), seconds(_largest(mine, "eval_s"))))
+        cells.append(_cost_cell("view-cost", memory, figure(memory, 0, "MB")))
+        body.append(f'<tr data-fusion="{escape(row["fusion"])}">{"".join(cells)}</tr>')
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard">'
+        '<table id="leaderboard" class="show-main">'
+        '<caption class="hidden">One row a fusion; means over seeds with 95 % intervals</caption>'
+        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def tests_matrix(tests: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
+    """Draw a matrix a metric: row minus column, marked where the corrected test tells the two apart."""
+    metrics = list(dict.fromkeys(str(test["metric"]) for test in tests))
+    return "".join(_matrix([test for test in tests if test["metric"] == metric], metric, order) for metric in metrics)
+
+
+def data_card(data: Mapping[str, Any]) -> str:
+    """Draw what was compared on: origin, splits, fingerprint, and what was skipped and why."""
+    splits = data.get("splits") or {}
+    used = data.get("eval_split")
+    split_rows = "".join(
+        f'<tr><th scope="row">{escape(name)}{badge("numbers are from here", "good") if name == used else ""}</th>'
+        f"<td>{figure(part.get('photos'), 0)}</td><td>{figure(part.get('captions'), 0)}</td></tr>"
+        for name, part in splits.items()
+    )
+    skipped = list(data.get("skipped") or ())
+    facts = [("Name", data.get("name")), ("Origin", data.get("origin")), ("Fingerprint", data.get("fingerprint"))]
+    listed = "".join(
+        f"<dt>{name}</dt><dd{' class=mono' if name == 'Fingerprint' else ''}>{escape(value)}</dd>"
+        for name, value in facts
+        if value
+    )
+    if skipped:
+        items = "".join(
+            f"<tr><td>{escape(skip.get('where', ''))}</td><td>{escape(skip.get('reason', ''))}</td></tr>"
+            for skip in skipped[:_MOST_SKIPS]
+        )
+        rest = f"<p>… and {count(len(skipped) - _MOST_SKIPS, 'more item')}.</p>" if len(skipped) > _MOST_SKIPS else ""
+        skips = (
+            f"<details><summary>{count(len(skipped), 'item')} skipped</summary>"
+            '<div class="scroll" tabindex="0" role="region" aria-label="Skipped items"><table class="table">'
+            '<caption class="hidden">What was skipped and why</caption><thead><tr><th scope="col">Where</th>'
+            f'<th scope="col">Why</th></tr></thead><tbody>{items}</tbody></table></div>{rest}</details>'
+        )
+    else:
+        skips = '<p class="quiet">Nothing was skipped.</p>'
+    return (
+        f'<dl class="facts">{listed}</dl><table class="table">'
+        '<caption class="hidden">Splits, disjoint by photo</caption><thead><tr><th scope="col">Split</th>'
+        '<th scope="col">Photos</th><th scope="col">Captions</th></tr></thead>'
+        f"<tbody>{split_rows}</tbody></table>{skips}"
+    )
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw one row a run (a fusion with a seed): what happened to it, and where it lies."""
+    body = []
+    for row in rows:
+        status = str(row.get("status", "ok"))
+        mark = badge(status, "good" if status == "ok" else "bad")
+        metrics = row.get("metrics") or {}
+        body.append(
+            f'<tr><th scope="row">{escape(row.get("fusion", ""))}</th><td>{escape(row.get("seed", ""))}</td>'
+            f"<td>{mark}</td><td>{figure(metrics.get('t2i_r1'))}</td><td>{figure(metrics.get('i2t_r1'))}</td>"
+            f'<td>{seconds(row.get("train_s"))}</td><td class="mono">{escape(row.get("run", ""))}</td></tr>'
+        )
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="table"><caption class="hidden">'
+        'Every run</caption><thead><tr><th scope="col">Fusion</th><th scope="col">Seed</th><th scope="col">Status</th>'
+        '<th scope="col">t→i R@1</th><th scope="col">i→t R@1</th><th scope="col">Training</th>'
+        f'<th scope="col">Folder</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    )
+
+
+def reproduce(results: Mapping[str, Any]) -> str:
+    """Draw the command, the versions and the settings that made these numbers."""
+    command = str(results.get("command") or "")
+    versions = results.get("versions") or {}
+    told = [f"plait {results.get('plait', '')}".strip(), *(f"{name} {value}" for name, value in versions.items())]
+    line = (
+        f'<div class="command"><pre id="command"><code>{escape(command)}</code></pre>'
+        '<button type="button" id="copy">Copy</button></div>'
+        if command
+        else '<p class="quiet">The command was not recorded.</p>'
+    )
+    settings = escape(json.dumps(results.get("settings") or {}, indent=2, ensure_ascii=False))
+    return (
+        f'{line}<p class="quiet">{escape(" · ".join(told))}</p>'
+        f'<details><summary>Settings</summary><pre class="settings"><code>{settings}</code></pre></details>'
+    )
+
+
+def _head(view: str, label: str) -> str:
+    return f'<th scope="col" class="{view}" data-sort="number"><button type="button">{label}</button></th>'
+
+
+def _top(summary: Sequence[Mapping[str, Any]], metric: str, chance: float | None) -> float:
+    cells = [cell for row in summary if (cell := cell_of(row, metric)) is not None]
+    highest = max([high for _, _, high in cells] + [chance or 0.0, 1.0])
+    return min(100.0, nice_ticks(0, highest, 4)[-1])
+
+
+def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour: int) -> str:
+    marks = []
+    if row.get("pairing"):
+        hint = {
+            "all": "every photo is scored with every caption through the fusion",
+            "itm": "two towers, then a fused head re-ranks the towers' best candidates",
+            "matched": "the protocol of some papers: each photo is fused with its own caption first",
+        }
+        reranked = next((run["rerank_k"] for run in runs if run.get("rerank_k")), None)
+        text = f"{row['pairing']}, top {reranked}" if reranked else str(row["pairing"])
+        marks.append(badge(text, title=hint.get(str(row["pairing"]), "pairing")))
+    if row.get("tokens"):
+        told = {"tokens": "word and region tokens are fused", "pooled": "one vector a side is fused"}
+        marks.append(badge(str(row["tokens"]), title=told.get(str(row["tokens"]), "")))
+    seeds = number_of(row.get("seeds"))
+    if seeds is not None:
+        marks.append(badge(count(int(seeds), "seed"), "warn" if seeds < 2 else "plain"))
+    flags = [str(flag) for run in (row, *runs) for flag in run.get("flags") or ()]
+    flags += [str(run["status"]) for run in runs if run.get("status") in ("did not train", "failed")]
+    for flag in dict.fromkeys(flags):
+        kind, hint_text = _FLAG_WORDS.get(flag, ("warn", ""))
+        times = sum(1 for run in runs if run.get("status") == flag)
+        text = f"{flag}: {times} of {len(runs)}" if 0 < times < len(runs) else flag
+        marks.append(badge(text, kind, hint_text))
+    name = escape(row["fusion"])
+    return (
+        f'<th scope="row" class="name" data-value="{name}"><span class="fusion s{colour}"><i></i>{name}</span>'
+        f'<span class="badges">{"".join(marks)}</span></th>'
+    )
+
+
+def _bar_cell(row: Mapping[str, Any], metric: str, top: float, chance: float | None, colour: int) -> str:
+    cell = cell_of(row, metric)
+    if cell is None:
+        return f'<td class="view-main" data-value="-1">{MISSING}</td>'
+    mean, low, high = cell
+    label = f"{row['fusion']}, {METRIC_NAMES[metric]}: {mean:.1f} %, 95 % interval {low:.1f} to {high:.1f}"
+    bar = interval_bar(cell, top=top, chance=chance, colour=colour, label=label)
+    return (
+        f'<td class="view-main estimate" data-value="{mean}">{bar}<span class="value"><b>{mean:.1f}</b>'
+        f"<small>{low:.1f} – {high:.1f}</small></span></td>"
+    )
+
+
+def _metric_cell(row: Mapping[str, Any], metric: str, view: str) -> str:
+    cell = cell_of(row, metric)
+    if cell is None:
+        return f'<td class="{view}" data-value="-1">{MISSING}</td>'
+    mean, low, high = cell
+    ends = f"<small>{low:.1f} – {high:.1f}</small>" if (low, high) != (mean, mean) else ""
+    return f'<td class="{view}" data-value="{mean}"><span class="value"><b>{mean:.1f}</b>{ends}</span></td>'
+
+
+def _cost_cell(view: str, value: object, shown: str) -> str:
+    number = number_of(value)
+    return f'<td class="{view}" data-value="{-1 if number is None else number}">{shown}</td>'
+
+
+def _largest(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    return max((value for row in rows if (value := number_of(row.get(key))) is not None), default=None)
+
+
+def _matrix(tests: Sequence[Mapping[str, Any]], metric: str, order: Sequence[str]) -> str:
+    found: dict[tuple[str, str], tuple[float, float, float, Mapping[str, Any]]] = {}
+    for test in tests:
+        difference, low, high = (number_of(test.get(key)) or 0.0 for key in ("difference", "low", "high"))
+        found[str(test["a"]), str(test["b"])] = (difference, low, high, test)
+        found[str(test["b"]), str(test["a"])] = (-difference, -high, -low, test)
+    names = [name for name in order if any(name in pair for pair in found)]
+    lower_is_better = metric.endswith("median_rank")
+    head = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in names)
+    body = []
+    for a in names:
+        cells = [_matrix_cell(a, b, found.get((a, b)), lower_is_better) for b in names]
+        colour = f"s{order.index(a) % 10}"
+        body.append(
+            f'<tr><th scope="row"><span class="fusion {colour}"><i></i>{escape(a)}</span></th>{"".join(cells)}</tr>'
+        )
+    label = escape(METRIC_NAMES.get(metric, metric))
+    return (
+        f'<figure class="panel"><figcaption>{label}</figcaption><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="Tests of {label}"><table class="matrix">'
+        f'<caption class="hidden">Row minus column, {label}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></figure>"
+    )
+
+
+def _matrix_cell(
+    a: str, b: str, found: tuple[float, float, float, Mapping[str, Any]] | None, lower_is_better: bool
+) -> str:
+    if a == b or found is None:
+        return f'<td class="none">{"" if a == b else MISSING}</td>'
+    difference, low, high, test = found
+    p = number_of(test.get("p_holm", test.get("p")))
+    sure = bool(test.get("distinguishable"))
+    better = (difference > 0) != lower_is_better
+    kind = ("better" if better else "worse") if sure else "open"
+    text = f"{difference:+.1f}".replace("-", "−")
+    told = "" if p is None else f", p = {p:.3g} after Holm"
+    words = f"{a} minus {b}: {text} (95 % interval {low:.1f} to {high:.1f}{told}); " + (
+        "distinguishable" if sure else "not distinguishable"
+    )
+    return (
+        f'<td class="{kind}" title="{escape(words)}"><b>{text}</b>'
+        f"<small>{'' if p is None else 'p ' + _short_p(p)}</small></td>"
+    )
+
+
+def _short_p(p: float) -> str:
+    return "&lt; .001" if p < 0.001 else f"{p:.3f}"[1:] if p < 0.1 else f"{p:.2f}"[1:] if p < 1 else "1"

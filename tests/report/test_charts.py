@@ -1,0 +1,98 @@
+"""Numbers as words and as pictures: units, ticks, and marks where they belong."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+
+from plait.report.charts import curves, interval_bar, nice_ticks, scatter
+from plait.report.text import MISSING, cell_of, count, figure, inline_json, number_of, seconds, thousands
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 23, [0, 5, 10, 15, 20, 25]),
+        (0, 100, [0, 25, 50, 75, 100]),
+        (18.2, 21.9, [18, 19, 20, 21, 22]),
+        (0, 0.7, [0, 0.2, 0.4, 0.6, 0.8]),
+        (5, 5, [5, 6.25]),
+    ],
+)
+def test_ticks_are_round_and_span_the_data(low: float, high: float, expected: list[float]) -> None:
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    if low < high:
+        assert ticks == expected
+
+
+def test_figures_in_their_units() -> None:
+    assert (thousands(950), thousands(1234), thousands(12_345), thousands(4_560_000)) == (
+        "950",
+        "1.2 k",
+        "12 k",
+        "4.56 M",
+    )
+    assert (seconds(0.82), seconds(42.4), seconds(200), seconds(7500)) == ("0.8 s", "42 s", "3 min 20 s", "2 h 05 min")
+    assert (seconds(59.7), seconds(3599.8)) == ("1 min 00 s", "1 h 00 min")
+    assert figure(-1234.56) == "−1\u202f234.6"
+    assert (count(1, "photo"), count(2000, "photo")) == ("1 photo", "2\u202f000 photos")
+    assert figure(None) == thousands("x") == seconds(float("nan")) == MISSING
+
+
+def test_what_is_no_number_is_missing() -> None:
+    assert [number_of(v) for v in (None, True, "3", float("inf"), 3)] == [None, None, None, None, 3.0]
+    assert cell_of({"m": {"mean": 2.0, "low": None}}, "m") == (2.0, 2.0, 2.0)
+    assert cell_of({"m": {"mean": float("nan")}}, "m") is None
+    assert cell_of({"m": 3.0}, "m") is None
+
+
+def test_inline_json_cannot_end_its_script() -> None:
+    value = {"text": "</script><!-- \u2028 & >", "bad": [float("nan"), float("inf")], "path": object}
+    text = inline_json(value)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text)["text"] == value["text"]
+    assert json.loads(text)["bad"] == [None, None]
+
+
+def test_bar_puts_its_marks_in_proportion() -> None:
+    bar = interval_bar((20.0, 10.0, 30.0), top=40.0, chance=5.0, colour=2, label="late <b>")
+    assert re.search(r'class="dot" cx="84.0"', bar)
+    assert re.search(r'class="band" x="42.0" [^>]*width="84.0"', bar)
+    assert re.search(r'class="chance" x1="21.0"', bar)
+    assert "late &lt;b&gt;" in bar
+    assert "chance" not in interval_bar((1.0, 1.0, 1.0), top=4.0, chance=50.0, colour=0, label="x")
+
+
+def test_curves_leave_out_what_was_not_recorded() -> None:
+    rows = [
+        {"fusion": "a", "seed": 0, "curve": [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]},
+        {"fusion": "b", "seed": 0, "curve": [{"epoch": 1, "loss": float("nan")}]},
+    ]
+    drawn = curves(rows, "loss", title="loss", unit="", order=["a", "b"])
+    assert drawn.count("<polyline") == 1
+    assert "a, seed 0: 1 after epoch 2" in drawn
+    assert "No run recorded" in curves(rows, "t2i_r1", title="R@1", unit="%", order=["a", "b"])
+
+
+def test_one_epoch_and_one_fusion_still_draw() -> None:
+    rows = [{"fusion": "a", "seed": 0, "curve": [{"epoch": 1, "loss": 2.0}]}]
+    assert "nan" not in curves(rows, "loss", title="loss", unit="", order=["a"])
+    summary = [{"fusion": "a", "params": 10, "t2i_r1": {"mean": 3.0, "low": 3.0, "high": 3.0}}, {"fusion": "b"}]
+    drawn = scatter(summary, "params", title="parameters", order=["a", "b"])
+    assert drawn.count('class="point') == 1
+    assert "No fusion recorded" in scatter(summary, "step_ms", title="time", order=["a", "b"])
+
+
+def test_labels_move_apart() -> None:
+    summary = [
+        {"fusion": f"fusion{n}", "train_s": 100.0, "t2i_r1": {"mean": 20 + 0.01 * n, "low": 10.0, "high": 30.0}}
+        for n in range(5)
+    ]
+    drawn = scatter(summary, "train_s", title="time", order=[f"fusion{n}" for n in range(5)])
+    heights = sorted(float(y) for y in re.findall(r'class="label [^>]*y="([\d.]+)"', drawn))
+    assert all(b - a >= 11 for a, b in pairwise(heights))
