@@ -86,7 +86,7 @@ def test_wrong_collections_are_refused(six: Collection) -> None:
 
 def test_splits_of_one_photo_cannot_be_evaluated(six: Collection) -> None:
     assert six.check_splits() is six
-    lone = keep_photos(six, [0, 1, 2], [Skip("p3", "broken")])
+    lone = keep_photos(six, [0, 1, 2], skipped=[Skip("p3", "broken")])
     with pytest.raises(InputError, match=r"split 'val' holds 1 usable photo; expected at least 2.*p3: broken"):
         lone.check_splits()
     with pytest.raises(InputError, match=r"no split has any photo left; 0 things"):

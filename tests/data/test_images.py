@@ -93,7 +93,7 @@ def test_cmyk_and_exif_rotation(tmp_path: Path) -> None:
 def test_one_pixel_and_one_row_become_squares(tmp_path: Path) -> None:
     assert (to_pixels(np.full((1, 1, 3), 51, dtype=np.uint8), PLAIN) - 0.2).abs().max() < 1e-6
     for fit in ("crop", "pad", "squash"):
-        pixels = to_pixels(noise(1, 30_000), spec(fit=fit), "crop3")
+        pixels = to_pixels(noise(1, 30_000), spec(fit=fit), view="crop3")
         assert pixels.shape == (3, 8, 8)
         assert pixels.isfinite().all()
 
@@ -163,12 +163,12 @@ def test_large_jpegs_are_decoded_small_but_not_too_small(tmp_path: Path) -> None
 
 def test_views() -> None:
     rgb = noise(20, 30)
-    full, flip = to_pixels(rgb, PLAIN), to_pixels(rgb, PLAIN, "flip")
+    full, flip = to_pixels(rgb, PLAIN), to_pixels(rgb, PLAIN, view="flip")
     assert torch.equal(full.flip(-1), flip)
-    assert torch.equal(to_pixels(rgb, PLAIN, "crop4"), to_pixels(rgb, PLAIN, "crop4"))
-    assert not torch.equal(to_pixels(rgb, PLAIN, "crop4"), to_pixels(rgb, PLAIN, "crop4", seed=1))
+    assert torch.equal(to_pixels(rgb, PLAIN, view="crop4"), to_pixels(rgb, PLAIN, view="crop4"))
+    assert not torch.equal(to_pixels(rgb, PLAIN, view="crop4"), to_pixels(rgb, PLAIN, view="crop4", seed=1))
     for number in range(10):
-        place = geometry_of(200, 300, spec(fit="squash"), f"crop{number}")
+        place = geometry_of(200, 300, spec(fit="squash"), view=f"crop{number}")
         x0, y0, x1, y1 = place.box
         assert 0.7 <= (x1 - x0) * (y1 - y0) / 60_000 <= 1.0
         assert math.isclose((x1 - x0) / (y1 - y0), 1.5)
@@ -177,7 +177,7 @@ def test_views() -> None:
         assert place.mirrored == (number % 2 == 1)
     for wrong in ("crop", "zoom", "crop-1", "crop²"):
         with pytest.raises(ConfigError, match=r"unknown view .*; expected 'full', 'flip' or 'crop'"):
-            to_pixels(rgb, PLAIN, wrong)
+            to_pixels(rgb, PLAIN, view=wrong)
 
 
 def test_fits_by_hand() -> None:
@@ -214,8 +214,8 @@ def test_ramps_come_back_to_where_they_were(fit: str, view: str, size: tuple[int
     down, across = np.mgrid[0:height, 0:width] + 0.5
     rgb = np.stack([across, down, across * 0], axis=2).round().astype(np.uint8)
     large = ImageSpec(128, (0.0, 0.0, 0.0), (1 / 255,) * 3, "bilinear", fit)  # type: ignore[arg-type]
-    pixels = to_pixels(rgb, large, view)
-    place = geometry_of(height, width, large, view)
+    pixels = to_pixels(rgb, large, view=view)
+    place = geometry_of(height, width, large, view=view)
     for channel, truth in ((0, across), (1, down)):
         back = place.to_photo(pixels[channel], outside=float("nan"))
         assert back.shape == size

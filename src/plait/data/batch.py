@@ -128,7 +128,13 @@ def collate(
     *,
     view: Tensor | None = None,
 ) -> Batch:
-    """Give the batch of these captions, by their number in the collection, each with its photo. See `make_batch`."""
+    """Give the batch of these captions, by their number in the collection, each with its photo. See `make_batch`.
+
+    Shapes:
+        captions: B numbers
+        view:     (B,) int64, which of the image side's views each row sees; None = the first
+    Raises as `make_batch`.
+    """
     images = [collection.captions[number].image for number in captions]
     return make_batch(text, image, torch.tensor(list(captions)), torch.tensor(images), view=view)
 
@@ -150,7 +156,7 @@ def load_pixels(source: PixelSource, index: Tensor, *, view: Tensor | None = Non
         photo, shown = source.photos[pair[0]], source.views[pair[1]]
         # By content, not by place in the sequence: a photo's crops are the same alone, in a chunk or in a collection.
         own = int(photo.digest[:8], 16) if shown.startswith("crop") else 0
-        return read_pixels(photo.source, source.spec, shown, seed=source.seed + own)
+        return read_pixels(photo.source, source.spec, view=shown, seed=source.seed + own)
 
     threads = min(source.threads or min(8, os.cpu_count() or 1), len(once))
     if threads > 1:

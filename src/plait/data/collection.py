@@ -199,7 +199,7 @@ class Collection:
         return self
 
 
-def keep_photos(collection: Collection, kept: Iterable[int], skipped: Sequence[Skip] = ()) -> Collection:
+def keep_photos(collection: Collection, kept: Iterable[int], *, skipped: Sequence[Skip] = ()) -> Collection:
     """Give the collection with only the photos of these indices, their captions and splits; orders stay as they were.
 
     `skipped` is added to the collection's list.

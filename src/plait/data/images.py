@@ -99,7 +99,7 @@ class Geometry:
         return start + (centre - low) / (high - low) * (stop - start), (centre >= low) & (centre <= high)
 
 
-def geometry_of(height: int, width: int, spec: ImageSpec, view: str = "full", *, seed: int = 0) -> Geometry:
+def geometry_of(height: int, width: int, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Geometry:
     """Tell which part of a photo a view shows and where it lies in the encoder's square.
 
     Views: "full"; "flip" (mirrored); "crop0" ... "crop9": a part of 70 to 100 % of the full view's area, of the same
@@ -129,7 +129,7 @@ def geometry_of(height: int, width: int, spec: ImageSpec, view: str = "full", *,
     return Geometry(height, width, side, (x0, y0, x1, y1), target, mirrored)
 
 
-def to_pixels(rgb: np.ndarray, spec: ImageSpec, view: str = "full", *, seed: int = 0) -> Tensor:
+def to_pixels(rgb: np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Tensor:
     """Make the tensor an image encoder reads: crop, resize, mirror, scale to [0, 1], then (x - mean) / std.
 
     Shapes:
@@ -141,7 +141,7 @@ def to_pixels(rgb: np.ndarray, spec: ImageSpec, view: str = "full", *, seed: int
     Relations: `geometry_of` with the same arguments tells where each pixel came from.
     """
     rgb = _checked(rgb)
-    place = geometry_of(rgb.shape[0], rgb.shape[1], spec, view, seed=seed)
+    place = geometry_of(rgb.shape[0], rgb.shape[1], spec, view=view, seed=seed)
     x0, y0, x1, y1 = place.target
     # Cropping and resizing in one step: a 1 x 10,000 photo never becomes 260 x 2,600,000 on the way.
     part = Image.fromarray(rgb).resize((x1 - x0, y1 - y0), _FILTERS[spec.resample], box=place.box)
@@ -153,16 +153,18 @@ def to_pixels(rgb: np.ndarray, spec: ImageSpec, view: str = "full", *, seed: int
     return shown.flip(-1) if place.mirrored else shown
 
 
-def read_pixels(source: Path | np.ndarray, spec: ImageSpec, view: str = "full", *, seed: int = 0) -> Tensor:
+def read_pixels(source: Path | np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Tensor:
     """Decode a photo, at reduced scale where it is a large JPEG, and give `to_pixels` of it. Raises as both do."""
-    return to_pixels(load_rgb(source, enough_px=2 * spec.size_px), spec, view, seed=seed)
+    return to_pixels(load_rgb(source, enough_px=2 * spec.size_px), spec, view=view, seed=seed)
 
 
 def normalise(rgb: np.ndarray, spec: ImageSpec) -> Tensor:
     """Scale to [0, 1], then (x - mean) / std: (H, W, 3) uint8 -> (3, H, W) float32."""
-    values = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).to(torch.float32)
-    mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
-    return (values * (1 / (255 * std))[:, None, None] - (mean / std)[:, None, None]).contiguous()
+    # Bytes are put in order before they become floats: a quarter of the memory is moved.
+    values = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1))).to(torch.float32)
+    for channel, mean, std in zip(values, spec.mean, spec.std, strict=True):
+        channel.mul_(1 / (255 * std)).sub_(mean / std)
+    return values
 
 
 def denormalise(pixels: Tensor, spec: ImageSpec) -> np.ndarray:

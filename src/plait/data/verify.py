@@ -51,7 +51,7 @@ def verify_photos(
         return collection
     kept = [index for index in range(len(collection.photos)) if index not in bad]
     skipped = [Skip(collection.photos[index].id, reason) for index, reason in sorted(bad.items())]
-    return keep_photos(collection, kept, skipped).check_splits()
+    return keep_photos(collection, kept, skipped=skipped).check_splits()
 
 
 def _look(photos: tuple[Photo, ...], wanted: list[int], progress: Callable[[int, int], None] | None) -> dict[int, str]:
