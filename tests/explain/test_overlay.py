@@ -64,7 +64,7 @@ def test_grid_box_of_crop_and_pad_agrees_with_the_geometry() -> None:
         assert (ours == expected).mean() > 0.98, fit  # padding is whole pixels: an edge may fall on the next one
     assert grid_box(geometry_of(50, 100, ImageSpec(64, (0.5,) * 3, (0.5,) * 3))) == (0.25, 0.0, 0.75, 1.0)
     with pytest.raises(InputError, match="expected an unmirrored view"):
-        grid_box(geometry_of(50, 100, ImageSpec(64, (0.5,) * 3, (0.5,) * 3), "flip"))
+        grid_box(geometry_of(50, 100, ImageSpec(64, (0.5,) * 3, (0.5,) * 3), view="flip"))
 
 
 def test_saves_what_it_draws(tmp_path: Path) -> None:

@@ -75,16 +75,6 @@ def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...
             scores[owner, np.arange(len(owner))] += 2.2 * signal + generator.normal(scale=0.03)
             metrics = retrieval_metrics(scores, owner)
             parts.append(photo_contributions(scores, owner))
-            curve = [
-                {
-                    "epoch": epoch,
-                    "loss": 4.8 * 0.72**epoch / signal + 0.6,
-                    "t2i_r1": metrics["t2i_r1"] * (1 - 0.62**epoch),
-                    "i2t_r1": metrics["i2t_r1"] * (1 - 0.58**epoch),
-                    "seconds": train_s / 6 * epoch,
-                }
-                for epoch in range(1, 7)
-            ]
             mine.append(
                 {
                     "fusion": name,
@@ -100,7 +90,7 @@ def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...
                     "train_s": train_s,
                     "eval_s": train_s / 9,
                     "peak_mb": peak_mb,
-                    "curve": curve,
+                    "curve": _curve(metrics, signal, train_s),
                     "run": f"runs/{name}-s{seed}",
                 }
             )
@@ -124,28 +114,44 @@ def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...
         "task": "match",
         "plait": "0.1.0",
         "command": f"plait compare --data photos --fusions {','.join(fusions)} --seeds {seeds} --epochs 6 --out out",
-        "data": {
-            "name": "photos",
-            "origin": "folder /data/photos",
-            "fingerprint": "b1946ac92492d2347c6235b4d2611184",
-            "photos": 7 * photos,
-            "captions": 35 * photos,
-            "splits": {
-                "train": {"photos": 5 * photos, "captions": 25 * photos},
-                "val": {"photos": photos, "captions": 5 * photos},
-                "test": {"photos": photos, "captions": 5 * photos},
-            },
-            "eval_split": "val",
-            "skipped": [
-                {"where": "images/0113.jpg", "reason": "cannot be decoded: truncated after 8,192 bytes"},
-                {"where": "captions.csv, row 412", "reason": "empty caption"},
-            ],
-        },
+        "data": _data(photos),
         "settings": {"text": {"name": "minilm"}, "image": {"name": "efficientnet_lite2"}, "train": {"epochs": 6}},
         "rows": rows,
         "summary": summary,
         "tests": tests,
         "verdict": verdict(summary, tests, rows=rows),
+    }
+
+
+def _curve(metrics: dict[str, float], signal: float, train_s: float) -> list[dict[str, float]]:
+    return [
+        {
+            "epoch": epoch,
+            "loss": 4.8 * 0.72**epoch / signal + 0.6,
+            "t2i_r1": metrics["t2i_r1"] * (1 - 0.62**epoch),
+            "i2t_r1": metrics["i2t_r1"] * (1 - 0.58**epoch),
+            "seconds": train_s / 6 * epoch,
+        }
+        for epoch in range(1, 7)
+    ]
+
+
+def _data(photos: int) -> dict[str, Any]:
+    return {
+        "name": "photos",
+        "origin": "folder photos",
+        "fingerprint": "b1946ac92492d2347c6235b4d2611184",
+        "photos": 7 * photos,
+        "captions": 35 * photos,
+        "splits": {
+            name: {"photos": n * photos, "captions": 5 * n * photos}
+            for name, n in (("train", 5), ("val", 1), ("test", 1))
+        },
+        "eval_split": "val",
+        "skipped": [
+            {"where": "images/0113.jpg", "reason": "cannot be decoded: truncated after 8,192 bytes"},
+            {"where": "captions.csv, row 412", "reason": "empty caption"},
+        ],
     }
 
 

@@ -1,0 +1,1 @@
+"""How good the scores are, how sure that is, and what it comes to in words."""

@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT = 372, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 84, 14, 34
 
 
-def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
     """Give round numbers that span low to high, about `wanted` of them.
 
     Example:
@@ -41,7 +41,7 @@ def interval_bar(cell: tuple[float, float, float], *, top: float, chance: float 
     grid = "".join(
         f'<line class="grid" x1="{tick / top * _BAR_WIDTH:.1f}" x2="{tick / top * _BAR_WIDTH:.1f}" y1="3" '
         f'y2="{_BAR_HEIGHT - 3}"/>'
-        for tick in nice_ticks(0, top, 4)
+        for tick in nice_ticks(0, top, wanted=4)
         if tick <= top
     )
     mark = ""
@@ -96,9 +96,9 @@ def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str
         return _figure(title, f'<p class="empty">No run recorded “{escape(title)}”.</p>')
     xs = [x for _, _, points in lines for x, _ in points]
     ys = [y for _, _, points in lines for _, y in points]
-    ticks = nice_ticks(min(0.0, *ys), max(ys), 5)
+    ticks = nice_ticks(min(0.0, *ys), max(ys), wanted=5)
     frame = _Frame(min(xs), max(max(xs), min(xs) + 1), ticks[0], ticks[-1])
-    drawn = [_axes(frame, ticks, [x for x in nice_ticks(min(xs), max(xs), 5) if x == int(x)], "epoch", unit)]
+    drawn = [_axes(frame, ticks, [x for x in nice_ticks(min(xs), max(xs), wanted=5) if x == int(x)], "epoch", unit)]
     ends: dict[str, float] = {}
     for name, seed, points in lines:
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in points)
@@ -125,9 +125,9 @@ def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order
     if not dots:
         return _figure(title, f'<p class="empty">No fusion recorded “{escape(title)}”.</p>')
     costs = [cost for _, cost, _ in dots]
-    ticks = nice_ticks(min(low for _, _, (_, low, _) in dots), max(high for _, _, (_, _, high) in dots), 5)
+    ticks = nice_ticks(min(low for _, _, (_, low, _) in dots), max(high for _, _, (_, _, high) in dots), wanted=5)
     frame = _Frame(min(costs) / 1.3, max(costs) * 1.3, ticks[0], ticks[-1], log_x=True)
-    show = {"params": thousands, "train_s": seconds}.get(key, lambda value: figure(value, 0, "ms"))
+    show = {"params": thousands, "train_s": seconds}.get(key, lambda value: figure(value, 0, unit="ms"))
     x_ticks = _time_ticks(frame.x0, frame.x1) if key == "train_s" else _log_ticks(frame.x0, frame.x1)
     drawn = [_axes(frame, ticks, x_ticks, title, "%", _short_time if key == "train_s" else show)]
     ends, names = [], []
@@ -155,8 +155,9 @@ def _axes(
     parts = []
     for tick in y_ticks:
         y = frame.y(tick)
+        named = f" {escape(unit)}" if unit and tick == y_ticks[-1] else ""
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{y + 3.5:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{y + 3.5:.1f}" text-anchor="end">{tick:g}{named}</text>')
     for tick in x_ticks:
         x = frame.x(tick)
         if _LEFT - 1 <= x <= right + 1:
@@ -169,8 +170,6 @@ def _axes(
         f'<text class="tick name" x="{(_LEFT + right) / 2}" y="{_HEIGHT - 2}" text-anchor="middle">'
         f"{escape(x_name)}</text>"
     )
-    if unit:
-        parts.append(f'<text class="tick name" x="{_LEFT - 7}" y="9" text-anchor="end">{escape(unit)}</text>')
     return "".join(parts)
 
 

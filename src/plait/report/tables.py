@@ -47,7 +47,7 @@ def leaderboard(
     for metric, way in (("t2i_r1", "Text → image"), ("i2t_r1", "Image → text")):
         ticks = "".join(
             f'<span style="left:{100 * tick / tops[metric]:.1f}%">{tick:g}</span>'
-            for tick in nice_ticks(0, tops[metric], 4)
+            for tick in nice_ticks(0, tops[metric], wanted=4)
             if tick <= tops[metric]
         )
         head.append(
@@ -79,7 +79,7 @@ def leaderboard(
         cells.append(_cost_cell("view-main view-cost", row.get("step_ms"), figure(row.get("step_ms"), 0)))
         cells.append(_cost_cell("view-cost", row.get("train_s"), seconds(row.get("train_s"))))
         cells.append(_cost_cell("view-cost", _largest(mine, "eval_s"), seconds(_largest(mine, "eval_s"))))
-        cells.append(_cost_cell("view-cost", memory, figure(memory, 0, "MB")))
+        cells.append(_cost_cell("view-cost", memory, figure(memory, 0, unit="MB")))
         body.append(f'<tr data-fusion="{escape(row["fusion"])}">{"".join(cells)}</tr>')
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard">'
@@ -178,7 +178,7 @@ def _head(view: str, label: str) -> str:
 def _top(summary: Sequence[Mapping[str, Any]], metric: str, chance: float | None) -> float:
     cells = [cell for row in summary if (cell := cell_of(row, metric)) is not None]
     highest = max([high for _, _, high in cells] + [chance or 0.0, 1.0])
-    return min(100.0, nice_ticks(0, highest, 4)[-1])
+    return min(100.0, nice_ticks(0, highest, wanted=4)[-1])
 
 
 def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour: int) -> str:
@@ -204,7 +204,7 @@ def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour
         kind, hint_text = _FLAG_WORDS.get(flag, ("warn", ""))
         times = sum(1 for run in runs if run.get("status") == flag)
         text = f"{flag}: {times} of {len(runs)}" if 0 < times < len(runs) else flag
-        marks.append(badge(text, kind, hint_text))
+        marks.append(badge(text, kind, title=hint_text))
     name = escape(row["fusion"])
     return (
         f'<th scope="row" class="name" data-value="{name}"><span class="fusion s{colour}"><i></i>{name}</span>'

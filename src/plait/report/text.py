@@ -48,7 +48,7 @@ def cell_of(row: Mapping[str, Any], metric: str) -> tuple[float, float, float] |
     return mean, mean if low is None else low, mean if high is None else high
 
 
-def figure(value: object, digits: int = 1, unit: str = "") -> str:
+def figure(value: object, digits: int = 1, *, unit: str = "") -> str:
     """Give a number with fixed digits and a true minus sign, or the mark for missing ones."""
     number = number_of(value)
     if number is None:
@@ -88,7 +88,7 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}".replace(",", "\u202f")
 
 
-def badge(text: str, kind: str = "plain", title: str = "") -> str:
+def badge(text: str, kind: str = "plain", *, title: str = "") -> str:
     """Give a small label; `kind` is a class of page.css: plain, good, warn or bad."""
     hint = f' title="{escape(title)}"' if title else ""
     return f'<span class="badge {escape(kind)}"{hint}>{escape(text)}</span>'
