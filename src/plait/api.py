@@ -14,9 +14,10 @@ from plait.core.config import Recipe, read_recipe
 from plait.core.errors import CheckpointError, ConfigError, nearest
 from plait.data.cache import cache_root, clear_stores, list_stores
 from plait.data.collection import Collection
-from plait.data.open import open_collection, verify_photos
+from plait.data.open import open_collection
+from plait.data.verify import verify_photos
 from plait.listing import list_names, recipe_names
-from plait.report.build import write_report
+from plait.report.page import write_report
 from plait.report.gallery import merge_galleries
 from plait.train.checkpoint import read_json, write_json
 from plait.train.compare import Comparison, compare_fusions
@@ -196,7 +197,11 @@ def match(
 
 def verify(collection: Collection, *, listener: Listener = silent) -> Collection:
     """Decode every photo; leave out, and list, those that cannot be read."""
-    return verify_photos(collection, progress=lambda done, total: listener(Event("encode", "photos", done, total)))
+    return verify_photos(
+        collection,
+        root=cache_root(),
+        progress=lambda done, total: listener(Event("verify", "photos", done, total)),
+    )
 
 
 def describe(collection: Collection) -> dict[str, Any]:

@@ -12,17 +12,15 @@ from torch import nn
 from plait.core.config import FusionSettings, Recipe
 from plait.core.errors import ConfigError, UnknownNameError
 from plait.core.tables import check_options, load_entry, look_up
-from plait.core.types import EncoderParts, TextInput
-from plait.data.text import Vocabulary, WordInput
-from plait.encoders import ADAPTERS
-from plait.encoders.choose import image_parts, text_parts
+from plait.core.types import EncoderParts, Modality, TextInput
+from plait.encoders.choose import adapter, image_parts, needs_text_input, text_parts
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
 from plait.model import FusionModel, Side, Towers
 from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
 
-__all__ = ["Built", "build", "expand_fusions", "needs_vocabulary", "resolve_pairing"]
+__all__ = ["Built", "build", "expand_fusions", "needs_words", "resolve_pairing"]
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,16 @@ class Built:
         model:     the fusion model
         objective: nn.Module; see `plait.objectives`
         pairing:   "all" or "itm"
-        vocabulary: the word vocabulary of a from-scratch text tower, or None
     """
 
     model: FusionModel
     objective: nn.Module
     pairing: str
-    vocabulary: Vocabulary | None
 
 
-def needs_vocabulary(recipe: Recipe) -> bool:
+def needs_words(recipe: Recipe) -> bool:
     """Whether the recipe's text encoder learns its own words, and so needs the training captions' vocabulary."""
-    return recipe.text.encoder in ("words", "words_transformer")
+    return needs_text_input(recipe.text.encoder)
 
 
 def resolve_pairing(settings: FusionSettings) -> str:
@@ -78,15 +74,15 @@ def expand_fusions(names: list[str]) -> list[str]:
     return expanded
 
 
-def build(recipe: Recipe, vocabulary: Vocabulary | None = None) -> Built:
+def build(recipe: Recipe, words: TextInput | None = None) -> Built:
     """Make the model and the objective of a recipe, with initial weights drawn from `recipe.train.seed`.
 
     Raises:
-        ConfigError: an unknown name or option, or a vocabulary missing for a from-scratch text tower.
+        ConfigError: an unknown name or option, or no `words` for a text encoder that learns its own (see `needs_words`).
     """
     torch.manual_seed(recipe.train.seed)
     pairing = resolve_pairing(recipe.fusion)
-    text = _text_side(recipe, vocabulary)
+    text = _text_side(recipe, words)
     image = _image_side(recipe)
     fusion = recipe.fusion
     model = FusionModel(
@@ -97,28 +93,27 @@ def build(recipe: Recipe, vocabulary: Vocabulary | None = None) -> Built:
         towers=_towers(fusion) if pairing == "itm" else None,
         pool=single_token if fusion.tokens == "pooled" else None,
     )
+    if recipe.objective.name == "match":
+        raise ConfigError(
+            "objective 'match' is not chosen by name: fusion.pairing = \"itm\" adds it to the contrastive objective, "
+            "which is infonce, sigmoid or triplet"
+        )
     options = dict(recipe.objective.options)
     if pairing == "all" and not model.has_algebra and recipe.objective.name != "triplet":
         options.setdefault("scale", 1.0)  # a logit is on its own scale already; 14.3 is for cosines
     contrast = _named("objective", OBJECTIVES, recipe.objective.name, options)
     objective = contrast if pairing == "all" else _named("objective", OBJECTIVES, "match", {}, contrast)
-    return Built(model, objective, pairing, vocabulary)
+    return Built(model, objective, pairing)
 
 
-def _text_side(recipe: Recipe, vocabulary: Vocabulary | None) -> Side:
+def _text_side(recipe: Recipe, words: TextInput | None) -> Side:
     settings = recipe.text
-    text_input: TextInput | None = None
-    options = dict(settings.options)
-    if needs_vocabulary(recipe):
-        if vocabulary is None:
-            raise ConfigError(f"text encoder {settings.encoder!r} needs a vocabulary made from the training captions")
-        text_input = WordInput(vocabulary, max_tokens=settings.max_tokens)
     parts = text_parts(
         settings.encoder,
-        options,
+        settings.options,
         max_tokens=settings.max_tokens,
         trainable=settings.trainable,
-        text_input=text_input,
+        text_input=words,
     )
     return Side(parts, _adapter(recipe.fusion, parts, "text"))
 
@@ -135,14 +130,15 @@ def _image_side(recipe: Recipe) -> Side:
     return Side(parts, _adapter(recipe.fusion, parts, "image"))
 
 
-def _adapter(fusion: FusionSettings, parts: EncoderParts, modality: str) -> nn.Module:
-    options = dict(fusion.adapter_options)
-    target = load_entry(look_up("adapter", ADAPTERS, fusion.adapter))
-    check_options("adapter", fusion.adapter, target, options)
-    adapter: nn.Module = target(
-        parts.width, width=fusion.width, pooled_width_in=parts.pooled_width, modality=modality, **options
+def _adapter(fusion: FusionSettings, parts: EncoderParts, modality: Modality) -> nn.Module:
+    return adapter(
+        fusion.adapter,
+        fusion.adapter_options,
+        width_in=parts.width,
+        width=fusion.width,
+        pooled_width_in=parts.pooled_width,
+        modality=modality,
     )
-    return adapter
 
 
 def _fusion(name: str, settings: FusionSettings) -> nn.Module:

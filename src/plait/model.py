@@ -15,7 +15,7 @@ __all__ = ["FusionModel", "Side", "Towers"]
 
 # One chunk of expanded pairs may hold this many token vectors; larger ones fall out of the CPU's caches, smaller ones
 # leave the matrix products too thin.
-TOKENS_PER_CHUNK = 32_768
+TOKENS_PER_CHUNK = 8_192
 
 
 class Side(nn.Module):
@@ -165,6 +165,9 @@ class FusionModel(nn.Module):
             raise ShapeError(
                 f"expected as many text as image indices, got {tuple(text_index.shape)} and {tuple(image_index.shape)}"
             )
+        if not self.has_algebra:
+            # Work that needs one side alone (pooling, projecting) is done once a row, not once a pair.
+            text, image = self.fusion.condense(text, image)  # type: ignore[operator]
         tokens_a_pair = text.values.shape[1] + image.values.shape[1]
         step = max(1, TOKENS_PER_CHUNK // tokens_a_pair)
         parts = [

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from plait.core.errors import InputError
+from plait.data.batch import TokenViews
 from plait.train.features import all_texts, prepare
 from plait.train.feed import Feed
 from tests.train.toys import toy_collection, toy_model
@@ -32,6 +33,22 @@ def test_batches_show_no_photo_twice_while_they_can(feed: Feed) -> None:
         assert len(set(feed.photo_of[batch])) == 16
 
 
+def test_captions_of_one_photo_come_together_when_asked(feed: Feed) -> None:
+    batches = feed.order(0, 0, 8, captions_a_photo=2)
+    assert len(batches) == 4
+    for batch in batches:
+        photos, count = np.unique(feed.photo_of[batch], return_counts=True)
+        assert len(photos) == 8
+        assert (count == 2).all()
+    assert sorted(np.concatenate(batches)) == sorted(feed.collection.captions_of("train"))
+
+
+def test_a_small_rest_is_dropped_a_large_one_kept(feed: Feed) -> None:
+    sizes = [len(batch) for batch in feed.order(0, 0, 24)]
+    assert sizes == [24, 24, 16]
+    assert [len(batch) for batch in feed.order(0, 0, 30)] == [30, 30]
+
+
 def test_the_seed_and_the_epoch_decide(feed: Feed) -> None:
     def order(seed: int, epoch: int) -> list[int]:
         return np.concatenate(feed.order(seed, epoch, 8)).tolist()
@@ -45,13 +62,16 @@ def test_views_are_drawn_and_put_back_in_their_rows(feed: Feed) -> None:
     rows = np.concatenate(feed.order(0, 0, 64))
     batch = feed.batch(rows, seed=0, epoch=0)
     assert batch.image is not None
-    assert feed.features.images is not None
-    full = feed.features.images["full"].take(torch.from_numpy(feed.photo_of[rows])).values
+    assert isinstance(feed._image, TokenViews)
+    assert batch.photo_row is not None
+    full = feed._image.stores[0].take(torch.unique(torch.from_numpy(feed.photo_of[rows]))).values
     mirrored = full.view(-1, 2, 2, 3).flip(2).reshape(-1, 4, 3)
     as_is = (batch.image.values == full).flatten(1).all(1)
     flipped = (batch.image.values == mirrored).flatten(1).all(1)
     assert (as_is | flipped).all()
-    assert 10 < (~as_is).sum() < len(rows) - 10
+    assert 5 < (~as_is).sum() < len(full) - 5
+    assert torch.equal(batch.target, torch.from_numpy(feed.photo_of[rows]))
+    assert torch.equal(torch.unique(batch.target)[batch.photo_row], batch.target)
 
 
 def test_counterfactuals_follow_the_captions(feed: Feed) -> None:

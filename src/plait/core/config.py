@@ -62,7 +62,8 @@ class ImageSettings:
         fit:       "squash", "crop" or "pad" (see `ImageSpec`); "" = the encoder's own
         trainable: how many of the encoder's last blocks are trained; 0 = frozen, cached once
         views:     what each training photo is shown as, one drawn at each visit: "full", "flip", "crop0" ... "crop9"
-                   (seeded crops of 70 to 100 % of the area, every odd one mirrored). Evaluation always sees "full".
+                   (seeded crops of 70 to 100 % of the area, every odd one mirrored). "full" is always among them, and
+                   evaluation sees nothing else.
         options:   keyword arguments of the encoder
     """
 
@@ -122,7 +123,9 @@ class TrainSettings:
 
     Fields:
         epochs:       passes over the training captions
-        batch_size:   pairs a step
+        batch_size:   photos a step
+        captions_a_photo: captions of each photo in a step; photos with fewer bring what they have. An epoch visits every
+                      caption once either way
         lr:           peak learning rate of adapters, fusion, head and objective (AdamW, cosine to zero)
         encoder_lr:   peak learning rate of trained encoder parts
         weight_decay: AdamW's, on matrices only
@@ -136,6 +139,7 @@ class TrainSettings:
 
     epochs: int = 5
     batch_size: int = 128
+    captions_a_photo: int = 1
     lr: float = 1e-3
     encoder_lr: float = 1e-4
     weight_decay: float = 0.01
@@ -240,7 +244,8 @@ def _check_ranges(recipe: Recipe, where: str) -> None:
     train, image = recipe.train, recipe.image
     positive = {
         "train.epochs": train.epochs,
-        "train.batch_size": train.batch_size - 1,  # one pair has no negative
+        "train.batch_size": train.batch_size - 1,  # one photo has no negative
+        "train.captions_a_photo": train.captions_a_photo,
         "train.lr": train.lr,
         "fusion.width": recipe.fusion.width,
         "fusion.rerank_k": recipe.fusion.rerank_k,

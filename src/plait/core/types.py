@@ -84,14 +84,17 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs ready for a model: row i of the text belongs to row i of the image.
+    """Pairs ready for a model: row i of the text belongs to row `photo_row[i]` of the image.
+
+    Photos with several captions in one batch are held, and encoded, once.
 
     Fields:
         text_ids:   (B, T) int64, or None where `text` holds cached tokens
         text_valid: (B, T) bool, or None likewise
-        pixels:     (B, 3, H, W) float32 normalised for the image encoder, or None where `image` holds cached tokens
-        text:       cached `Tokens` of a frozen text encoder, or None
-        image:      cached `Tokens` of a frozen image encoder, or None
+        pixels:     (U, 3, H, W) float32 normalised for the image encoder, or None where `image` holds cached tokens
+        text:       cached `Tokens` of a frozen text encoder, B rows, or None
+        image:      cached `Tokens` of a frozen image encoder, U rows, or None
+        photo_row:  (B,) int64 in [0, U), or None where U = B and rows belong one to one
         target:     (B,) int64. For matching: the image's number in its collection; rows with equal numbers show the
                     same photo, so they are never each other's negatives.
     """
@@ -102,6 +105,7 @@ class Batch:
     target: Tensor
     text: Tokens | None = None
     image: Tokens | None = None
+    photo_row: Tensor | None = None
 
     def __len__(self) -> int:
         return self.target.shape[0]

@@ -34,8 +34,7 @@ def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) 
                 if place == len(merged[part]):
                     merged[part].append({**item, "results": {}})
                 merged[part][place]["results"][fusion] = item["results"]
-    for fusion, gallery in shown.items():
-        merged["attention"] += [{"fusion": fusion, **item} for item in gallery["attention"]]
+    merged["attention"] = [item for gallery in shown.values() for item in gallery["attention"]]
     merged["photos"] = _thumbnails(merged, collection)
     return merged
 

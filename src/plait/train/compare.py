@@ -18,8 +18,7 @@ from plait.build import resolve_pairing
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import ConfigError, TrainingError
 from plait.data.collection import Collection
-from plait.metrics.significance import pairwise_tests
-from plait.metrics.statistics import bootstrap_interval
+from plait.metrics.statistics import bootstrap_interval, pairwise_tests
 from plait.metrics.verdict import verdict
 from plait.train.checkpoint import read_json, read_tensors, write_json
 from plait.train.evaluate import split_for_results
@@ -98,7 +97,7 @@ def compare_fusions(
         "rows": rows,
         "summary": summary,
         "tests": tests,
-        "verdict": verdict(summary, tests),
+        "verdict": verdict(summary, tests, rows=rows, metric=_headline(rows)),
     }
     write_json(out / "results.json", results)
     return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
@@ -193,6 +192,11 @@ def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
             mine = [row for row in good if row["fusion"] == name and row["seed"] in shared]
             values[metric][name], weights[metric] = _by_photo(mine, out, metric)
     return pairwise_tests(values, weights=weights)
+
+
+def _headline(rows: list[dict[str, Any]]) -> str:
+    """Choose what the verdict speaks of: binding where the data tests it, else text-to-image recall@1."""
+    return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
 
 
 def _data(collection: Collection, split: str) -> dict[str, Any]:

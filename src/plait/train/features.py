@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from zlib import crc32
 
 import torch
-from torch import Tensor
 
 from plait.core.types import ImageSpec, Tokens
+from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.cache import TokenStore, build_store
 from plait.data.collection import Collection, Photo, texts_fingerprint
-from plait.data.images import read_pixels
 from plait.model import FusionModel, Side
 from plait.nn.precision import autocast_context
 from plait.train.events import Event, Listener, silent
-from plait.train.score import join_tokens
 
-__all__ = ["Features", "all_texts", "load_pixels", "prepare"]
+__all__ = ["Features", "all_texts", "prepare"]
 
-DECODERS = 2
 # Sizes the frozen encoders run at: large enough for thick matrix products, small enough for bounded memory.
 TEXTS_AT_ONCE = 64
 PHOTOS_AT_ONCE = 16
@@ -73,19 +68,6 @@ def prepare(
     return Features(text, images)
 
 
-def load_pixels(photos: Sequence[Photo], spec: ImageSpec, view: str = "full") -> Tensor:
-    """Decode photos and make them an image encoder's input: (B, 3, S, S) float32."""
-
-    def load(photo: Photo) -> Tensor:
-        # A crop is drawn by the photo's own name, so that it stays when photos are added.
-        return read_pixels(photo.source, spec, view, seed=crc32(photo.id.encode()))
-
-    if len(photos) < 2 * DECODERS:
-        return torch.stack([load(photo) for photo in photos])
-    with ThreadPoolExecutor(DECODERS) as pool:
-        return torch.stack(list(pool.map(load, photos)))
-
-
 def _text_store(side: Side, collection: Collection, precision: str, root: Path, listener: Listener) -> TokenStore:
     texts = all_texts(collection)
 
@@ -125,9 +107,10 @@ def _image_store(
     assert isinstance(spec, ImageSpec)
 
     def encode(chunk: Sequence[Photo]) -> Tokens:
-        parts = [chunk[i : i + PHOTOS_AT_ONCE] for i in range(0, len(chunk), PHOTOS_AT_ONCE)]
+        source = PixelSource(chunk, spec, (view,))
+        parts = torch.arange(len(chunk)).split(PHOTOS_AT_ONCE)
         with autocast_context(precision):
-            return join_tokens([side.freeze(load_pixels(part, spec, view)) for part in parts])
+            return join_tokens([side.freeze(load_pixels(source, part)) for part in parts])
 
     key = {
         "what": "image",

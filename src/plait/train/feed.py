@@ -11,17 +11,15 @@ from torch import Tensor
 
 from plait.core.errors import InputError
 from plait.core.types import Batch, ImageSpec, Tokens
-from plait.data.collection import Collection, Photo
-from plait.data.images import load_rgb
+from plait.data.batch import PixelSource, RawTexts, TokenViews, join_tokens, load_pixels, make_batch
+from plait.data.cache import TokenStore
+from plait.data.collection import Collection
 from plait.model import FusionModel
-from plait.train.features import Features, all_texts, load_pixels
-from plait.train.score import join_tokens
+from plait.train.features import Features, all_texts
 
 __all__ = ["Feed"]
 
 ENCODE_A_CHUNK = 256
-# Decoded photos kept in memory for an image tower that reads pixels.
-DECODED_BYTES = 1 << 30
 
 
 class Feed:
@@ -31,31 +29,29 @@ class Feed:
         collection: photos, captions, splits
         model:      tells which side needs raw input, and how to make it
         features:   the cached tokens of the frozen sides
-        views:      what training photos are shown as, one drawn at each visit
+        views:      what training photos are shown as, one drawn at each visit; "full" is always among them
     """
 
     def __init__(self, collection: Collection, model: FusionModel, features: Features, *, views: Sequence[str]) -> None:
         self.collection = collection
         self.model = model
-        self.features = features
-        self.views = tuple(views)
+        self.views = ("full", *(view for view in dict.fromkeys(views) if view != "full"))
         self.texts = all_texts(collection)
         self.photo_of = np.array([caption.image for caption in collection.captions], dtype=np.int64)
-        train = collection.splits.get("train", ())
-        self._train_position = np.full(len(collection.photos), -1, dtype=np.int64)
-        self._train_position[list(train)] = np.arange(len(train))
-        self._decoded: dict[int, Photo] = {}
-        self._decoded_bytes = 0
         with_counterfactual = [i for i, c in enumerate(collection.captions) if c.counterfactual is not None]
         self.counterfactual_row = {
             caption: len(collection.captions) + n for n, caption in enumerate(with_counterfactual)
         }
+        self._text = self._text_source(features)
+        self._image = self._image_source(features)
 
-    def order(self, seed: int, epoch: int, batch_size: int) -> list[np.ndarray]:
-        """Give the training captions' indices, batch by batch.
+    def order(self, seed: int, epoch: int, batch_size: int, *, captions_a_photo: int = 1) -> list[np.ndarray]:
+        """Give the training captions' indices, batch by batch: `batch_size` photos with `captions_a_photo` each.
 
-        Each photo's captions are dealt out over rounds, so that a batch seldom shows one photo twice: such pairs are no
-        negatives of each other and would be wasted. The last, incomplete batch is dropped unless it is the only one.
+        Every photo's captions are shuffled and dealt out over rounds; in each round the photos come in a new order. So
+        every caption is visited once an epoch, and a batch seldom meets one photo twice by chance: such pairs are no
+        negatives of each other and would be wasted. A last batch of fewer than half the photos is dropped, unless it is
+        the only one.
         """
         captions = np.array(self.collection.captions_of("train"), dtype=np.int64)
         if len(captions) < 2:
@@ -65,96 +61,70 @@ class Feed:
             )
         random = np.random.default_rng((seed, epoch, 1))
         shuffled = random.permutation(captions)
-        photos = self.photo_of[shuffled]
-        by_photo = np.argsort(photos, kind="stable")
-        starts = np.r_[True, np.diff(photos[by_photo]) != 0]
+        owner = self.photo_of[shuffled]
+        by_photo = np.argsort(owner, kind="stable")
+        starts = np.r_[True, np.diff(owner[by_photo]) != 0]
         first = np.maximum.accumulate(np.where(starts, np.arange(len(captions)), 0))
-        round_of = np.empty(len(captions), dtype=np.int64)
-        round_of[by_photo] = np.arange(len(captions)) - first
-        dealt = shuffled[np.lexsort((random.random(len(captions)), round_of))]
-        batches = [dealt[i : i + batch_size] for i in range(0, len(dealt), batch_size)]
-        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < batch_size else batches
+        turn = np.empty(len(captions), dtype=np.int64)
+        turn[by_photo] = np.arange(len(captions)) - first
+        rounds = turn // captions_a_photo
+        # One random place a photo and round; its captions of that round share it, and so stay together.
+        place = random.random((rounds.max() + 1, len(self.collection.photos)))[rounds, owner]
+        dealt = np.lexsort((place, rounds))
+        visit = np.cumsum(np.r_[True, np.diff(place[dealt]) != 0]) - 1
+        batches = np.split(shuffled[dealt], np.flatnonzero(np.diff(visit // batch_size)) + 1)
+        too_small = (visit[-1] + 1) % batch_size and (visit[-1] + 1) % batch_size < batch_size / 2
+        return batches[:-1] if too_small and len(batches) > 1 else batches
 
     def batch(self, rows: np.ndarray, *, seed: int, epoch: int) -> Batch:
-        """Give one training batch: the captions `rows` (B,) with their photos, each in a view drawn for this visit."""
-        photos = self.photo_of[rows]
-        drawn = np.random.default_rng((seed, epoch, 2)).integers(len(self.views), size=len(self.photo_of))[rows]
-        target = torch.from_numpy(photos)
-        ids, valid, text = self._text(rows)
-        if self.features.images is None:
-            return Batch(ids, valid, self._pixels(photos, drawn), target, text=text)
-        return Batch(ids, valid, None, target, text=text, image=self._image_tokens(photos, drawn))
+        """Give one training batch: the captions `rows` (B,) and their U photos, each in a view drawn for this visit."""
+        photos, photo_row = np.unique(self.photo_of[rows], return_inverse=True)
+        # Drawn by the visit's first caption, so that a photo is seen in another view when it comes again.
+        drawn = np.random.default_rng((seed, epoch, int(rows[0]))).integers(len(self.views), size=len(photos))
+        return make_batch(
+            self._text,
+            self._image,
+            torch.from_numpy(rows),
+            torch.from_numpy(photos),
+            view=torch.from_numpy(drawn) if len(self.views) > 1 else None,
+            photo_row=torch.from_numpy(photo_row),
+        )
 
     def encode_texts(self, rows: Sequence[int] | np.ndarray) -> Tokens:
-        """Give common-width tokens of the texts `rows` (indices into `all_texts`), without gradients."""
-        rows = np.asarray(rows, dtype=np.int64)
-        parts = []
+        """Give common-width tokens of the texts `rows` (indices into `all_texts`), without gradients: (M, T, D)."""
         with torch.no_grad():
-            for start in range(0, len(rows), ENCODE_A_CHUNK):
-                ids, valid, text = self._text(rows[start : start + ENCODE_A_CHUNK])
-                parts.append(self.model.encode_text(text) if text is not None else self.model.encode_text(ids, valid))  # type: ignore[arg-type]
-        return join_tokens(parts)
+            return join_tokens([self._encode_texts(chunk) for chunk in _chunks(rows)])
 
     def encode_photos(self, photos: Sequence[int] | np.ndarray) -> Tokens:
-        """Give common-width tokens of photos, as they are ("full"), without gradients."""
-        photos = np.asarray(photos, dtype=np.int64)
-        parts = []
+        """Give common-width tokens of photos, as they are ("full"), without gradients: (M, P, D)."""
         with torch.no_grad():
-            for start in range(0, len(photos), ENCODE_A_CHUNK):
-                chunk = photos[start : start + ENCODE_A_CHUNK]
-                raw: Tensor | Tokens
-                if self.features.images is None:
-                    raw = load_pixels([self.collection.photos[i] for i in chunk], self._spec())
-                else:
-                    raw = self.features.images["full"].take(torch.from_numpy(chunk))
-                parts.append(self.model.encode_image(raw))
-        return join_tokens(parts)
+            return join_tokens([self._encode_photos(chunk) for chunk in _chunks(photos)])
 
-    def _text(self, rows: np.ndarray) -> tuple[Tensor | None, Tensor | None, Tokens | None]:
-        if self.features.text is not None:
-            return None, None, self.features.text.take(torch.from_numpy(rows))
-        ids, valid = self.model.text.input([self.texts[i] for i in rows])  # type: ignore[operator]
-        return ids, valid, None
+    def _encode_texts(self, rows: Tensor) -> Tokens:
+        if isinstance(self._text, RawTexts):
+            return self.model.encode_text(*self._text.input([self.texts[i] for i in rows.tolist()]))
+        return self.model.encode_text(self._text.take(rows))
 
-    def _image_tokens(self, photos: np.ndarray, drawn: np.ndarray) -> Tokens:
-        assert self.features.images is not None
-        if self.views == ("full",):
-            return self.features.images["full"].take(torch.from_numpy(photos))
-        parts, places = [], []
-        for number, view in enumerate(self.views):
-            here = np.flatnonzero(drawn == number)
-            if len(here):
-                at = photos[here] if view == "full" else self._train_position[photos[here]]
-                parts.append(self.features.images[view].take(torch.from_numpy(at)))
-                places.append(here)
-        back = torch.from_numpy(np.argsort(np.concatenate(places)))
-        return join_tokens(parts).take(back)
+    def _encode_photos(self, photos: Tensor) -> Tokens:
+        if isinstance(self._image, PixelSource):
+            full = replace(self._image, views=("full",))
+            return self.model.encode_image(load_pixels(full, photos))
+        return self.model.encode_image(self._image.take(photos))
 
-    def _pixels(self, photos: np.ndarray, drawn: np.ndarray) -> Tensor:
-        out: list[Tensor] = [torch.empty(0)] * len(photos)
-        for number, view in enumerate(self.views):
-            here = np.flatnonzero(drawn == number)
-            if len(here):
-                chunk = [self._in_memory(int(i)) for i in photos[here]]
-                for place, pixels in zip(here, load_pixels(chunk, self._spec(), view), strict=True):
-                    out[place] = pixels
-        return torch.stack(out)
+    def _text_source(self, features: Features) -> TokenStore | RawTexts:
+        return features.text or RawTexts(self.texts, self.model.text.input)  # type: ignore[arg-type]
 
-    def _in_memory(self, index: int) -> Photo:
-        """Give the photo decoded, and keep it so while the budget lasts: decoding again every epoch is half the time."""
-        photo = self.collection.photos[index]
-        if isinstance(photo.source, np.ndarray):
-            return photo
-        if index not in self._decoded:
-            decoded = replace(photo, source=load_rgb(photo.source))
-            assert isinstance(decoded.source, np.ndarray)
-            if self._decoded_bytes + decoded.source.nbytes > DECODED_BYTES:
-                return decoded
-            self._decoded_bytes += decoded.source.nbytes
-            self._decoded[index] = decoded
-        return self._decoded[index]
-
-    def _spec(self) -> ImageSpec:
+    def _image_source(self, features: Features) -> TokenViews | PixelSource:
         spec = self.model.image.input
-        assert isinstance(spec, ImageSpec)
-        return spec
+        if features.images is None:
+            assert isinstance(spec, ImageSpec)
+            return PixelSource(self.collection.photos, spec, self.views)
+        stores = tuple(features.images[view] for view in self.views)
+        train = self.collection.splits.get("train", ())
+        rows = torch.full((len(self.collection.photos),), -1, dtype=torch.int64)
+        rows[list(train)] = torch.arange(len(train))
+        return TokenViews(stores, rows)
+
+
+def _chunks(rows: Sequence[int] | np.ndarray) -> Sequence[Tensor]:
+    return torch.from_numpy(np.asarray(rows, dtype=np.int64)).split(ENCODE_A_CHUNK)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -72,14 +73,16 @@ def loss_of(model: FusionModel, objective: nn.Module, batch: Batch) -> Loss:
     all pairs, and the objective asks the fused head about the matched pairs and the negatives it mines.
     """
     text, image = model.encode(batch)
+    photo_row = torch.arange(len(batch)) if batch.photo_row is None else batch.photo_row
+    # Objectives take one row a caption, its own photo on the diagonal; a photo that comes twice is scored once.
     if model.towers is None:
-        loss: Loss = objective(model.score_all(text, image), batch.target)
+        loss: Loss = objective(model.score_all(text, image)[photo_row], batch.target)
         return loss
 
     def score_pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
-        return model.score_pairs(text, image, text_index, image_index)
+        return model.score_pairs(text, image, text_index, photo_row[image_index])
 
-    towers_loss: Loss = objective(model.towers(text, image), batch.target, score_pairs)
+    towers_loss: Loss = objective(model.towers(text, image)[photo_row], batch.target, score_pairs)
     return towers_loss
 
 
@@ -108,7 +111,7 @@ class Trainer:
         self.optimiser = make_optimiser(model, objective, settings)
         self.average = self._make_average()
         self.progress = Progress()
-        self.steps_an_epoch = len(feed.order(settings.seed, 0, settings.batch_size))
+        self.steps_an_epoch = len(self._order(0))
         self.total_steps = self.steps_an_epoch * settings.epochs
 
     def run(self, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> FitResult:
@@ -142,7 +145,7 @@ class Trainer:
         self.state_path.unlink(missing_ok=True)
 
     def _epoch(self, epoch: int, memory: PeakMemory, *, what: str, listener: Listener) -> None:
-        order = self.feed.order(self.settings.seed, epoch, self.settings.batch_size)
+        order = self._order(epoch)
         done = self.progress.step - epoch * self.steps_an_epoch
         self.model.train()
         self.objective.train()
@@ -158,6 +161,10 @@ class Trainer:
             if time.monotonic() - saved_at > self.settings.checkpoint_s:
                 self._save()
                 saved_at = time.monotonic()
+
+    def _order(self, epoch: int) -> list[np.ndarray]:
+        settings = self.settings
+        return self.feed.order(settings.seed, epoch, settings.batch_size, captions_a_photo=settings.captions_a_photo)
 
     def _step(self, batch: Batch, *, what: str) -> float:
         settings = self.settings

@@ -20,7 +20,7 @@ ATTENDED = 6
 BEST = 3
 
 
-def show_run(model: FusionModel, feed: Feed, evaluation: Evaluation) -> dict[str, Any]:
+def show_run(model: FusionModel, feed: Feed, evaluation: Evaluation, *, fusion: str) -> dict[str, Any]:
     """Collect a run's gallery: photo ids, texts and figures only; the report adds the pictures.
 
     The sample depends on the split alone, so that every fusion of a comparison is shown on the same photos, and nobody
@@ -31,7 +31,7 @@ def show_run(model: FusionModel, feed: Feed, evaluation: Evaluation) -> dict[str
     return {
         "by_photo": [_by_photo(feed, evaluation, int(row)) for row in rows],
         "by_caption": [_by_caption(feed, evaluation, column) for column in columns],
-        "attention": _attention(model, feed, evaluation, columns[:ATTENDED]),
+        "attention": _attention(model, feed, evaluation, columns[:ATTENDED], fusion=fusion),
     }
 
 
@@ -73,21 +73,22 @@ def _by_caption(feed: Feed, evaluation: Evaluation, column: int) -> dict[str, An
 
 @torch.no_grad()
 def _attention(
-    model: FusionModel, feed: Feed, evaluation: Evaluation, columns: list[int]
+    model: FusionModel, feed: Feed, evaluation: Evaluation, columns: list[int], *, fusion: str
 ) -> list[dict[str, Any]]:
     """Give word-to-region maps of true pairs; nothing for a fusion that attends to nothing."""
     model.eval()
     shown = []
     for column in columns:
         row = int(evaluation.caption_row[column])
-        text = feed.encode_texts([evaluation.captions[column]])
+        caption = _text(feed, evaluation, column)
+        # Not from the cache: it holds words only, and the pieces count the special tokens too.
+        text = model.encode_text(*model.text.input([caption]))  # type: ignore[operator]
         image = feed.encode_photos([evaluation.photos[row]])
         maps = model.fuse(text, image, maps=True).maps
         if not maps or image.grid is None:
             continue
-        caption = _text(feed, evaluation, column)
-        found = word_maps(maps, model.text.input.pieces(caption), image.grid)  # type: ignore[union-attr]
-        shown.append({"photo": _photo_id(feed, evaluation, row), "caption": caption, **found})
+        found = word_maps(maps, model.text.input.pieces(caption), grid=image.grid)  # type: ignore[union-attr]
+        shown.append(found.to_json(fusion=fusion, photo=_photo_id(feed, evaluation, row), caption=caption))
     return shown
 
 

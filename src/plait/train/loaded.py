@@ -12,12 +12,12 @@ import torch
 
 from plait.core.errors import InputError
 from plait.core.types import AttentionMap, ImageSpec, Tokens
+from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.collection import Photo
 from plait.model import FusionModel
 from plait.nn.precision import autocast_context, resolve_precision
-from plait.train.features import load_pixels
 from plait.train.run import Run, load_run
-from plait.train.score import Scorer, join_tokens
+from plait.train.score import Scorer
 
 __all__ = ["Looked", "MatchResult", "Model"]
 
@@ -111,8 +111,9 @@ class Model:
         photos = [_photo(image, number) for number, image in enumerate(images)]
         spec = self._model.image.input
         assert isinstance(spec, ImageSpec)
-        chunks = [photos[i : i + PHOTOS_AT_ONCE] for i in range(0, len(photos), PHOTOS_AT_ONCE)]
-        return join_tokens([self._model.encode_image(load_pixels(chunk, spec)) for chunk in chunks])
+        source = PixelSource(photos, spec)
+        chunks = torch.arange(len(photos)).split(PHOTOS_AT_ONCE)
+        return join_tokens([self._model.encode_image(load_pixels(source, chunk)) for chunk in chunks])
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> Tokens:

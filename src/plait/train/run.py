@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plait.build import Built, build, needs_vocabulary
+from plait.build import Built, build, needs_words
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
 from plait.data.collection import Collection
-from plait.data.text import Vocabulary, build_vocabulary
+from plait.data.text import WordInput
 from plait.nn.precision import resolve_precision
 from plait.train.checkpoint import load_into, read_json, read_tensors, write_json, write_tensors
 from plait.train.evaluate import Evaluation, evaluate_split, split_for_results
@@ -34,6 +34,7 @@ from plait.train.gallery import show_run
 __all__ = ["Run", "evaluate_run", "finished_record", "fit_run", "load_run", "open_feed"]
 
 CURVE_PHOTOS = 200
+WORDS_FILE = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ def fit_run(
         return record, None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{recipe.fusion.name}, seed {recipe.train.seed}"
-    vocabulary = _vocabulary(recipe, collection, folder)
-    built = build(recipe, vocabulary)
+    built = build(recipe, _words(recipe, collection, folder))
     feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
     split = split_for_results(dict(collection.splits))
     trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder)
@@ -83,7 +83,7 @@ def fit_run(
     tensors |= {f"objective.{k}": v.clone() for k, v in built.objective.state_dict().items()}
     write_tensors(folder / "weights.safetensors", tensors, {"recipe": plan["recipe"]})
     _write_by_photo(folder, evaluation)
-    write_json(folder / "gallery.json", show_run(built.model, feed, evaluation))
+    write_json(folder / "gallery.json", show_run(built.model, feed, evaluation, fusion=recipe.fusion.name))
     write_json(folder / "run.json", record)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
@@ -128,8 +128,7 @@ def load_run(folder: Path) -> Run:
         recipe = recipe_from_dict(record["recipe"], where=f"{folder / 'run.json'}")
     except KeyError as error:
         raise CheckpointError(f"{folder / 'run.json'}: key {error} is missing; the file is damaged") from None
-    vocabulary = Vocabulary.load(folder / "vocabulary.json") if needs_vocabulary(recipe) else None
-    built = build(recipe, vocabulary)
+    built = build(recipe, WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None)
     tensors, _ = read_tensors(folder / "weights.safetensors")
     where = str(folder / "weights.safetensors")
     for prefix, module in (("model.", built.model), ("objective.", built.objective)):
@@ -185,16 +184,18 @@ def _check(built: Built, feed: Feed, recipe: Recipe) -> dict[str, float]:
     return {name: found.metrics[name] for name in ("t2i_r1", "i2t_r1")}
 
 
-def _vocabulary(recipe: Recipe, collection: Collection, folder: Path) -> Vocabulary | None:
-    if not needs_vocabulary(recipe):
+def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
+    """Build the vocabulary from the training captions alone, and keep it with the run."""
+    if not needs_words(recipe):
         return None
-    vocabulary = build_vocabulary(
-        [collection.captions[i].text for i in collection.captions_of("train")],
+    words = WordInput.from_texts(
+        (collection.captions[i].text for i in collection.captions_of("train")),
         min_count=recipe.text.min_count,
+        max_tokens=recipe.text.max_tokens,
         tokeniser=recipe.text.tokeniser,
     )
-    vocabulary.save(folder / "vocabulary.json")
-    return vocabulary
+    write_json(folder / WORDS_FILE, words.to_json())
+    return words
 
 
 def _claim(folder: Path, plan: dict[str, Any]) -> None:

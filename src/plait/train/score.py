@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from plait.core.types import Tokens
 from plait.model import FusionModel
 from plait.search.rerank import rerank_rows
 
-__all__ = ["Scorer", "SplitScores", "join_tokens"]
+__all__ = ["Scorer", "SplitScores"]
 
 CAPTIONS_A_CHUNK = 200
 IMAGES_A_CHUNK = 250
@@ -50,7 +49,7 @@ class Scorer:
         self.rerank_k = rerank_k
 
     @torch.no_grad()
-    def split(self, text: Tokens, image: Tokens, progress: Callable[[int, int], None] | None = None) -> SplitScores:
+    def split(self, text: Tokens, image: Tokens, *, progress: Callable[[int, int], None] | None = None) -> SplitScores:
         """Score every image with every caption.
 
         Shapes: text Tokens (C, T, D), image Tokens (I, P, D), both of the common width; see `SplitScores`.
@@ -109,24 +108,6 @@ class Scorer:
             if progress is not None:
                 progress(min((done + 1) * CAPTIONS_A_CHUNK, len(text)), len(text))
         return out
-
-
-def join_tokens(parts: Sequence[Tokens]) -> Tokens:
-    """Put batches of tokens under each other, padding all to the longest."""
-    longest = max(part.values.shape[1] for part in parts)
-
-    def pad(tensor: Tensor) -> Tensor:
-        missing = longest - tensor.shape[1]
-        return F.pad(tensor, (0, 0) * (tensor.ndim - 2) + (0, missing)) if missing else tensor
-
-    first = parts[0]
-    return Tokens(
-        values=torch.cat([pad(part.values) for part in parts]),
-        valid=torch.cat([pad(part.valid) for part in parts]),
-        grid=first.grid,
-        boxes=None if first.boxes is None else torch.cat([pad(p.boxes) for p in parts if p.boxes is not None]),
-        pooled=None if first.pooled is None else torch.cat([p.pooled for p in parts if p.pooled is not None]),
-    )
 
 
 def _shortened(tokens: Tokens) -> Tokens:
