@@ -153,7 +153,14 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a run is made of, but the data."""
+    """Everything a run is made of, but the data.
+
+    Fields:
+        name, task, text, image, fusion, objective, train: see there
+        variants: for comparisons: settings of other fusions, by name, where their defaults will not do. Keys that a
+                  variant leaves out are taken from `fusion`, but for `options`, `head` and `pairing`, which belong to
+                  one fusion.
+    """
 
     name: str = "unnamed"
     task: Literal["match"] = "match"
@@ -162,6 +169,7 @@ class Recipe:
     fusion: FusionSettings = field(default_factory=FusionSettings)
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    variants: dict[str, FusionSettings] = field(default_factory=dict)
 
 
 def read_recipe(path: Path | str) -> Recipe:
@@ -184,6 +192,7 @@ def read_recipe(path: Path | str) -> Recipe:
 
 def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors."""
+    data = {**data, "variants": _filled_variants(data, where)}
     recipe: Recipe = _make(Recipe, data, where)
     _check_ranges(recipe, where)
     return recipe
@@ -193,6 +202,20 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     """Give a recipe as plain nested data that JSON and TOML can hold; `recipe_from_dict` is its inverse."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(recipe))
     return plain
+
+
+def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Give each variant the keys of `[fusion]` that it leaves out and that are not one fusion's own."""
+    base, variants = data.get("fusion", {}), data.get("variants", {})
+    if not isinstance(base, Mapping) or not isinstance(variants, Mapping):
+        raise ConfigError(f"{where}: expected 'fusion' and 'variants' to be tables")
+    shared = {key: value for key, value in base.items() if key not in ("name", "options", "head", "pairing")}
+    filled = {}
+    for name, own in variants.items():
+        if not isinstance(own, Mapping):
+            raise ConfigError(f"{where}, key 'variants.{name}': expected a table, got {own!r}")
+        filled[name] = {**shared, **own, "name": name}
+    return filled
 
 
 def _plain(value: Any) -> Any:
@@ -230,7 +253,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: expected a table, got {value!r}")
-        return dict(value)
+        inner = typing.get_args(hint)[1]
+        return {key: _make(inner, v, f"{where}.{key}") if is_dataclass(inner) else v for key, v in value.items()}
     if origin is types.UnionType:  # pragma: no cover - no such field yet; refuse rather than guess
         raise ConfigError(f"{where}: unsupported type {hint}")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

@@ -33,13 +33,20 @@ class _Sides(nn.Module):
     """What every adapter does besides: the pooled vector's own projection, and positions on a grid."""
 
     def __init__(
-        self, *, width: int, pooled_width_in: int | None, modality: Modality, positions: bool, dropout: float
+        self,
+        *,
+        width: int,
+        pooled_width: int,
+        pooled_width_in: int | None,
+        modality: Modality,
+        positions: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         if positions and width % 4:
             raise ConfigError(f"fusion.width: expected a multiple of 4 for positions on a grid, got {width}")
         self.positions = positions and modality == "image"
-        self.pooled = None if pooled_width_in is None else _Projection(pooled_width_in, width, dropout)
+        self.pooled = None if pooled_width_in is None else _Projection(pooled_width_in, pooled_width, dropout)
 
     def place(self, tokens: Tokens, values: Tensor) -> Tensor:
         if not self.positions:
@@ -72,12 +79,14 @@ class LinearAdapter(nn.Module):
         width:           of the tokens that go
         pooled_width_in: of the pooled vector that comes, which gets a projection of its own; None = there is none, or
                          it is left aside
+        pooled_width:    of the pooled vector that goes; 0 = width. One vector a side can afford to be wider than
+                         tokens, of which there are many
         modality:        "text" or "image"
         positions:       add where a token lies on the image's grid; text encoders know their order already, so for
                          text this changes nothing
         dropout:         part of the outputs set to 0 in training
     Shapes: `Tokens` values (B, N, width_in) -> values (B, N, width); valid, grid and boxes as they came; pooled
-        (B, pooled_width_in) -> (B, width)
+        (B, pooled_width_in) -> (B, pooled_width or width)
     Raises:
         ConfigError: `positions` with a width that is no multiple of 4.
         ShapeError: `positions` without a grid, or `pooled_width_in` without a pooled vector.
@@ -89,6 +98,7 @@ class LinearAdapter(nn.Module):
         *,
         width: int,
         pooled_width_in: int | None = None,
+        pooled_width: int = 0,
         modality: Modality = "text",
         positions: bool = False,
         dropout: float = 0.0,
@@ -96,7 +106,12 @@ class LinearAdapter(nn.Module):
         super().__init__()
         self.tokens = _Projection(width_in, width, dropout)
         self.sides = _Sides(
-            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+            width=width,
+            pooled_width=pooled_width or width,
+            pooled_width_in=pooled_width_in,
+            modality=modality,
+            positions=positions,
+            dropout=dropout,
         )
 
     def forward(self, tokens: Tokens) -> Tokens:
@@ -111,7 +126,7 @@ class BottleneckAdapter(nn.Module):
     the plain projection.
 
     Arguments:
-        width_in, width, pooled_width_in, modality, positions, dropout: see `LinearAdapter`
+        width_in, width, pooled_width_in, pooled_width, modality, positions, dropout: see `LinearAdapter`
         bottleneck: width between W_down and W_up
     Shapes, Raises: see `LinearAdapter`
     Source: Houlsby et al. 2019. Differs: it stands behind the encoder, not inside its layers.
@@ -123,6 +138,7 @@ class BottleneckAdapter(nn.Module):
         *,
         width: int,
         pooled_width_in: int | None = None,
+        pooled_width: int = 0,
         modality: Modality = "text",
         positions: bool = False,
         dropout: float = 0.0,
@@ -140,7 +156,12 @@ class BottleneckAdapter(nn.Module):
         self.linear = nn.Linear(width_in, width)
         self.dropout = nn.Dropout(dropout)
         self.sides = _Sides(
-            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+            width=width,
+            pooled_width=pooled_width or width,
+            pooled_width_in=pooled_width_in,
+            modality=modality,
+            positions=positions,
+            dropout=dropout,
         )
 
     def forward(self, tokens: Tokens) -> Tokens:
@@ -156,7 +177,7 @@ class TransformerAdapter(nn.Module):
     Formula: norm(block_k(... block_1(W norm(x) + b + positions))).
 
     Arguments:
-        width_in, width, pooled_width_in, modality, positions, dropout: see `LinearAdapter`; positions default to True
+        width_in, width, pooled_width_in, pooled_width, modality, positions, dropout: see `LinearAdapter`; positions default to True
         layers: number of blocks k
         heads:  of each block's attention; divides `width`
     Shapes, Raises: see `LinearAdapter`. Tokens that are not valid are never read.
@@ -169,6 +190,7 @@ class TransformerAdapter(nn.Module):
         *,
         width: int,
         pooled_width_in: int | None = None,
+        pooled_width: int = 0,
         modality: Modality = "text",
         positions: bool = True,
         dropout: float = 0.0,
@@ -182,7 +204,12 @@ class TransformerAdapter(nn.Module):
         self.blocks = nn.ModuleList(SelfBlock(width, heads=heads, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.sides = _Sides(
-            width=width, pooled_width_in=pooled_width_in, modality=modality, positions=positions, dropout=dropout
+            width=width,
+            pooled_width=pooled_width or width,
+            pooled_width_in=pooled_width_in,
+            modality=modality,
+            positions=positions,
+            dropout=dropout,
         )
 
     def forward(self, tokens: Tokens) -> Tokens:

@@ -29,13 +29,14 @@ class LateFusion(nn.Module):
                     (the encoder's own summary in place of the tokens)
         image_pool: another pool for the image side; "" = the same
         add_pooled: add the encoder's own summary to the pooled tokens
+        pooled_width: width of the encoder's own summary, where the adapter makes it another than the tokens'; 0 = D
         hidden:     width of a residual two-layer projection a side; 0 = none
         dropout:    on its hidden layer
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with one token a side, (B, 1, D); no maps, since nothing attends across
     Raises:
-        ConfigError: an unknown pool.
+        ConfigError: an unknown pool, or vectors of two widths.
         ShapeError: the encoder's summary is asked for and there is none of width D.
     Source: Faghri et al. 2018 (VSE++); gpo and the residual projection: Chen et al. 2021 (VSE-infinity). Differs: the
     projection to the common width happens before, in the adapters; VSE-infinity adds the encoder's linear map to its
@@ -51,10 +52,17 @@ class LateFusion(nn.Module):
         pool: str = "mean",
         image_pool: str = "",
         add_pooled: bool = False,
+        pooled_width: int = 0,
         hidden: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if pooled_width not in (0, width) and (pool, image_pool or pool) != ("encoder", "encoder"):
+            raise ConfigError(
+                f"fusion 'late', pooled_width: expected 0 or {width} unless both sides pool = \"encoder\", got "
+                f"{pooled_width}; vectors that are compared or added have one width"
+            )
+        width = pooled_width or width
         self.add_pooled = add_pooled
         self.text_pool = _Pool(width, pool)
         self.image_pool = _Pool(width, image_pool or pool)
@@ -79,7 +87,7 @@ class LateFusion(nn.Module):
     def _summed(self, tokens: Tokens, pool: _Pool, side: str) -> Tensor:
         if not self.add_pooled or pool.kind == "encoder":
             return pool(tokens, side)
-        return unit_vectors(pool(tokens, side)) + unit_vectors(_summary(tokens, side))
+        return unit_vectors(pool(tokens, side)) + unit_vectors(_summary(tokens, side, pool.width))
 
 
 class _Pool(nn.Module):
@@ -90,6 +98,7 @@ class _Pool(nn.Module):
         if kind not in POOLS:
             raise ConfigError(f"fusion 'late', pool: expected one of {', '.join(POOLS)}, got {kind!r}")
         self.kind = kind
+        self.width = width
         self.learned: nn.Module | None = None
         if kind == "attention":
             self.learned = AttentionPool(width)
@@ -99,7 +108,7 @@ class _Pool(nn.Module):
     def forward(self, tokens: Tokens, side: str) -> Tensor:
         """Give (B, D) from tokens (B, N, D)."""
         if self.kind == "encoder":
-            return _summary(tokens, side)
+            return _summary(tokens, side, self.width)
         if self.learned is not None:
             pooled: Tensor = self.learned(tokens.values, tokens.valid)
             return pooled
@@ -107,8 +116,7 @@ class _Pool(nn.Module):
         return pool(tokens.values, tokens.valid)
 
 
-def _summary(tokens: Tokens, side: str) -> Tensor:
-    width = tokens.values.shape[-1]
+def _summary(tokens: Tokens, side: str, width: int) -> Tensor:
     if tokens.pooled is None or tokens.pooled.shape[-1] != width:
         got = "none" if tokens.pooled is None else f"width {tokens.pooled.shape[-1]}"
         raise ShapeError(

@@ -65,8 +65,8 @@ def compare_fusions(
 ) -> Comparison:
     """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
 
-    The recipe's own fusion options apply to the fusion it names; the others keep their defaults. Epochs, batches,
-    rates, encoders, adapters and width are the same for all.
+    The recipe's own fusion options apply to the fusion it names, those of its variants to theirs; other fusions keep
+    their defaults. Epochs, batches, rates and encoders are the same for all.
 
     Raises:
         ConfigError: an unknown fusion, or `out` holds a comparison of other data or another recipe.
@@ -105,9 +105,11 @@ def compare_fusions(
 
 def _for_fusion(recipe: Recipe, fusion: str, seed: int) -> Recipe:
     settings = recipe.fusion
-    if fusion != settings.name:
+    if fusion in recipe.variants:
+        settings = recipe.variants[fusion]
+    elif fusion != settings.name:
         settings = replace(settings, name=fusion, options={}, head={}, pairing="")
-    return replace(recipe, fusion=settings, train=replace(recipe.train, seed=seed))
+    return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
 
 
 def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
