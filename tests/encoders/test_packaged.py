@@ -14,7 +14,7 @@ import torch
 from plait.core.errors import CheckpointError, ConfigError, MissingPackageError
 from plait.encoders import efficientnet_lite2 as lite2
 from plait.encoders import minilm as mini
-from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, load_efficientnet
+from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, _varied, load_efficientnet
 from plait.encoders.efficientnet_lite2 import efficientnet_lite2
 from plait.encoders.minilm import minilm
 from plait.encoders.packaged import packaged_file
@@ -338,3 +338,37 @@ def test_efficientnet_knows_a_cat(net):
 def test_sha256_constants_are_whole():
     assert all(len(bytes.fromhex(value)) == 32 for value in [*mini.SHA256.values(), lite2.SHA256])
     assert json.dumps(sorted(mini.SHA256)).count("model/") == 3
+
+
+@needs_lite2
+def test_maps_are_varied_in_training_only():
+    parts = efficientnet_lite2(size_px=128, trainable=1, augment=True)
+    torch.manual_seed(1)
+    tokens = parts.frozen(torch.randn(6, 3, 128, 128))
+    parts.trained.eval()
+    plain = parts.trained(tokens)
+    assert plain.grid == (4, 4)
+    assert torch.equal(plain.values, parts.trained(tokens).values)
+    parts.trained.train()
+    varied = parts.trained(tokens)
+    assert varied.grid == (3, 3)
+    assert varied.pooled.shape == plain.pooled.shape
+    assert not torch.equal(varied.pooled, parts.trained(tokens).pooled)
+
+
+def test_a_varied_map_is_a_shifted_or_mirrored_one():
+    torch.manual_seed(0)
+    x = torch.arange(16.0).view(1, 1, 4, 4).expand(64, 1, 4, 4)
+    cut = _varied(x)
+    assert cut.shape == (64, 1, 3, 3)
+    rising = cut[:, 0, 0, 1] > cut[:, 0, 0, 0]
+    assert 16 < int(rising.sum()) < 48
+    corner = cut[rising][0, 0, 0, 0]
+    assert corner in (0.0, 1.0, 4.0, 5.0)
+    assert torch.equal(cut[rising][0, 0], x[0, 0, int(corner) // 4 :, int(corner) % 4 :][:3, :3])
+
+
+@needs_lite2
+def test_varying_needs_a_cut():
+    with pytest.raises(ConfigError, match=r"image\.options\.augment: expected trained blocks behind a cut"):
+        efficientnet_lite2(augment=True)

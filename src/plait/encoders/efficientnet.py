@@ -254,14 +254,20 @@ class TrainedTop(nn.Module):
         first: number of blocks that are frozen; -1 = none, and the stem is trained as well (the input is pixels then)
         last:  number of blocks the tokens pass
         head:  give the head's 1280-wide tokens rather than the last block's; needs last = 21
+        augment: in training, mirror the cut's map (each photo with probability 1/2) and drop one row and one column at
+               a random edge (the same for the batch). A convolution's map of a mirrored photo is nearly the mirrored
+               map, so cached maps can be varied without encoding the photos again.
     Shapes:
         input:   `Tokens` values (B, h * w, C at the cut) on grid (h, w); or pixels (B, 3, H, W) float32
         returns: `Tokens` values (B, h' * w', D), grid (h', w'); pooled (B, 1280) where last = 21, else None
     """
 
-    def __init__(self, net: EfficientNetLite2, *, first: int, last: int, head: bool) -> None:
+    def __init__(
+        self, net: EfficientNetLite2, *, first: int, last: int, head: bool, augment: bool = False
+    ) -> None:
         super().__init__()
         self.head = head
+        self.augment = augment
         if first < 0:
             self._conv_stem, self._bn0 = net._conv_stem, net._bn0
         self.reads_pixels = first < 0
@@ -276,12 +282,22 @@ class TrainedTop(nn.Module):
             x = _relu6(_conv_norm(pixels, self._conv_stem, self._bn0))
         else:
             x = _as_map(tokens).to(next(self.parameters()).dtype)
+            x = _varied(x) if self.augment and self.training else x
+            x = x.contiguous(memory_format=torch.channels_last)
         for block in self._blocks.values():
             x = block(x)
         if not self.to_end:
             return _as_tokens(x)
         features = _relu6(_conv_norm(x, self._conv_head, self._bn1))
         return replace(_as_tokens(features if self.head else x), pooled=features.mean((2, 3)))
+
+
+def _varied(x: Tensor) -> Tensor:
+    """Mirror half of the maps (B, C, h, w) and cut one row and one column off; drawn from the global generator."""
+    mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+    x = torch.where(mirrored, x.flip(-1), x)
+    top, left = torch.randint(2, (2,)).tolist()
+    return x[:, :, top : top + x.shape[2] - 1, left : left + x.shape[3] - 1]
 
 
 def _as_tokens(x: Tensor) -> Tokens:

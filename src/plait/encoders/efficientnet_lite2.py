@@ -26,6 +26,7 @@ def efficientnet_lite2(
     trainable: int = 0,
     stride: int = 32,
     head: bool | None = None,
+    augment: bool = False,
 ) -> EncoderParts:
     """Build the packaged image encoder: 21 inverted-residual blocks, 4.9 million parameters without the classifier.
 
@@ -48,6 +49,7 @@ def efficientnet_lite2(
                    -1 = everything from the pixels on. Normalisation statistics stay what they are.
         stride:    8, 16 or 32 pixels a token
         head:      apply the last 1x1 convolution to the tokens; None = at stride 32
+        augment:   while blocks are trained from a cached map: mirror it and shift it by a token (see `TrainedTop`)
     Raises:
         MissingPackageError: the package with the weights is not installed.
         CheckpointError: its file is not the one we know.
@@ -63,6 +65,8 @@ def efficientnet_lite2(
     last = LAST_BLOCK[stride]
     if not -1 <= trainable <= last:
         raise ConfigError(f"image.trainable: expected 0 to {last} blocks, or -1 for all of it, got {trainable}")
+    if augment and trainable < 1:
+        raise ConfigError("image.options.augment: expected trained blocks behind a cut (image.trainable of 1 or more)")
     head = stride == 32 if head is None else head
     path = packaged_file(MODULE, FILE, sha256=SHA256, distribution=DISTRIBUTION)
     net = load_efficientnet(torch.load(path, map_location="cpu", weights_only=True), str(path))
@@ -75,7 +79,7 @@ def efficientnet_lite2(
     else:
         first = -1 if trainable == -1 else last - trainable
         frozen = None if first < 0 else FrozenTrunk(net, last=first, pooled=False)
-        trained = TrainedTop(net, first=first, last=last, head=head)
+        trained = TrainedTop(net, first=first, last=last, head=head, augment=augment)
     cut = "none" if frozen is None else f"{last - trainable}/{len(BLOCKS)}"
     return EncoderParts(
         frozen=frozen,
