@@ -12,6 +12,7 @@ from typing import Any
 
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import CheckpointError, ConfigError, nearest
+from plait.core.files import read_json, write_json
 from plait.data.cache import cache_root, clear_stores, list_stores
 from plait.data.collection import Collection
 from plait.data.open import open_collection
@@ -19,10 +20,10 @@ from plait.data.verify import verify_photos
 from plait.listing import list_names, recipe_names
 from plait.report.page import write_report
 from plait.report.gallery import merge_galleries
-from plait.train.checkpoint import read_json, write_json
 from plait.train.compare import Comparison, compare_fusions
 from plait.train.evaluate import Evaluation
 from plait.train.events import Event, Listener, silent
+from plait.train.export import export_run
 from plait.train.loaded import MatchResult, Model
 from plait.train.run import evaluate_run, fit_run, load_run
 from plait.build import expand_fusions
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "describe",
     "evaluate",
+    "export",
     "fit",
     "list_names",
     "load",
@@ -186,6 +188,11 @@ def load(run: str | Path = DEFAULT_MODEL) -> Model:
         model.match(["cat.jpg", "coffee.jpg"], ["a cat", "a cup of coffee"]).prob_text
     """
     return Model.open(_run_folder(run))
+
+
+def export(run: str | Path, out: str | Path) -> dict[str, Any]:
+    """Make a finished run small, to be shipped: float16 weights, its record and a model card, in `out`."""
+    return export_run(_run_folder(run), Path(out))
 
 
 def match(

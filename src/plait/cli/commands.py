@@ -34,6 +34,7 @@ def run(arguments: Namespace) -> int:
         "data": _data,
         "cache": _cache,
         "report": _report,
+        "export": _export,
         "demo": _demo,
     }
     return commands[arguments.command](arguments)
@@ -143,6 +144,14 @@ def _report(arguments: Namespace) -> int:
 
     path = api.report(arguments.out)
     _print(arguments, {"report": str(path)}, str(path))
+    return 0
+
+
+def _export(arguments: Namespace) -> int:
+    from plait import api
+
+    result = api.export(arguments.run, arguments.out)
+    _print(arguments, result, f"{result['out']}: {result['bytes'] / 2**20:.1f} MiB, with a model card")
     return 0
 
 

@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     _data(commands)
     _cache(commands)
     _report(commands)
+    _export(commands)
     _demo(commands)
     return parser
 
@@ -102,6 +103,13 @@ def _cache(commands: Commands) -> None:
 def _report(commands: Commands) -> None:
     parser = commands.add_parser("report", help="write report.html anew from a comparison's results.json")
     parser.add_argument("out", type=Path, help="the comparison's folder")
+    _json(parser)
+
+
+def _export(commands: Commands) -> None:
+    parser = commands.add_parser("export", help="make a finished run small, to be shipped, with a model card")
+    parser.add_argument("run", help="the run's folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the small model is written")
     _json(parser)
 
 

@@ -89,20 +89,23 @@ def make_batch(
     image_index: Tensor,
     *,
     view: Tensor | None = None,
+    photo_row: Tensor | None = None,
 ) -> Batch:
-    """Put caption text_index[i] beside photo image_index[i], for every i.
+    """Put caption text_index[i] beside photo image_index[photo_row[i]], for every i.
 
     Shapes:
         text_index:  (B,) int64
-        image_index: (B,) int64; also the batch's `target`, so that rows of one photo are never negatives
-        view:        (B,) int64, which of the image side's views each row sees; None = the first
+        image_index: (U,) int64; what its rows become in `target` tells which captions are never negatives
+        view:        (U,) int64, which of the image side's views each photo is seen in; None = the first
+        photo_row:   (B,) int64 in [0, U); None = U is B, and rows belong one to one
     Raises:
         ShapeError: the indices differ in length or leave their range.
         ConfigError: a view is asked of a side that has one only.
         InputError: a photo cannot be decoded.
     """
-    if text_index.shape != image_index.shape or text_index.ndim != 1:
-        raise ShapeError(f"expected two (B,) indices, got {tuple(text_index.shape)} and {tuple(image_index.shape)}")
+    owner = image_index if photo_row is None else image_index[photo_row]
+    if text_index.shape != owner.shape or text_index.ndim != 1:
+        raise ShapeError(f"expected two (B,) indices, got {tuple(text_index.shape)} and {tuple(owner.shape)}")
     ids = valid = pixels = text_tokens = image_tokens = None
     if isinstance(text, RawTexts):
         _check_range(text_index, len(text.texts), "text")
@@ -117,7 +120,7 @@ def make_batch(
         if view is not None and bool((view != 0).any()):
             raise ConfigError("a view beyond the first is asked of a store with one; give TokenViews of several stores")
         image_tokens = image.take(image_index)
-    return Batch(ids, valid, pixels, image_index, text=text_tokens, image=image_tokens)
+    return Batch(ids, valid, pixels, owner, text=text_tokens, image=image_tokens, photo_row=photo_row)
 
 
 def collate(
