@@ -27,8 +27,10 @@ SIDES = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
 # Two shapes and two colours: what a family's pair of things is made of. Each comes alone and with a bystander.
 BAGS = tuple(product(combinations(sorted(SHAPES), 2), combinations(sorted(COLOURS), 2)))
 MAXIMUM = 7000
-# In parts of the picture's side: how far apart a pair's centres lie, and the least gap to the rim and to each other.
-PAIR_APART, EDGE = (0.34, 0.6), 0.02
+# In parts of the picture's side: how far apart a pair's centres lie, how far off a straight line, and the
+# least gap to the rim; and the factor on what two things need side by side.
+PAIR_APART, PAIR_ASIDE = (0.36, 0.56), 0.07
+EDGE, ROOM = 0.02, 1.05
 TRIES = 10_000
 
 
@@ -136,29 +138,27 @@ def _seed(random: np.random.Generator) -> int:
 def _placed(pair: list[Thing], bystander: Thing | None, side: str, random: np.random.Generator) -> list[Thing]:
     """Put the first of a pair to one side of the second, and the bystander where there is room."""
     across, down = SIDES[side]
+    things = pair if bystander is None else [*pair, bystander]
+    reaches = [thing.radius + EDGE for thing in things]
     for _ in range(TRIES):
+        # The pair first: it is what most tries fail at.
         apart = PAIR_APART[0] + (PAIR_APART[1] - PAIR_APART[0]) * random.random()
-        aside = 0.14 * (random.random() - 0.5)
-        x, y = random.random(2)
-        first = replace(pair[0], x=x, y=y)
-        second = replace(pair[1], x=x - across * apart + down * aside, y=y - down * apart + across * aside)
-        things = [_rounded(first), _rounded(second)]
+        aside = 2 * PAIR_ASIDE * (random.random() - 0.5)
+        dx, dy = across * apart + down * aside, down * apart + across * aside
+        places = [_within(reaches[:2], (dx, 0.0), random), _within(reaches[:2], (dy, 0.0), random)]
+        at = [(places[0] + dx, places[1] + dy), (places[0], places[1])]
         if bystander is not None:
-            x, y = random.random(2)
-            things.append(_rounded(replace(bystander, x=x, y=y)))
-        if all(map(_inside, things)) and not any(_touch(a, b) for a, b in combinations(things, 2)):
-            return things
-    raise AssertionError(f"no room for {pair} and {bystander} in {TRIES} tries")  # pragma: no cover
+            at.append((_within(reaches[2:], (0.0,), random), _within(reaches[2:], (0.0,), random)))
+        if not any(
+            hypot(at[i][0] - at[j][0], at[i][1] - at[j][1]) < ROOM * (reaches[i] + reaches[j])
+            for i, j in combinations(range(len(at)), 2)
+        ):
+            return [replace(t, x=round(x, 4), y=round(y, 4)) for t, (x, y) in zip(things, at, strict=True)]
+    raise AssertionError(f"no room for {things} in {TRIES} tries")  # pragma: no cover
 
 
-def _rounded(thing: Thing) -> Thing:
-    return replace(thing, x=round(float(thing.x), 4), y=round(float(thing.y), 4))
-
-
-def _inside(thing: Thing) -> bool:
-    reach = thing.radius + EDGE
-    return reach <= thing.x <= 1 - reach and reach <= thing.y <= 1 - reach
-
-
-def _touch(one: Thing, other: Thing) -> bool:
-    return hypot(one.x - other.x, one.y - other.y) < 1.1 * (one.radius + other.radius) + EDGE
+def _within(reaches: list[float], offsets: tuple[float, ...], random: np.random.Generator) -> float:
+    """Draw where to put things along one axis, offsets apart, so that none leaves the picture."""
+    low = max(reach - offset for reach, offset in zip(reaches, offsets, strict=True))
+    high = min(1 - reach - offset for reach, offset in zip(reaches, offsets, strict=True))
+    return low + (high - low) * float(random.random())

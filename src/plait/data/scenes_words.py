@@ -106,7 +106,7 @@ class Phrase:
     """Words that fit exactly one thing of a scene.
 
     Fields:
-        text:  such as "the small red square" or "the shape left of the blue circle"
+        text:  such as "the small red square" or "the shape left of the blue shape"
         thing: its place in `Scene.things`
         kind:  "object" (its own attributes tell it) or "binding" (only its place relative to another thing does)
     """
@@ -170,7 +170,7 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
                 found.append(Phrase(f"the {description.text}", number, "object"))
                 break
     for one, other in permutations(range(len(scene.things)), 2):
-        landmark = Description(scene.things[other].shape, scene.things[other].colour)
+        landmark = Description("", scene.things[other].colour)
         if [landmark.fits(thing) for thing in scene.things].count(True) != 1:
             continue
         for relation in _relations(scene.things[one], scene.things[other], generous=False):
