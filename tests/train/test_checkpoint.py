@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from plait.core.errors import CheckpointError, StorageError
-from plait.train.checkpoint import load_into, read_json, read_tensors, write_bytes, write_json, write_tensors
+from plait.core.errors import CheckpointError
+from plait.train.checkpoint import load_into, read_tensors, write_tensors
 
 
 def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
@@ -20,31 +20,12 @@ def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
     assert metadata == {"step": 7, "losses": [0.5]}
 
 
-def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "run.json"
-    write_json(path, {"kept": True})
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("plait.train.checkpoint.os.fsync", full)
-    with pytest.raises(StorageError, match=r"run\.json: could not write .*No space left .* goes on from the last"):
-        write_bytes(path, b"half")
-    assert read_json(path) == {"kept": True}
-    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
-
-
 def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"not tensors at all")
     with pytest.raises(CheckpointError, match="not a weight file of Plait, or damaged"):
         read_tensors(tmp_path / "w.safetensors")
     with pytest.raises(CheckpointError, match="no such file; expected weights"):
         read_tensors(tmp_path / "none.safetensors")
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(CheckpointError, match="not valid JSON"):
-        read_json(tmp_path / "run.json")
-    with pytest.raises(CheckpointError, match="no such file; expected a folder"):
-        read_json(tmp_path / "none.json")
 
 
 def test_weights_of_another_model_are_refused() -> None:

@@ -65,6 +65,8 @@ def check_mask(name: str, mask: Tensor) -> None:
 def check_finite(name: str, tensor: Tensor) -> None:
     """Refuse NaN and infinity, and say how many and where the first one is.
 
+    Shapes:
+        tensor: (...) of any dtype
     Raises:
         InputError: a value is not finite.
     """

@@ -22,8 +22,9 @@ from typing import Any
 import torch
 
 from plait.core.errors import InputError, ShapeError, StorageError
+from plait.core.files import replace_file
 from plait.core.types import Tokens
-from plait.data.shards import open_shard, shard_is_intact, write_file, write_shard
+from plait.data.shards import open_shard, shard_is_intact, write_shard
 from plait.data.store import TokenStore
 
 __all__ = ["StoreInfo", "TokenStore", "build_store", "cache_root", "clear_stores", "list_stores", "open_store"]
@@ -101,10 +102,10 @@ def build_store(
     with _writing(folder, parts), _locked(folder):
         if (store := open_store(root, key)) is None:  # another process may have finished it while this one waited
             header = {"key": dict(key), "items": len(items)}
-            write_file(folder / "key.json", json.dumps(header, indent=1, sort_keys=True).encode())
+            replace_file(folder / "key.json", json.dumps(header, indent=1, sort_keys=True).encode())
             _build_shards(folder, parts, items, encode, progress)
             index = {"items": len(items), "shards": [[p.name, p.stat().st_size] for p in _paths(folder, len(parts))]}
-            write_file(folder / "index.json", json.dumps(index).encode())
+            replace_file(folder / "index.json", json.dumps(index).encode())
             store = open_store(root, key)
     if store is None:
         raise StorageError(f"token cache {folder}: just written, yet not readable; the disk may be failing")

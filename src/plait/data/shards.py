@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import struct
 import sys
-import uuid
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +18,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from plait.core.errors import InputError, ShapeError
+from plait.core.files import replace_file
 from plait.core.types import Tokens
 
-__all__ = ["Shard", "open_shard", "shard_is_intact", "write_file", "write_shard"]
+__all__ = ["Shard", "open_shard", "shard_is_intact", "write_shard"]
 
 _FORMAT = "plait-tokens-1"
 _NUMPY = {"F16": np.int16, "BF16": np.int16, "F32": np.float32, "I64": np.int64, "I32": np.int32}
@@ -91,27 +90,8 @@ def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
     bits = {name: (t.view(torch.int16) if t.element_size() == 2 else t).numpy() for name, t in tensors.items()}
     metadata = {"format": _FORMAT, "grid": grid, "crc32": str(_checksum(bits))}
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
-    write_file(path, data)
+    replace_file(path, data)
     return len(data)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens and whoever else writes it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if sys.platform != "win32":  # the new name must outlive a power cut as well
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def open_shard(path: Path) -> Shard | None:

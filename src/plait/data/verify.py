@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plait.core.errors import InputError
+from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
 from plait.data.images import check_photo
-from plait.data.shards import write_file
 
 __all__ = ["verify_photos"]
 
@@ -42,8 +42,7 @@ def verify_photos(
     if told is None:
         told = _look(collection.photos, wanted, progress)
         if memory is not None and not bad:
-            memory.mkdir(parents=True, exist_ok=True)
-            write_file(memory / f"{collection.photos_fingerprint}.json", json.dumps(told).encode())
+            write_bytes(memory / f"{collection.photos_fingerprint}.json", json.dumps(told).encode())
     elif progress:
         progress(len(wanted), len(wanted))
     bad |= told

@@ -1,0 +1,1 @@
+"""Building blocks that no recipe names: attention, blocks, positions, pooling, kernels that score all pairs."""

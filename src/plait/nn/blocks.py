@@ -80,7 +80,7 @@ class CrossBlock(nn.Module):
         self.feed = FeedForward(width, ratio=ratio, dropout=dropout)
 
     def forward(
-        self, query: Tensor, key: Tensor, key_valid: Tensor, weights: bool = False
+        self, query: Tensor, key: Tensor, key_valid: Tensor, *, weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Let (B, Q, D) queries read (B, K, D) keys where `key_valid` (B, K).
 

@@ -11,7 +11,12 @@ __all__ = ["checked_scores", "ignored_pairs", "negative_pairs", "widened"]
 
 
 def widened(values: Tensor) -> Tensor:
-    """Give half-precision values as float32, others as they are: losses are sums of many small terms."""
+    """Give half-precision values as float32, others as they are: losses are sums of many small terms.
+
+    Shapes:
+        values:  (...) float
+        returns: (...) float32, or float64 where `values` is
+    """
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 

@@ -6,9 +6,9 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from plait.core.files import read_json
 from plait.data.collection import Collection
 from plait.data.images import load_rgb, thumbnail_jpeg
-from plait.train.checkpoint import read_json
 
 __all__ = ["merge_galleries"]
 

@@ -1,0 +1,1 @@
+"""The one training loop, what feeds it, evaluation, runs on disk, and the comparison of fusions over seeds."""

@@ -7,7 +7,6 @@ unpickled.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,60 +16,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from plait.core.errors import CheckpointError, StorageError
+from plait.core.errors import CheckpointError
+from plait.core.files import write_bytes
 
 __all__ = [
     "TrainingState",
     "load_into",
-    "read_json",
     "read_tensors",
-    "write_bytes",
-    "write_json",
     "write_tensors",
 ]
 
 TrainingState = tuple[dict[str, Tensor], dict[str, Any]]
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step.
-
-    Raises:
-        StorageError: the disk is full or not writable; the old file, if any, is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path}: could not write {len(content):,} bytes ({error.strerror or error}); free some space or choose "
-            "another folder, then run the same command: it goes on from the last checkpoint"
-        ) from error
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file in one step. NaN is refused: it is not JSON, and a figure that is NaN is a bug."""
-    write_bytes(path, (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        CheckpointError: missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; expected a folder that `plait fit` or `compare` wrote") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error}); the file is damaged, fit the run again") from None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

@@ -17,10 +17,11 @@ import numpy as np
 from plait.build import resolve_pairing
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import ConfigError, TrainingError
+from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
 from plait.metrics.statistics import bootstrap_interval, pairwise_tests
 from plait.metrics.verdict import verdict
-from plait.train.checkpoint import read_json, read_tensors, write_json
+from plait.train.checkpoint import read_tensors
 from plait.train.evaluate import split_for_results
 from plait.train.events import Event, Listener, silent
 from plait.train.run import fit_run

@@ -20,10 +20,11 @@ from torch import Tensor
 from plait.build import Built, build, needs_words
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
+from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
 from plait.data.text import WordInput
 from plait.nn.precision import resolve_precision
-from plait.train.checkpoint import load_into, read_json, read_tensors, write_json, write_tensors
+from plait.train.checkpoint import load_into, read_tensors, write_tensors
 from plait.train.evaluate import Evaluation, evaluate_split, split_for_results
 from plait.train.events import Event, Listener, jsonl_log, silent
 from plait.train.features import prepare
