@@ -67,7 +67,8 @@ def loop_similarities(words: Tensor, regions: Tensor, *, temperature: float) -> 
 
     Shapes: words (T, D), regions (B, P, D), both of length 1 -> (B, T) cosine of each word with its context.
     """
-    queries = words.expand(len(regions), -1, -1)
+    # The published code copies the words for every image, so the plain loop does as well.
+    queries = words.repeat(len(regions), 1, 1)
     raw = regions @ queries.transpose(1, 2)
     attention = F.leaky_relu(raw, 0.1)
     attention = attention / (attention.norm(dim=2, keepdim=True) + 1e-8)

@@ -41,14 +41,16 @@ def unit_vectors(values: Tensor, valid: Tensor | None = None) -> Tensor:
             and no gradient flows there: a vector without length has no direction
     """
     values = values if values.dtype == torch.float64 else values.float()
-    # Scaled by its largest entry first, so that entries near the ends of float32's range do not overflow when squared.
-    largest = values.detach().abs().amax(-1, keepdim=True)
-    keep = ~(largest <= SHORTEST)  # a NaN stays one: zeroing it would hide a broken model
-    if valid is not None:
-        keep = keep & valid[..., None]
-    scaled = (values / largest.masked_fill(~keep, 1.0)).masked_fill(~keep, 0.0)
-    length = scaled.square().sum(-1, keepdim=True).masked_fill(~keep, 1.0).sqrt()
-    return scaled / length
+    length = torch.linalg.vector_norm(values, dim=-1, keepdim=True)
+    if not bool(torch.isfinite(length.detach()).all()):
+        # Rare, and slower: entries near the end of float32's range overflow when squared, so scale them first; and
+        # padding may hold anything. NaN in a real vector stays NaN: it is for the caller to notice.
+        largest = values.detach().abs().amax(-1, keepdim=True)
+        unused = largest <= SHORTEST if valid is None else (largest <= SHORTEST) | ~valid[..., None]
+        values = (values / largest.masked_fill(unused, 1.0)).masked_fill(unused, 0.0)
+        length = torch.linalg.vector_norm(values, dim=-1, keepdim=True)
+    unused = length <= SHORTEST if valid is None else (length <= SHORTEST) | ~valid[..., None]
+    return values * length.masked_fill(unused, 1.0).reciprocal().masked_fill(unused, 0.0)
 
 
 def cosine_similarities(text: Tensor, image: Tensor) -> Tensor:
@@ -87,7 +89,9 @@ def _all_pairs(
     with torch.autocast(kind, enabled=False):
         queries = unit_vectors(query, query_valid)
         keys = unit_vectors(key, key_valid)
-        plan = plan_tiles(query_valid, key_valid, queries.element_size(), budget_bytes)
+        plan = plan_tiles(
+            query_valid, key_valid, width=query.shape[-1], item_bytes=queries.element_size(), budget_bytes=budget_bytes
+        )
         similarities: Tensor = AllPairs.apply(queries, keys, key_valid, rule, plan, low if is_low else queries.dtype)
     return similarities
 
@@ -120,7 +124,7 @@ def stacked_similarities(
         ShapeError: shapes do not fit, or a mask is not bool.
         ConfigError: temperature or budget_bytes is not above 0.
     Source: Lee et al. 2018 (SCAN), equations 1 to 4 with the clipped l2 norm of the published code. Differs: the
-        softmax's denominator cancels in the cosine and is left out; a norm over queries is at least 1e-6 instead of plus
+        softmax's denominator cancels in the cosine and is left out; a norm over queries is at least 1e-6, not plus
         1e-8; a context shorter than about 1e-4 keeps that length as denominator, so that its gradient stays finite.
     Gradient: once differentiable, to query and key; nothing but the unit vectors is kept, tiles are computed again.
     """

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 
@@ -20,14 +21,15 @@ __all__ = ["AllPairs", "Best", "Plan", "Rule", "Side", "Stacked", "plan_tiles"]
 
 SLOPE = 0.1
 SHORTEST_NORM = 1e-6
-# Above this temperature exp(temperature * (a - 1)), squared, could leave float32 at the low end.
+# Above this temperature exp(temperature * a), squared and summed, could leave float32; below it needs no maximum first.
 SHIFT_FROM = 16.0
 # A tile's similarities, 4 MB in float32: measured best on two cores between products that are large enough to be
 # fast and intermediates that stay in the cache.
 TILE_ELEMENTS = 2**20
-TILE_X = 64
-# Tile-sized buffers alive at once in the backward pass of `Stacked`, counted with a test.
-BUFFERS = 8
+TILE_X = 32
+# Copies alive at once in the backward pass of `Stacked`, held by a test that counts bytes: of a tile, of its queries
+# and keys, and of its keys' Gram matrices.
+TILE_COPIES, SIDE_COPIES, GRAM_COPIES = 7, 5, 3
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _sides(valid: Tensor, order: Tensor, lengths: list[int], size: int) -> Itera
             yield Side(order[start : start + size].to(valid.device), part[-1])
 
 
-def plan_tiles(query_valid: Tensor, key_valid: Tensor, item_bytes: int, budget_bytes: int) -> Plan:
+def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes: int, budget_bytes: int) -> Plan:
     """Cut (X, Q) x (Y, K) into tiles whose intermediates fit into the budget.
 
     Raises:
@@ -67,11 +69,19 @@ def plan_tiles(query_valid: Tensor, key_valid: Tensor, item_bytes: int, budget_b
         lengths, order = (valid * places).amax(1).cpu().sort() if valid.numel() else (torch.zeros(len(valid)),) * 2
         sides.append((valid, order, [int(length) for length in lengths]))
     q, k = (max([1, *lengths]) for _, _, lengths in sides)
-    elements = max(1, budget_bytes // (BUFFERS * item_bytes))
+    elements = budget_bytes // item_bytes
+    x_size, y_size = TILE_X, 0
+    while True:
+        row = x_size * q
+        y_size = (elements - SIDE_COPIES * row * width) // (
+            k * (TILE_COPIES * row + SIDE_COPIES * width + GRAM_COPIES * k)
+        )
+        if y_size >= 1 or x_size == 1:
+            break
+        x_size //= 2
     if query_valid.device.type == "cpu":
-        elements = min(elements, TILE_ELEMENTS)
-    x_size = max(1, min(TILE_X, elements // (q * k)))
-    y_size = max(1, elements // (q * k * x_size))
+        y_size = min(y_size, TILE_ELEMENTS // (x_size * q * k))
+    y_size = max(1, y_size)
     return Plan(tuple(_sides(*sides[0], x_size)), tuple(_sides(*sides[1], y_size)))
 
 
@@ -123,14 +133,14 @@ class Stacked:
 
     def _weights(self, scores: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give the softmax's numerators (y, K, Q, x) and 1 / norm over queries (y, K, 1, x)."""
-        clipped = torch.where(scores > 0, scores, scores * SLOPE)
-        inverse = torch.linalg.vector_norm(clipped, dim=2, keepdim=True).clamp_(min=SHORTEST_NORM).reciprocal_()
+        clipped = F.leaky_relu(scores, SLOPE)
+        # Not `vector_norm`, which over a middle dimension takes ten times as long.
+        inverse = clipped.square().sum(2, keepdim=True).sqrt_().clamp_(min=SHORTEST_NORM).reciprocal_()
         weights = clipped.mul_(inverse * self.temperature)
         if self.temperature > SHIFT_FROM:
-            bounded = weights if valid is None else weights.masked_fill(~valid, -2 * self.temperature)
-            weights.sub_(bounded.amax(1, keepdim=True))
-        else:
-            weights.sub_(self.temperature)
+            if valid is not None:
+                weights.masked_fill_(~valid, -2 * self.temperature)
+            weights.sub_(weights.amax(1, keepdim=True))
         weights.exp_()
         if valid is not None:
             weights.mul_(valid)
@@ -172,7 +182,7 @@ class Stacked:
         # Through the exponential, whose shift cancels, to the normalised similarities.
         to_attention = to_weights.mul_(weights).mul_(self.temperature)
         to_scores = weights.mul_(to_product[:, None])
-        clipped = torch.where(scores > 0, scores, scores * SLOPE)
+        clipped = F.leaky_relu(scores, SLOPE)
         along = (to_attention * clipped).sum(2, keepdim=True).mul_(inverse**3)
         # At the shortest norm the divisor is a constant.
         along.masked_fill_(inverse >= 1 / SHORTEST_NORM, 0.0)
