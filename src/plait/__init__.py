@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from plait.api import compare as compare
     from plait.api import describe as describe
     from plait.api import evaluate as evaluate
@@ -47,6 +48,7 @@ __all__ = [
     "Model",
     "PlaitError",
     "Recipe",
+    "__version__",
     "compare",
     "describe",
     "evaluate",
@@ -61,10 +63,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # 40 ms that `import plait` need not spend
+
+        return version("plait")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'plait' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+    return sorted({*globals(), *_PUBLIC, "__version__"})

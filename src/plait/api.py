@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from plait.build import expand_fusions
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import CheckpointError, ConfigError, nearest
 from plait.core.files import read_json, write_json
@@ -18,15 +19,14 @@ from plait.data.collection import Collection
 from plait.data.open import open_collection
 from plait.data.verify import verify_photos
 from plait.listing import list_names, recipe_names
-from plait.report.page import write_report
 from plait.report.gallery import merge_galleries
+from plait.report.page import write_report
 from plait.train.compare import Comparison, compare_fusions
 from plait.train.evaluate import Evaluation
 from plait.train.events import Event, Listener, silent
 from plait.train.export import export_run
 from plait.train.loaded import MatchResult, Model
 from plait.train.run import evaluate_run, fit_run, load_run
-from plait.build import expand_fusions
 
 __all__ = [
     "clear_cache",
@@ -43,6 +43,7 @@ __all__ = [
     "recipe_for",
     "report",
     "show_cache",
+    "silent",
     "verify",
 ]
 
@@ -139,7 +140,8 @@ def compare(
         seeds:   how many (0, 1, ...), or which
         epochs:  in place of the recipe's
     Raises:
-        PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may be asked for.
+        PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
+            be asked for.
     """
     out = Path(out)
     names = expand_fusions(list(fusions))
@@ -195,9 +197,7 @@ def export(run: str | Path, out: str | Path) -> dict[str, Any]:
     return export_run(_run_folder(run), Path(out))
 
 
-def match(
-    images: Sequence[str | Path], texts: Sequence[str], *, run: str | Path = DEFAULT_MODEL
-) -> MatchResult:
+def match(images: Sequence[str | Path], texts: Sequence[str], *, run: str | Path = DEFAULT_MODEL) -> MatchResult:
     """Score photos against sentences with a finished run; see `Model.match`."""
     return load(run).match(images, texts)
 
@@ -270,12 +270,17 @@ def _run_folder(run: str | Path) -> Path:
         return Path(str(files("plait") / DEFAULT_MODEL))
     folder = Path(run)
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder; expected a finished run, or \"default\" for the shipped model")
+        raise CheckpointError(f'{folder}: no such folder; expected a finished run, or "default" for the shipped model')
     return folder
 
 
 def _command(
-    data: str | Path | Collection, fusions: list[str], seeds: list[int], epochs: int | None, limit: int | None, out: Path
+    data: str | Path | Collection,
+    fusions: list[str],
+    seeds: list[int],
+    epochs: int | None,
+    limit: int | None,
+    out: Path,
 ) -> str:
     where = data.origin if isinstance(data, Collection) else str(data)
     words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds(seeds)]

@@ -78,7 +78,7 @@ def build(recipe: Recipe, words: TextInput | None = None) -> Built:
     """Make the model and the objective of a recipe, with initial weights drawn from `recipe.train.seed`.
 
     Raises:
-        ConfigError: an unknown name or option, or no `words` for a text encoder that learns its own (see `needs_words`).
+        ConfigError: an unknown name or option, or no `words` for a text encoder that learns its own (`needs_words`).
     """
     torch.manual_seed(recipe.train.seed)
     pairing = resolve_pairing(recipe.fusion)

@@ -24,6 +24,7 @@ class SevenWords:
     def pieces(self, text):
         return ["<start>", text, "<end>"]
 
+
 @pytest.mark.parametrize("entry", [*TEXT_ENCODERS.values(), *IMAGE_ENCODERS.values(), *ADAPTERS.values()])
 def test_every_name_leads_somewhere(entry):
     assert callable(load_entry(entry))

@@ -44,9 +44,7 @@ def test_a_stopped_fit_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, fu
         first.run(what="first", listener=kill_at_11, check=dict)
     second = trainer(tmp_path / "b", tmp_path / "cache", fusion)
     seen: list[int] = []
-    result = second.run(
-        what="second", listener=lambda e: seen.append(e.done) if e.kind == "step" else None, check=dict
-    )
+    result = second.run(what="second", listener=lambda e: seen.append(e.done) if e.kind == "step" else None, check=dict)
     assert seen[0] in (11, 12), "it began anew, or skipped a step"
     assert result.steps == whole.progress.step == 24
     for name, tensor in whole.model.state_dict().items():

@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("\nplait: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+        print(
+            "\nplait: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr
+        )
         return 130
 
 

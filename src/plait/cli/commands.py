@@ -171,7 +171,7 @@ class _listening:
         self.bar = None if arguments.quiet else ProgressBar()
 
     def __enter__(self) -> Any:
-        from plait.train.events import silent
+        from plait.api import silent
 
         return self.bar or silent
 

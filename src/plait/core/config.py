@@ -124,8 +124,8 @@ class TrainSettings:
     Fields:
         epochs:       passes over the training captions
         batch_size:   photos a step
-        captions_a_photo: captions of each photo in a step; photos with fewer bring what they have. An epoch visits every
-                      caption once either way
+        captions_a_photo: captions of each photo in a step; photos with fewer bring what they have. An epoch visits
+                      every caption once either way
         lr:           peak learning rate of adapters, fusion, head and objective (AdamW, cosine to zero)
         encoder_lr:   peak learning rate of trained encoder parts
         weight_decay: AdamW's, on matrices only

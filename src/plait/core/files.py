@@ -1,4 +1,4 @@
-"""Files on disk, replaced in one rename: whatever moment a process is killed at, a file is the old one or the new one."""
+"""Files replaced in one rename: whatever moment a process is killed at, a file is the old one or the new one."""
 
 from __future__ import annotations
 

@@ -59,6 +59,4 @@ def check_options(kind: str, name: str, target: Callable[..., Any], options: Map
     for option in options:
         if option not in valid:
             known = ", ".join(valid) or "none"
-            raise ConfigError(
-                f"{kind} {name!r} has no option {option!r}{nearest(option, valid)}; it takes: {known}"
-            )
+            raise ConfigError(f"{kind} {name!r} has no option {option!r}{nearest(option, valid)}; it takes: {known}")

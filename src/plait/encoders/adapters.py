@@ -177,7 +177,8 @@ class TransformerAdapter(nn.Module):
     Formula: norm(block_k(... block_1(W norm(x) + b + positions))).
 
     Arguments:
-        width_in, width, pooled_width_in, pooled_width, modality, positions, dropout: see `LinearAdapter`; positions default to True
+        width_in, width, pooled_width_in, pooled_width, modality, positions, dropout: see `LinearAdapter`; positions
+            default to True
         layers: number of blocks k
         heads:  of each block's attention; divides `width`
     Shapes, Raises: see `LinearAdapter`. Tokens that are not valid are never read.

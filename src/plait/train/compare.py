@@ -76,7 +76,7 @@ def compare_fusions(
         resolve_pairing(_for_fusion(recipe, fusion, 0).fusion)
     split = split_for_results(dict(collection.splits))
     _claim(out, recipe, collection)
-    rows = []
+    rows: list[dict[str, Any]] = []
     total = len(fusions) * len(seeds)
     for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
         for fusion in fusions:
@@ -131,7 +131,8 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
         listener(Event("note", row["run"], data={"failed": str(error)}))
         return row | {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
     row |= {
-        key: record[key] for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
+        key: record[key]
+        for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
     }
     row["status"] = "ok" if _trained(record) else "did not train"
     if row["status"] != "ok":
@@ -236,5 +237,3 @@ def _claim(out: Path, recipe: Recipe, collection: Collection) -> None:
             f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
             "not. Choose another --out, or delete that folder"
         )
-
-

@@ -16,7 +16,7 @@ from plait.core.types import Tokens
 from plait.metrics.retrieval import binding_accuracy, photo_contributions, retrieval_metrics
 from plait.metrics.statistics import bootstrap_interval
 from plait.model import FusionModel
-from plait.nn.precision import autocast_context
+from plait.nn.precision import Precision, autocast_context
 from plait.train.feed import Feed
 from plait.train.score import Scorer, SplitScores
 
@@ -82,7 +82,7 @@ def evaluate_split(
     *,
     split: str,
     rerank_k: int,
-    precision: str,
+    precision: Precision,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -152,7 +152,9 @@ def _binding(
 
     Returns: the captions' positions (M,), the true captions' scores (M,) and the counterfactuals' (M,).
     """
-    rows = np.array([n for n, caption in enumerate(captions) if int(caption) in feed.counterfactual_row], dtype=np.int64)
+    rows = np.array(
+        [n for n, caption in enumerate(captions) if int(caption) in feed.counterfactual_row], dtype=np.int64
+    )
     if not len(rows):
         return rows, np.empty(0), np.empty(0)
     false_text = feed.encode_texts([feed.counterfactual_row[int(captions[n])] for n in rows])

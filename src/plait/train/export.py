@@ -30,7 +30,9 @@ def export_run(folder: Path, out: Path) -> dict[str, Any]:
     small = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     for name, tensor in small.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{folder}: {name} holds values beyond float16's 65,504; the run cannot be made small")
+            raise CheckpointError(
+                f"{folder}: {name} holds values beyond float16's 65,504; the run cannot be made small"
+            )
     path = out / "weights.safetensors"
     write_tensors(path, small, metadata)
     words = folder / "vocabulary.json"
@@ -50,15 +52,15 @@ def _card(record: dict[str, Any], folder: Path, size_bytes: int) -> str:
 **What it is.** A Plait run: fusion `{fusion["name"]}` ({fusion["tokens"]}, pairing `{record["pairing"]}`), recipe
 `{recipe["name"]}`, seed {train["seed"]}. It scores how well a photo and an English sentence fit.
 
-**What is in the file.** {record["params"]:,} trained parameters as float16 ({size_bytes / 2**20:.1f} MiB). Frozen encoders
-are not in it; they come from their own packages and are checked by SHA-256:
+**What is in the file.** {record["params"]:,} trained parameters as float16 ({size_bytes / 2**20:.1f} MiB). Frozen
+encoders are not in it; they come from their own packages and are checked by SHA-256:
 
 - text: `{record["encoders"]["text"]}`
 - image: `{record["encoders"]["image"]}`
 
 **Data.** Trained on the train split of `{data["name"]}` (fingerprint `{data["fingerprint"][:16]}`); measured on its
-`{data["split"]}` split, which shares no photo with it: {data["photos"]:,} photos, {data["captions"]:,} captions. The last
-epoch's weights count; no epoch and no setting was chosen on that split by the training command.
+`{data["split"]}` split, which shares no photo with it: {data["photos"]:,} photos, {data["captions"]:,} captions. The
+last epoch's weights count; no epoch and no setting was chosen on that split by the training command.
 
 **Numbers** ({data["split"]}, n = {data["photos"]:,} photos, one seed; 95 % bootstrap intervals over photos):
 
@@ -68,10 +70,10 @@ epoch's weights count; no epoch and no setting was chosen on that split by the t
 
 Scores are {record["score_kind"]}: comparable within this model only.
 
-**Limits.** Everyday photographs of people, dogs and outdoor scenes, described in short English sentences: that is what it
-was trained on. Counting, text in images, names, spatial relations and anything unlike such photos are beyond it. Captions of
-such collections carry their writers' assumptions about the people shown. Not for decisions about people. The photographs
-and captions are not distributed with the model; the terms of the data are its owners'.
+**Limits.** Everyday photographs of people, dogs and outdoor scenes, described in short English sentences: that is what
+it was trained on. Counting, text in images, names, spatial relations and anything unlike such photos are beyond it.
+Captions of such collections carry their writers' assumptions about the people shown. Not for decisions about people.
+The photographs and captions are not distributed with the model; the terms of the data are its owners'.
 
 **Retrain it.** With a folder DIR that holds `images/`, `captions.csv` and `splits.json`:
 

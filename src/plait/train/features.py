@@ -13,7 +13,7 @@ from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.cache import TokenStore, build_store
 from plait.data.collection import Collection, Photo, texts_fingerprint
 from plait.model import FusionModel, Side
-from plait.nn.precision import autocast_context
+from plait.nn.precision import Precision, autocast_context
 from plait.train.events import Event, Listener, silent
 
 __all__ = ["Features", "all_texts", "prepare"]
@@ -48,7 +48,7 @@ def prepare(
     collection: Collection,
     *,
     views: Sequence[str],
-    precision: str,
+    precision: Precision,
     root: Path,
     listener: Listener = silent,
 ) -> Features:
@@ -68,7 +68,7 @@ def prepare(
     return Features(text, images)
 
 
-def _text_store(side: Side, collection: Collection, precision: str, root: Path, listener: Listener) -> TokenStore:
+def _text_store(side: Side, collection: Collection, precision: Precision, root: Path, listener: Listener) -> TokenStore:
     texts = all_texts(collection)
 
     def encode(chunk: Sequence[str]) -> Tokens:
@@ -99,7 +99,7 @@ def _image_store(
     *,
     photos: Sequence[Photo],
     view: str,
-    precision: str,
+    precision: Precision,
     root: Path,
     listener: Listener,
 ) -> TokenStore:
@@ -121,4 +121,6 @@ def _image_store(
         "precision": precision,
     }
     what = "photos" if view == "full" else f"photos ({view})"
-    return build_store(root, key, photos, encode, progress=lambda done, total: listener(Event("encode", what, done, total)))
+    return build_store(
+        root, key, photos, encode, progress=lambda done, total: listener(Event("encode", what, done, total))
+    )

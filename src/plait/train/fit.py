@@ -16,12 +16,12 @@ from plait.core.config import TrainSettings
 from plait.core.errors import TrainingError
 from plait.core.types import Batch, Loss
 from plait.model import FusionModel
-from plait.nn.precision import autocast_context
+from plait.nn.precision import autocast_context, resolve_precision
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
+from plait.train.events import Event, Listener
 from plait.train.feed import Feed
 from plait.train.memory import PeakMemory
 from plait.train.optimiser import MovingAverage, make_optimiser, rate_at, set_rates
-from plait.train.events import Event, Listener
 
 __all__ = ["FitResult", "Trainer", "loss_of"]
 
@@ -169,7 +169,7 @@ class Trainer:
     def _step(self, batch: Batch, *, what: str) -> float:
         settings = self.settings
         set_rates(self.optimiser, rate_at(self.progress.step, self.total_steps, settings.warmup_frac))
-        with autocast_context(settings.precision):
+        with autocast_context(resolve_precision(settings.precision)):
             loss = loss_of(self.model, self.objective, batch)
         value = float(loss.total.detach())
         if not torch.isfinite(loss.total.detach()):
@@ -188,9 +188,7 @@ class Trainer:
             self.average.update(self.progress.step)
         return value
 
-    def _close_epoch(
-        self, epoch: int, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]
-    ) -> None:
+    def _close_epoch(self, epoch: int, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> None:
         losses = self.progress.losses
         entry: dict[str, Any] = {"epoch": epoch + 1, "loss": sum(losses) / max(1, len(losses))}
         entry["seconds"] = round(self.progress.seconds, 3)

@@ -1,8 +1,8 @@
 """One run: a recipe fitted on a collection, evaluated, and written to a folder another process can load.
 
 A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
-`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each photo adds to each metric, for paired tests) and
-`events.jsonl`. While it trains there is also `state.safetensors`.
+`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each photo adds to
+each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def fit_run(
         ConfigError: the folder holds another run.
         TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
     """
-    recipe = replace(recipe, train=replace(recipe.train, precision=resolve_precision(recipe.train.precision)))  # type: ignore[arg-type]
+    recipe = replace(recipe, train=replace(recipe.train, precision=resolve_precision(recipe.train.precision)))
     record = finished_record(folder)
     plan = {"recipe": recipe_to_dict(recipe), "data": collection.fingerprint}
     _claim(folder, plan)

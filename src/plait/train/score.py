@@ -89,7 +89,7 @@ class Scorer:
     def scale(self) -> Tensor:
         """Give the learned scale that turns a cosine into log-odds."""
         contrast = self.objective if self.model.towers is None else self.objective.contrast
-        return contrast.scale.detach()  # type: ignore[union-attr,return-value,operator]
+        return contrast.scale.detach()  # type: ignore[union-attr,operator]
 
     def _all(
         self,
