@@ -90,11 +90,11 @@ class Rule(Protocol):
 
     needs_gram: bool
 
-    def forward(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
+    def values(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
         """Give (y, Q, x) from scores (y, K, Q, x), valid (y, K, 1, 1) or None for all, gram (y, K, K)."""
         ...
 
-    def backward(
+    def gradients(
         self, scores: Tensor, valid: Tensor | None, gram: Tensor | None, grad: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """Give the gradients of scores and gram from grad (y, Q, x)."""
@@ -103,7 +103,10 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Best:
-    """The most similar real key."""
+    """The most similar real key.
+
+    Shapes: those of `Rule`; a query's value is the largest of its K similarities, 0 where y has no real key.
+    """
 
     needs_gram = False
 
@@ -113,10 +116,10 @@ class Best:
         best, index = scores.max(1)
         return best.masked_fill(best < -1.5, 0.0), index
 
-    def forward(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
+    def values(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
         return self._best(scores, valid)[0]
 
-    def backward(
+    def gradients(
         self, scores: Tensor, valid: Tensor | None, gram: Tensor | None, grad: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         index = self._best(scores, valid)[1]
@@ -157,13 +160,13 @@ class Stacked:
         tiny = torch.finfo(weights.dtype).tiny
         return spread, torch.maximum(squared, lowest).clamp_(min=tiny).sqrt_(), total.clamp_(min=tiny**0.5), is_long
 
-    def forward(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
+    def values(self, scores: Tensor, valid: Tensor | None, gram: Tensor | None) -> Tensor:
         assert gram is not None
         weights, _ = self._weights(scores, valid)
         _, norm, _, _ = self._norms(weights, gram)
         return weights.mul_(scores).sum(1).div_(norm)
 
-    def backward(
+    def gradients(
         self, scores: Tensor, valid: Tensor | None, gram: Tensor | None, grad: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         assert gram is not None
@@ -223,7 +226,7 @@ class AllPairs(torch.autograd.Function):
             key, valid, gram = AllPairs._keys(keys, key_valid, y, rule)
             for x in plan.x:
                 scores = AllPairs._scores(key, AllPairs._queries(queries, x), product)
-                values = rule.forward(scores, valid, gram)
+                values = rule.values(scores, valid, gram)
                 result[x.rows[:, None], y.rows[None, :], : x.length] = values.permute(2, 0, 1)
         return result
 
@@ -241,7 +244,7 @@ class AllPairs(torch.autograd.Function):
                 query = AllPairs._queries(queries, x)
                 scores = AllPairs._scores(key, query, product)
                 part = grad[x.rows[:, None], y.rows[None, :], : x.length].permute(1, 2, 0)
-                to_scores, to_gram = rule.backward(scores, valid, gram, part)
+                to_scores, to_gram = rule.gradients(scores, valid, gram, part)
                 flat = to_scores.view(key.shape[0] * key.shape[1], -1).to(product)
                 back = (flat.T @ key.flatten(0, 1).to(product)).to(query.dtype).view_as(query)
                 to_queries[x.rows, : x.length] += back.transpose(0, 1)
