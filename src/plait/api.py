@@ -97,10 +97,10 @@ def fit(
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
-    collection = open_data(data, limit=limit)
-    record, _ = fit_run(
-        recipe_for(recipe_or_name, collection), collection, Path(out), cache=cache or cache_root(), listener=listener
-    )
+    cache = cache or cache_root()
+    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
+    chosen = recipe_for(recipe_or_name, collection)
+    record, _ = fit_run(chosen, collection, Path(out), cache=cache, listener=listener)
     return record
 
 
@@ -114,10 +114,10 @@ def evaluate(
     listener: Listener = silent,
 ) -> Evaluation:
     """Score a split of a data set with a finished run: recalls both ways, median ranks, mAP, in percent."""
-    collection = open_data(data, limit=limit)
-    return evaluate_run(
-        load_run(_run_folder(run)), collection, split=split, cache=cache or cache_root(), listener=listener
-    )
+    cache = cache or cache_root()
+    loaded = load_run(_run_folder(run))
+    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
+    return evaluate_run(loaded, collection, split=split, cache=cache, listener=listener)
 
 
 def compare(
@@ -150,7 +150,8 @@ def compare(
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not numbers:
         raise ConfigError("expected at least one seed")
-    collection = open_data(data, limit=limit)
+    cache = cache or cache_root()
+    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
     chosen = recipe_for(recipe_or_name, collection)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
@@ -160,7 +161,7 @@ def compare(
         fusions=names,
         seeds=numbers,
         out=out,
-        cache=cache or cache_root(),
+        cache=cache,
         command=command or _command(data, names, numbers, epochs, limit, out),
         listener=listener,
     )
@@ -202,11 +203,14 @@ def match(images: Sequence[str | Path], texts: Sequence[str], *, run: str | Path
     return load(run).match(images, texts)
 
 
-def verify(collection: Collection, *, listener: Listener = silent) -> Collection:
-    """Decode every photo; leave out, and list, those that cannot be read."""
+def verify(collection: Collection, *, cache: Path | None = None, listener: Listener = silent) -> Collection:
+    """Decode every photo; leave out, and list, those that cannot be read.
+
+    `fit`, `evaluate` and `compare` do so first. The outcome is remembered in the cache by the photos' content.
+    """
     return verify_photos(
         collection,
-        root=cache_root(),
+        root=cache or cache_root(),
         progress=lambda done, total: listener(Event("verify", "photos", done, total)),
     )
 

@@ -27,7 +27,7 @@ class ProgressBar:
 
     def __call__(self, event: Any) -> None:
         """Show one event."""
-        if event.kind in ("step", "encode"):
+        if event.kind in ("step", "encode", "verify"):
             self._tick(event)
         elif event.kind == "run":
             self._runs = f"[{event.done + 1}/{event.total}] " if event.total > 1 else ""
@@ -49,7 +49,8 @@ class ProgressBar:
 
     def _tick(self, event: Any) -> None:
         now = time.monotonic()
-        task = event.what if event.kind == "step" else f"encoding {event.what}"
+        doing = {"encode": "encoding ", "verify": "looking at "}.get(event.kind, "")
+        task = f"{doing}{event.what}"
         if task != self._task:
             self._task, self._began, self._drawn_at = task, now, now if not self.live else 0.0
         done = event.total and event.done >= event.total

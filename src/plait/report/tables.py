@@ -156,8 +156,8 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def reproduce(results: Mapping[str, Any]) -> str:
     """Draw the command, the versions and the settings that made these numbers."""
     command = str(results.get("command") or "")
-    versions = results.get("versions") or {}
-    told = [f"plait {results.get('plait', '')}".strip(), *(f"{name} {value}" for name, value in versions.items())]
+    versions = {"plait": results.get("plait", ""), **(results.get("versions") or {})}
+    told = [f"{name} {value}".strip() for name, value in versions.items()]
     line = (
         f'<div class="command"><pre id="command"><code>{escape(command)}</code></pre>'
         '<button type="button" id="copy">Copy</button></div>'

@@ -16,15 +16,16 @@ import numpy as np
 
 from plait.build import resolve_pairing
 from plait.core.config import Recipe, recipe_to_dict
-from plait.core.errors import ConfigError, TrainingError
+from plait.core.errors import CheckpointError, ConfigError, TrainingError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
-from plait.metrics.statistics import bootstrap_interval, pairwise_tests
+from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairwise_tests
 from plait.metrics.verdict import verdict
 from plait.train.checkpoint import read_tensors
 from plait.train.evaluate import split_for_results
 from plait.train.events import Event, Listener, silent
 from plait.train.run import fit_run
+from plait.train.versions import versions
 
 __all__ = ["Comparison", "compare_fusions", "run_name"]
 
@@ -92,6 +93,7 @@ def compare_fusions(
     results = {
         "task": recipe.task,
         "plait": version("plait"),
+        "versions": versions(),
         "command": command,
         "data": _data(collection, split),
         "settings": recipe_to_dict(recipe),
@@ -156,9 +158,25 @@ def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
 
 def _by_photo(rows: Sequence[dict[str, Any]], out: Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Give what each photo adds to a metric, (S, I), and the photos' weights (I,)."""
-    tables = [read_tensors(out / row["run"] / "by_photo.safetensors")[0] for row in rows]
-    values = np.stack([table[metric].numpy() for table in tables])
-    return values, tables[0][f"count.{metric.split('_')[0]}"].numpy()
+    return _tables(rows, out, metric, f"counts.{metric.split('_')[0]}")
+
+
+def _ranks(rows: Sequence[dict[str, Any]], out: Path, way: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give the rank of each query's best right answer, (S, Q), and the photos the queries belong to (Q,)."""
+    return _tables(rows, out, f"ranks.{way}", f"rank_photo.{way}")
+
+
+def _tables(rows: Sequence[dict[str, Any]], out: Path, figures: str, shared: str) -> tuple[np.ndarray, np.ndarray]:
+    """Stack one table of every row's run, and give one table that all runs of a split share."""
+    paths = [out / row["run"] / "by_photo.safetensors" for row in rows]
+    tables = [read_tensors(path)[0] for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if missing := {figures, shared} - table.keys():
+            raise CheckpointError(
+                f"{path}: holds no {sorted(missing)[0]!r}, another version of Plait wrote it; delete {path.parent}, "
+                "and the same command fits that run again"
+            )
+    return np.stack([table[figures].numpy() for table in tables]), tables[0][shared].numpy()
 
 
 def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
@@ -170,13 +188,12 @@ def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
     entry["flags"] = sorted({flag for row in rows for flag in row["flags"]})
     entry |= {key: float(np.mean([row[key] for row in rows])) for key in ("step_ms", "train_s", "eval_s", "peak_mb")}
     for metric in rows[0]["metrics"]:
-        figures = np.array([row["metrics"][metric] for row in rows])
-        if metric.endswith(("_r1", "_r5", "_r10", "_map", "_accuracy")):
+        if metric.endswith("_median_rank"):
+            found = bootstrap_median(*_ranks(rows, out, metric.split("_")[0]))
+        else:
             values, weights = _by_photo(rows, out, metric)
             found = bootstrap_interval(values, weights=weights, bounds=(0.0, 100.0))
-            entry[metric] = {"mean": found.mean, "low": found.low, "high": found.high}
-        else:
-            entry[metric] = {"mean": float(figures.mean()), "low": float(figures.min()), "high": float(figures.max())}
+        entry[metric] = {"mean": found.mean, "low": found.low, "high": found.high}
     return entry
 
 

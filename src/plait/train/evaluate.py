@@ -14,7 +14,7 @@ from torch import nn
 from plait.core.errors import InputError
 from plait.core.types import Tokens
 from plait.metrics.retrieval import binding_accuracy, photo_contributions, retrieval_metrics
-from plait.metrics.statistics import bootstrap_interval
+from plait.metrics.statistics import bootstrap_interval, bootstrap_median
 from plait.model import FusionModel
 from plait.nn.precision import Precision, autocast_context
 from plait.train.feed import Feed
@@ -37,6 +37,8 @@ class Evaluation:
         caption_row: (C,) the row of each caption's own photo
         by_photo: metric -> (I,) what each photo adds to it, for resampling photos
         counts:   "t2i", "i2t" or "binding" -> (I,) queries of each photo: its weight in those metrics
+        ranks:    "t2i" or "i2t" -> (Q,) rank of the best right answer for each query, for the median's interval
+        rank_photo: likewise (Q,) the photo, a row of the scores, that the query belongs to
         metrics:  flat figures, recalls in percent
         eval_s:   seconds from tokens to metrics
     """
@@ -48,15 +50,20 @@ class Evaluation:
     caption_row: np.ndarray
     by_photo: dict[str, np.ndarray]
     counts: dict[str, np.ndarray]
+    ranks: dict[str, np.ndarray]
+    rank_photo: dict[str, np.ndarray]
     metrics: dict[str, float]
     eval_s: float
 
     def intervals(self) -> dict[str, dict[str, float]]:
-        """Give 95 % bootstrap intervals over photos for every metric that is a mean over queries."""
+        """Give 95 % bootstrap intervals over photos for every metric."""
         found = {}
         for name, values in self.by_photo.items():
             interval = bootstrap_interval(values, weights=self.counts[name.split("_")[0]], bounds=(0.0, 100.0))
             found[name] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+        for way, ranks in self.ranks.items():
+            interval = bootstrap_median(ranks, self.rank_photo[way])
+            found[f"{way}_median_rank"] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
         return found
 
 
@@ -119,8 +126,10 @@ def evaluate_split(
     contributions = photo_contributions(t2i, caption_image)
     values, metrics = dict(contributions.values), retrieval_metrics(t2i, caption_image)
     counts = {"t2i": contributions.captions, "i2t": (contributions.captions > 0).astype(np.int64)}
+    by_image = contributions
     if scores.image_to_text is not scores.text_to_image:
-        values |= _only("i2t", photo_contributions(i2t, caption_image).values)
+        by_image = photo_contributions(i2t, caption_image)
+        values |= _only("i2t", by_image.values)
         metrics |= _only("i2t", retrieval_metrics(i2t, caption_image))
     if len(rows):
         metrics["binding_accuracy"] = binding_accuracy(true_score, false_score)
@@ -136,6 +145,8 @@ def evaluate_split(
         caption_row=caption_image,
         by_photo=values,
         counts=counts,
+        ranks={"t2i": contributions.t2i_ranks, "i2t": by_image.i2t_ranks},
+        rank_photo={"t2i": caption_image, "i2t": by_image.i2t_photo},
         metrics=metrics,
         eval_s=time.perf_counter() - began,
     )

@@ -16,7 +16,7 @@ class Event:
     """Something happened.
 
     Fields:
-        kind:  "encode", "step", "epoch", "evaluate", "run" or "note"
+        kind:  "verify", "encode", "step", "epoch", "evaluate", "run" or "note"
         what:  a few words for people, such as "cross, seed 1"
         done:  units finished (items, steps, epochs, runs)
         total: units in all; 0 where unknown

@@ -87,7 +87,7 @@ def _numbers(record: dict[str, Any], folder: Path) -> str:
     for direction, words in (("t2i", "text to image"), ("i2t", "image to text")):
         for k in (1, 5, 10):
             name = f"{direction}_r{k}"
-            weights = tables[f"count.{direction}"].numpy()
+            weights = tables[f"counts.{direction}"].numpy()
             found = bootstrap_interval(tables[name].numpy(), weights=weights, bounds=(0.0, 100.0))
             lines.append(f"| {words} R@{k} | {record['metrics'][name]:.1f} | {found.low:.1f} to {found.high:.1f} |")
     return "\n".join(lines)

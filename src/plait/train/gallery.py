@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plait.core.types import ImageSpec
+from plait.data.images import geometry_of, load_rgb
 from plait.explain.attention import word_maps
+from plait.explain.overlay import grid_box
 from plait.model import FusionModel
 from plait.train.evaluate import Evaluation
 from plait.train.feed import Feed
@@ -87,8 +90,13 @@ def _attention(
         maps = model.fuse(text, image, maps=True).maps
         if not maps or image.grid is None:
             continue
+        spec, photo = model.image.input, feed.collection.photos[evaluation.photos[row]]
+        assert isinstance(spec, ImageSpec)
+        height, width = load_rgb(photo.source).shape[:2]
         found = word_maps(maps, model.text.input.pieces(caption), grid=image.grid)  # type: ignore[union-attr]
-        shown.append(found.to_json(fusion=fusion, photo=_photo_id(feed, evaluation, row), caption=caption))
+        entry = found.to_json(fusion=fusion, photo=photo.id, caption=caption)
+        # Where the grid lies on the photo: a crop covers less than the photo, padding reaches past it.
+        shown.append({**entry, "box": list(grid_box(geometry_of(height, width, spec)))})
     return shown
 
 

@@ -223,7 +223,9 @@ def _first_difference(then: Any, now: Any, key: str = "") -> str:
 
 def _write_by_photo(folder: Path, evaluation: Evaluation) -> None:
     tensors: dict[str, Tensor] = {k: torch.from_numpy(np.asarray(v)) for k, v in evaluation.by_photo.items()}
-    tensors |= {f"count.{k}": torch.from_numpy(np.asarray(v)) for k, v in evaluation.counts.items()}
+    for kind in ("counts", "ranks", "rank_photo"):
+        values = getattr(evaluation, kind)
+        tensors |= {f"{kind}.{k}": torch.from_numpy(np.asarray(v)) for k, v in values.items()}
     write_tensors(folder / "by_photo.safetensors", tensors, {"split": evaluation.split})
 
 
