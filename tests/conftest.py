@@ -16,21 +16,10 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+
+from tests.tiny import make_tiny
 
 TinyFolder = Callable[..., Path]
-
-# Hue by hue, so that a caption names exactly one photo and a picture can be told from its mean colour.
-COLOURS = {
-    "red": (200, 30, 30),
-    "green": (30, 160, 40),
-    "blue": (30, 50, 200),
-    "yellow": (230, 220, 40),
-    "purple": (130, 40, 160),
-    "orange": (240, 140, 20),
-    "white": (245, 245, 245),
-    "black": (15, 15, 15),
-}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,21 +70,6 @@ def tiny_folder(tmp_path: Path) -> TinyFolder:
     """
 
     def make(name: str = "tiny", *, photos: int = 8, captions: int = 2, side_px: int = 24) -> Path:
-        folder = tmp_path / name
-        (folder / "images").mkdir(parents=True)
-        names = list(COLOURS)
-        wordings = ("a {} square on {}", "the square is {}, all around it is {}", "{} in front of {}")
-        lines = ["image,caption"]
-        for i in range(photos):
-            front, back = names[i % 8], names[(i + 1 + i // 8) % 8]
-            pixels = np.full((side_px, side_px, 3), COLOURS[back], dtype=np.uint8)
-            edge = side_px // 4
-            pixels[edge:-edge, edge:-edge] = COLOURS[front]
-            Image.fromarray(pixels).save(folder / "images" / f"p{i:03d}.png")
-            for j in range(captions):
-                text = wordings[j % len(wordings)].format(front, back)
-                lines.append(f'p{i:03d}.png,"{text}"')
-        (folder / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return folder
+        return make_tiny(tmp_path / name, photos=photos, captions=captions, side_px=side_px)
 
     return make

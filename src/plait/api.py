@@ -147,9 +147,9 @@ def compare(
     names = expand_fusions(list(fusions))
     if not names:
         raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not numbers:
-        raise ConfigError("expected at least one seed")
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
+    if not numbers or min(numbers) < 0:
+        raise ConfigError(f"expected at least one seed, none below 0, got {seeds}")
     cache = cache or cache_root()
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
     chosen = recipe_for(recipe_or_name, collection)

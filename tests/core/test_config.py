@@ -126,6 +126,7 @@ def test_wrong_keys_and_types(data: dict[str, Any], message: str) -> None:
     ("data", "message"),
     [
         ({"train": {"epochs": 0}}, r"key 'train\.epochs': expected at least a value above 0"),
+        ({"train": {"seed": -1}}, r"key 'train\.seed': expected at least 0"),
         ({"train": {"batch_size": 1}}, r"key 'train\.batch_size': expected at least 2"),
         ({"train": {"lr": 0.0}}, r"key 'train\.lr'"),
         ({"train": {"lr": float("nan")}}, r"key 'train\.lr'"),

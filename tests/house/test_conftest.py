@@ -15,8 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import COLOURS, pytest_collection_modifyitems
+from tests.conftest import pytest_collection_modifyitems
 from tests.house.tree import ROOT
+from tests.tiny import COLOURS
 
 
 class Item:

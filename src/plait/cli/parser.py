@@ -43,7 +43,7 @@ def _fit(commands: Commands) -> None:
     _data_options(parser)
     parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
-    parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
     _json(parser)
 
@@ -131,9 +131,17 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return _whole(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    number = int(text) if text.strip().isdecimal() else -1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
     return number
 
 
@@ -145,4 +153,4 @@ def _names(text: str) -> list[str]:
 
 
 def _seeds(text: str) -> int | list[int]:
-    return [int(part) for part in text.split(",")] if "," in text else _positive(text)
+    return [_seed(part) for part in text.split(",") if part.strip()] if "," in text else _positive(text)

@@ -16,9 +16,10 @@ LINE_S = 15.0
 class ProgressBar:
     """A listener for the long verbs' events."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self.stream = stream
-        self.live = stream.isatty()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        # Looked up now, not when this module is imported: who redirects stderr means this bar too.
+        self.stream = sys.stderr if stream is None else stream
+        self.live = self.stream.isatty()
         self._drawn_at = 0.0
         self._task = ""
         self._began = 0.0

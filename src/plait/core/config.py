@@ -271,13 +271,14 @@ def _check_ranges(recipe: Recipe, where: str) -> None:
         "train.batch_size": train.batch_size - 1,  # one photo has no negative
         "train.captions_a_photo": train.captions_a_photo,
         "train.lr": train.lr,
+        "train.seed": train.seed + 1,
         "fusion.width": recipe.fusion.width,
         "fusion.rerank_k": recipe.fusion.rerank_k,
         "text.max_tokens": recipe.text.max_tokens - 2,
     }
     for key, value in positive.items():
         if not value > 0:
-            smallest = {"train.batch_size": "2", "text.max_tokens": "3"}.get(key, "a value above 0")
+            smallest = {"train.batch_size": "2", "train.seed": "0", "text.max_tokens": "3"}.get(key, "a value above 0")
             raise ConfigError(f"{where}, key {key!r}: expected at least {smallest}")
     if not 0 <= train.warmup_frac <= 1 or not 0 <= train.ema_decay < 1:
         raise ConfigError(f"{where}: train.warmup_frac must lie in [0, 1] and train.ema_decay in [0, 1)")
