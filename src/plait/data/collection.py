@@ -190,11 +190,11 @@ class Collection:
             raise InputError(f"{self.origin}: no split has any photo left; {len(self.skipped)} things were skipped")
         for name, members in self.splits.items():
             if len(members) < 2:
-                first = f"; the first thing skipped: {self.skipped[0].where}: {self.skipped[0].reason}"
+                first = "".join(f"; the first thing skipped: {s.where}: {s.reason}" for s in self.skipped[:1])
                 raise InputError(
                     f"{self.origin}: split {name!r} holds {len(members)} usable photo{'s' * (len(members) != 1)}; "
                     "expected at least 2, because one photo matches every caption and every score would be perfect"
-                    + (first if self.skipped else "")
+                    + first
                 )
         return self
 

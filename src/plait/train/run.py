@@ -127,8 +127,11 @@ def load_run(folder: Path) -> Run:
         raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
     try:
         recipe = recipe_from_dict(record["recipe"], where=f"{folder / 'run.json'}")
-    except KeyError as error:
-        raise CheckpointError(f"{folder / 'run.json'}: key {error} is missing; the file is damaged") from None
+        identities = {side: record["encoders"][side] for side in ("text", "image")}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / 'run.json'}: expected a run's record, but {error!r}; the file is damaged, fit the run again"
+        ) from None
     built = build(recipe, WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None)
     tensors, _ = read_tensors(folder / "weights.safetensors")
     where = str(folder / "weights.safetensors")
@@ -136,8 +139,8 @@ def load_run(folder: Path) -> Run:
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         load_into(module, own, where=where)
         module.eval()
-    for side in ("text", "image"):
-        here, then = getattr(built.model, side).identity, record["encoders"][side]
+    for side, then in identities.items():
+        here = getattr(built.model, side).identity
         if here != then:
             raise CheckpointError(
                 f"{folder}: its {side} encoder was {then!r}, this machine has {here!r}; install the same weights, or "
