@@ -13,7 +13,7 @@ import pytest
 
 from plait.cli import main
 
-__all__ = ["TINY", "Answer", "call", "give_splits", "spawn", "write_recipe"]
+__all__ = ["TINY", "Answer", "call", "environment", "give_splits", "spawn", "write_recipe"]
 
 TINY = """
 task = "match"
@@ -40,7 +40,6 @@ epochs = 2
 batch_size = 8
 lr = 3e-3
 encoder_lr = 3e-3
-checkpoint_s = 0.0
 """
 
 
