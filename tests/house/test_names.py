@@ -125,15 +125,20 @@ def test_the_front_door_does_not_import_torch(module: str) -> None:
     )
 
 
-def test_help_does_not_import_torch() -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--help"], "usage"), (["--version"], "plait 0."), (["list", "fusions", "--json"], '"scan_t2i"')],
+    ids=["help", "version", "list"],
+)
+def test_quick_answers_do_not_import_torch(words: list[str], said: str) -> None:
     code = (
-        "import sys\nfrom plait.cli import main\nsys.argv = ['plait', '--help']\n"
+        f"import sys\nfrom plait.cli import main\nsys.argv = {['plait', *words]}\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write(str([m for m in ('torch', 'numpy', 'transformers', 'PIL') if m in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    assert done.stderr.splitlines()[-1:] == ["[]"], f"plait --help imports {done.stderr}"
-    assert "usage" in done.stdout.lower(), done.stdout
+    assert done.stderr.splitlines()[-1:] == ["[]"], f"plait {' '.join(words)} imports {done.stderr}"
+    assert said in done.stdout, done.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs the processor time of one child process")
