@@ -84,12 +84,12 @@ class TestDrawing:
         ],
     )
     def test_masks_have_the_area_of_the_outline(self, shape: str, area: float) -> None:
-        mask = thing_mask(scene(Thing(shape, "red", "large", 0.5, 0.5)), 0, 512)
+        mask = thing_mask(scene(Thing(shape, "red", "large", 0.5, 0.5)), 0, size_px=512)
         radius = SIZES["large"] * 512
         assert mask.sum() == pytest.approx(area * radius**2, rel=0.02)
 
     def test_every_shape_is_drawn_apart_from_the_others(self) -> None:
-        masks = [thing_mask(scene(Thing(shape, "red", "small", 0.5, 0.5)), 0, 64) for shape in SHAPES]
+        masks = [thing_mask(scene(Thing(shape, "red", "small", 0.5, 0.5)), 0, size_px=64) for shape in SHAPES]
         for n, mask in enumerate(masks):
             assert mask.any()
             for other in masks[:n]:
@@ -109,15 +109,15 @@ class TestDrawing:
         assert masks.sum() > 0.75 * changed.sum()
 
     def test_a_thing_at_the_rim_is_cut(self) -> None:
-        mask = thing_mask(scene(Thing("circle", "red", "large", 0.0, 0.5)), 0, 64)
-        whole = thing_mask(scene(Thing("circle", "red", "large", 0.5, 0.5)), 0, 64)
+        mask = thing_mask(scene(Thing("circle", "red", "large", 0.0, 0.5)), 0, size_px=64)
+        whole = thing_mask(scene(Thing("circle", "red", "large", 0.5, 0.5)), 0, size_px=64)
         assert mask.sum() == pytest.approx(whole.sum() / 2, rel=0.05)
 
     def test_too_small_pictures_are_refused(self, pair: Scene) -> None:
         with pytest.raises(InputError, match="size_px: expected at least 16, got 15"):
             render(pair, 15)
         with pytest.raises(InputError, match="size_px: expected at least 16, got 15"):
-            thing_mask(pair, 0, 15)
+            thing_mask(pair, 0, size_px=15)
 
 
 class TestTruth:
@@ -207,7 +207,7 @@ class TestPhrases:
         assert "the shape left of the blue shape" not in texts  # the large square is left of it as well
 
     def test_masks_show_the_thing(self, pair: Scene) -> None:
-        mask = phrase_mask(pair, phrases(pair)[2], 32)
+        mask = phrase_mask(pair, phrases(pair)[2], size_px=32)
         assert mask.shape == (32, 32)
         assert mask.dtype == bool
         assert mask[16, 8]

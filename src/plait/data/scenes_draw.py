@@ -90,7 +90,7 @@ def render(scene: Scene, size_px: int = 64) -> np.ndarray:
     return np.rint(picture).astype(np.uint8)
 
 
-def thing_mask(scene: Scene, number: int, size_px: int = 64) -> np.ndarray:
+def thing_mask(scene: Scene, number: int, *, size_px: int = 64) -> np.ndarray:
     """Give the pixels that thing `number` covers by half or more: (size_px, size_px) bool. Raises like `render`."""
     _check_size(size_px)
     opacity, rows, columns = _opacity(scene.things[number], size_px)

@@ -180,9 +180,9 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
     return tuple(found)
 
 
-def phrase_mask(scene: Scene, phrase: Phrase, size_px: int = 64) -> np.ndarray:
+def phrase_mask(scene: Scene, phrase: Phrase, *, size_px: int = 64) -> np.ndarray:
     """Give the pixels a phrase of `phrases(scene)` speaks of: (size_px, size_px) bool."""
-    return thing_mask(scene, phrase.thing, size_px)
+    return thing_mask(scene, phrase.thing, size_px=size_px)
 
 
 def questions(scene: Scene, *, seed: int = 0) -> tuple[Question, ...]:
