@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plait.core.errors import StorageError
+
 __all__ = ["Event", "Listener", "jsonl_log", "silent"]
 
 
@@ -38,12 +40,22 @@ def silent(event: Event) -> None:
 
 
 def jsonl_log(path: Path, then: Listener = silent) -> Listener:
-    """Make a listener that appends every event but single steps to a JSON-lines file, then passes it on."""
+    """Make a listener that appends every event but single steps to a JSON-lines file, then passes it on.
+
+    The listener raises:
+        StorageError: the disk is full or not writable.
+    """
 
     def listen(event: Event) -> None:
         if event.kind not in ("step", "encode"):
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": event.kind, "what": event.what, **event.data}) + "\n")
+            try:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"kind": event.kind, "what": event.what, **event.data}) + "\n")
+            except OSError as error:
+                raise StorageError(
+                    f"{path}: could not be written ({error.strerror or error}); free some space, then run the same "
+                    "command: it goes on from the last checkpoint"
+                ) from error
         then(event)
 
     return listen
