@@ -151,6 +151,9 @@ def test_one_failed_run_leaves_the_others(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "failed" in page
     monkeypatch.undo()
+    later = compare(data, fusions="late")
+    assert later.code == 3
+    assert [(row["fusion"], row["status"]) for row in later.data["rows"]][1] == ("cross", "failed")
     mended = compare(data, fusions="cross,late")
     assert mended.code == 0, "what failed is tried again by the same command"
     assert mended.data["rows"][1]["metrics"] == rows["late"]["metrics"]

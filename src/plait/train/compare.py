@@ -131,7 +131,9 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
         record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, listener=listener)
     except TrainingError as error:
         listener(Event("note", row["run"], data={"failed": str(error)}))
-        return row | {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
+        row |= {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
+        write_json(out / row["run"] / "row.json", row)  # a later command that asks for less still reports it
+        return row
     row |= {
         key: record[key]
         for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
@@ -151,7 +153,7 @@ def _trained(record: dict[str, Any]) -> bool:
 
 
 def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
-    """Give finished runs of earlier commands in this folder, so that a comparison can grow."""
+    """Give the runs that earlier commands in this folder finished or failed, so that a comparison can grow."""
     found = [read_json(path) for path in sorted((out / "runs").glob("*/row.json"))]
     return [row for row in found if row["run"] not in present]
 
