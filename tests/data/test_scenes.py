@@ -160,10 +160,16 @@ class TestTelling:
             assert Counter(telling.text.split()) == Counter(telling.counterfactual.split())
             assert telling.text != telling.counterfactual
 
-    def test_all_four_swaps_are_about_equally_frequent(self, told: list[tuple[Scene, Telling]]) -> None:
+    def test_both_swaps_are_about_equally_frequent(self, told: list[tuple[Scene, Telling]]) -> None:
         shares = Counter(telling.swapped for _, telling in told)
-        assert set(shares) == {"colour", "size", "shape", "place"}
-        assert min(shares.values()) > 0.2 * len(told)
+        assert set(shares) == {"colour", "place"}
+        assert min(shares.values()) > 0.45 * len(told)
+
+    def test_how_much_there_is_of_a_colour_tells_nothing(self, told: list[tuple[Scene, Telling]]) -> None:
+        for _, telling in told:
+            if telling.swapped == "colour":
+                fact = read(telling.text)
+                assert fact.first.size == fact.second.size, telling
 
     def test_most_captions_are_true_of_one_scene_of_the_split(self, told: list[tuple[Scene, Telling]]) -> None:
         assert sum(telling.true_of == 1 for _, telling in told) > 0.95 * len(told)
@@ -245,12 +251,12 @@ class TestCollection:
         families = [{each.family for each in scenes} for scenes in drawn.values()]
         assert not families[0] & families[1] | families[0] & families[2] | families[1] & families[2]
 
-    def test_a_family_holds_one_bag_bound_in_sixteen_ways(self, drawn: dict[str, tuple[Scene, ...]]) -> None:
+    def test_a_family_holds_one_bag_bound_in_eight_ways(self, drawn: dict[str, tuple[Scene, ...]]) -> None:
         family = drawn["train"][:FAMILY]
         bindings = {tuple(sorted((t.shape, t.colour, t.size) for t in each.things)) for each in family}
         words = {tuple(sorted(w for t in each.things for w in (t.shape, t.colour, t.size))) for each in family}
         assert len(words) == 1
-        assert len(bindings) == 4  # each in four places
+        assert len(bindings) == 2  # each in four places
 
     def test_no_thing_hides_another_or_leaves_the_picture(self, drawn: dict[str, tuple[Scene, ...]]) -> None:
         for each in drawn["train"][:48]:
@@ -270,8 +276,8 @@ class TestCollection:
         assert all(isinstance(p.source, np.ndarray) and p.source.shape == (32, 32, 3) for p in collection.photos)
         assert len(collection.captions) == 80
         assert all(caption.counterfactual for caption in collection.captions)
-        assert collection.photos[0].id == "scene-000-00"
-        assert collection.captions[5].id == "scene-000-01#1"
+        assert collection.photos[0].id == "scene-000-0"
+        assert collection.captions[5].id == "scene-000-1#1"
 
     def test_the_same_seed_gives_the_same_bytes(self) -> None:
         collection = generate(count=20, seed=1, size_px=32)
@@ -284,8 +290,8 @@ class TestCollection:
         total = hashlib.sha256(
             b"".join(p.source.tobytes() for p in collection.photos if isinstance(p.source, np.ndarray))
         )
-        assert total.hexdigest()[:16] == "b0097c905ec93373"
-        assert collection.captions_fingerprint[:16] == "77f0ef04687011db"
+        assert total.hexdigest()[:16] == "8a592e2a51150e1f"
+        assert collection.captions_fingerprint[:16] == "8bf039a7456f198d"
 
     @pytest.mark.parametrize("count", [5, MAXIMUM + 1])
     def test_counts_that_cannot_be_had_are_refused(self, count: int) -> None:

@@ -19,13 +19,15 @@ from plait.data.scenes_words import tell
 
 __all__ = ["FAMILY", "MAXIMUM", "draw_scenes", "generate"]
 
-# How many bindings of one bag a pair of things has: colours, sizes either way, and four places.
-FAMILY = 16
+# How many bindings of one bag a pair of things has: colours either way round, and four places.
+FAMILY = 8
 CAPTIONS = 4
 SPLITS = {"val": 0.1, "test": 0.2}
 SIDES = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
-# Two shapes and two colours: what a family's pair of things is made of. Each comes alone and with a bystander.
+# Two shapes and two colours: what a family's pair of things is made of. Each comes small and large, alone and with a
+# bystander. Both things of a pair have one size: else how much there is of a colour would tell whose it is.
 BAGS = tuple(product(combinations(sorted(SHAPES), 2), combinations(sorted(COLOURS), 2)))
+SIZES = ("small", "large")
 MAXIMUM = 7000
 # In parts of the picture's side: how far apart a pair's centres lie, how far off a straight line, and the
 # least gap to the rim; and the factor on what two things need side by side.
@@ -38,13 +40,13 @@ def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collecti
     """Make a collection of generated scenes, with a counterfactual for every caption.
 
     Each scene has 2 or 3 shapes and 4 captions, each about two shapes and how they lie. A caption's counterfactual has
-    the same words with the two colours, sizes, shapes or places exchanged, and is false of the picture. Whole families
+    the same words with the two colours or places exchanged, and is false of the picture. Whole families
     go to one split, and nothing but binding tells the pictures of a family apart. The same arguments
     give the same bytes on every machine.
 
     Shapes: photos (size_px, size_px, 3) uint8, sRGB.
     Arguments:
-        count:   photos in all, 6 to 7,200; 70 % train, 10 % val, 20 % test, rounded to whole families where it allows
+        count:   photos in all, 6 to 7,000; 70 % train, 10 % val, 20 % test, rounded to whole families where it allows
         seed:    of everything
         size_px: side of the pictures, at least 16
     Raises:
@@ -95,34 +97,37 @@ def draw_scenes(count: int, *, seed: int = 0) -> dict[str, tuple[Scene, ...]]:
 Bag = tuple[tuple[str, str], tuple[str, str]]
 
 
-def _bags(random: np.random.Generator) -> list[tuple[Bag, bool]]:
-    """Give all bags in random order, each with whether a bystander joins; a bag comes again only after all others."""
+def _bags(random: np.random.Generator) -> list[tuple[Bag, str, bool]]:
+    """Give all bags in random order, each with its size and whether a bystander joins.
+
+    A bag comes again, in another size or company, only after all others.
+    """
     order = random.permutation(len(BAGS))
-    joined = random.integers(2, size=len(BAGS)).astype(bool)
-    return [(BAGS[i], bool(joined[i])) for i in order] + [(BAGS[i], not joined[i]) for i in order]
+    first = random.integers(4, size=len(BAGS))
+    kinds = [(size, joined) for size in SIZES for joined in (False, True)]
+    return [(BAGS[i], *kinds[(first[i] + turn) % 4]) for turn in range(4) for i in order]
 
 
-def _family(bag: Bag, joined: bool, number: int, random: np.random.Generator) -> list[Scene]:
-    """Draw the 16 scenes of a bag, in random order: colours and sizes either way round, and four places."""
+def _family(bag: Bag, size: str, joined: bool, number: int, random: np.random.Generator) -> list[Scene]:
+    """Draw the 8 scenes of a bag, in random order: colours either way round, and four places."""
     shapes, colours = bag
     bystander = _bystander(bag, random) if joined else None
     scenes = []
-    for turned, grown, side in product((0, 1), (0, 1), SIDES):
+    for turned, side in product((0, 1), SIDES):
         pair = [
-            Thing(shape, colours[i ^ turned], ("small", "large")[i ^ grown], 0.0, 0.0, *_looks(random))
-            for i, shape in enumerate(shapes)
+            Thing(shape, colours[i ^ turned], size, 0.0, 0.0, *_looks(random)) for i, shape in enumerate(shapes)
         ]
         things = _placed(pair, bystander, side, random)
         scenes.append(Scene("", tuple(things[i] for i in random.permutation(len(things))), _seed(random), number))
     order = random.permutation(FAMILY)
-    return [replace(scenes[i], id=f"scene-{number:03d}-{place:02d}") for place, i in enumerate(order)]
+    return [replace(scenes[i], id=f"scene-{number:03d}-{place}") for place, i in enumerate(order)]
 
 
 def _bystander(bag: Bag, random: np.random.Generator) -> Thing:
     """Draw a third thing that no swap in the pair can turn one of the two into."""
     kinds = [(s, c) for s, c in product(SHAPES, COLOURS) if not (s in bag[0] and c in bag[1])]
     shape, colour = kinds[int(random.integers(len(kinds)))]
-    size = ("small", "large")[int(random.integers(2))]
+    size = SIZES[int(random.integers(2))]
     return Thing(shape, colour, size, 0.0, 0.0, *_looks(random))
 
 

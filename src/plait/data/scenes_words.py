@@ -38,6 +38,8 @@ TEMPLATES = (
     "{where_long} a {b} there is a {a}",
     "a {b} with a {a} {where_its}",
 )
+# What counterfactuals exchange, in turn.
+KINDS = ("colour", "place")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Telling:
 
     Fields:
         text, counterfactual: the two sentences
-        swapped: what the counterfactual exchanges between the two things: "colour", "size", "shape" or "place"
+        swapped: what the counterfactual exchanges between the two things: "colour" or "place"
         true_of: how many scenes of those told together the caption is true of, this one included
     """
 
@@ -249,14 +251,16 @@ def _descriptions(thing: Thing, sizes: bool) -> list[Description]:
 
 
 def _counterfactuals(scene: Scene, fact: Statement) -> list[tuple[str, Statement]]:
-    """Give what becomes false when the two things exchange an attribute, or their places; words stay the same."""
+    """Give what becomes false when the two things exchange their colours, or their places; words stay the same.
+
+    Only these two: exchanged sizes show in how much there is of each colour, which needs no binding, and so do
+    exchanged colours where the sentence gives the two things different sizes. Exchanged shapes are exchanged colours
+    and sizes at once.
+    """
     first, second = fact.first, fact.second
-    swaps = [
-        ("colour", replace(first, colour=second.colour), replace(second, colour=first.colour)),
-        ("size", replace(first, size=second.size), replace(second, size=first.size)),
-        ("shape", replace(first, shape=second.shape), replace(second, shape=first.shape)),
-        ("place", second, first),
-    ]
+    swaps = [("place", second, first)]
+    if first.size == second.size:
+        swaps.append(("colour", replace(first, colour=second.colour), replace(second, colour=first.colour)))
     return [
         (name, wrong)
         for name, one, other in swaps
@@ -276,7 +280,7 @@ def _tell_one(scene: Scene, spread: Counter[Statement], count: int, random: np.r
     choices = [choice for choice in choices if choice[0] == fewest]
     first_template, kinds = (
         int(random.integers(len(TEMPLATES))),
-        list(random.permutation(["colour", "size", "shape", "place"])),
+        list(random.permutation(KINDS)),
     )
     tellings: list[Telling] = []
     for turn in range(count):
