@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from plait.core.errors import InputError
 from plait.data.batch import TokenViews
-from plait.train.features import all_texts, prepare
+from plait.train.features import Features, all_texts, prepare
 from plait.train.feed import Feed
 from tests.train.toys import toy_collection, toy_model
 
@@ -41,6 +42,14 @@ def test_captions_of_one_photo_come_together_when_asked(feed: Feed) -> None:
         assert len(photos) == 8
         assert (count == 2).all()
     assert sorted(np.concatenate(batches)) == sorted(feed.collection.captions_of("train"))
+
+
+def test_families_follow_one_another(feed: Feed) -> None:
+    photos = tuple(replace(photo, family=number % 4) for number, photo in enumerate(feed.collection.photos))
+    related = Feed(replace(feed.collection, photos=photos), feed.model, Features(None, None), views=("full",))
+    for batch in related.order(0, 0, 8):
+        assert len({photos[i].family for i in feed.photo_of[batch]}) == 1
+    assert sorted(np.concatenate(related.order(0, 0, 8))) == sorted(feed.collection.captions_of("train"))
 
 
 def test_a_small_rest_is_dropped_a_large_one_kept(feed: Feed) -> None:

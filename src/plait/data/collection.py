@@ -24,10 +24,12 @@ class Photo:
     Fields:
         id:     unique in its collection; the file's name where there is one
         source: path of an image file, or (H, W, 3) uint8 array
+        family: photos of one number are alike on purpose; training shows them side by side, as each other's negatives
     """
 
     id: str
     source: Path | np.ndarray
+    family: int | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -139,7 +141,7 @@ class Collection:
         """Give the SHA-256 over everything: content and ids of photos, captions with their photos, and splits."""
         rest = json.dumps(
             [
-                [photo.id for photo in self.photos],
+                [photo.id if photo.family is None else [photo.id, photo.family] for photo in self.photos],
                 [[caption.id, caption.image, caption.counterfactual] for caption in self.captions],
                 [[name, list(members)] for name, members in sorted(self.splits.items())],
             ],

@@ -70,7 +70,7 @@ def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collecti
                 Caption(f"{scene.id}#{n}", telling.text, len(photos), telling.counterfactual)
                 for n, telling in enumerate(tellings)
             ]
-            photos.append(Photo(scene.id, render(scene, size_px)))
+            photos.append(Photo(scene.id, render(scene, size_px), family=scene.family))
     origin = f"generated: plait scenes, count {count}, seed {seed}, {size_px} px"
     return Collection("scenes", origin, tuple(photos), tuple(captions), members)
 

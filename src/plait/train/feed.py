@@ -37,6 +37,9 @@ class Feed:
         self.model = model
         self.views = ("full", *(view for view in dict.fromkeys(views) if view != "full"))
         self.texts = all_texts(collection)
+        # A photo without a family is one of its own.
+        families = [i if photo.family is None else f"family {photo.family}" for i, photo in enumerate(collection.photos)]
+        self.family_of = np.unique(np.array(families, dtype=str), return_inverse=True)[1]
         self.photo_of = np.array([caption.image for caption in collection.captions], dtype=np.int64)
         with_counterfactual = [i for i, c in enumerate(collection.captions) if c.counterfactual is not None]
         self.counterfactual_row = {
@@ -50,8 +53,8 @@ class Feed:
 
         Every photo's captions are shuffled and dealt out over rounds; in each round the photos come in a new order. So
         every caption is visited once an epoch, and a batch seldom meets one photo twice by chance: such pairs are no
-        negatives of each other and would be wasted. A last batch of fewer than half the photos is dropped, unless it is
-        the only one.
+        negatives of each other and would be wasted. Photos of one family follow one another, so that each meets those
+        it is hardest to tell from. A last batch of fewer than half the photos is dropped, unless it is the only one.
         """
         captions = np.array(self.collection.captions_of("train"), dtype=np.int64)
         if len(captions) < 2:
@@ -70,7 +73,8 @@ class Feed:
         rounds = turn // captions_a_photo
         # One random place a photo and round; its captions of that round share it, and so stay together.
         place = random.random((rounds.max() + 1, len(self.collection.photos)))[rounds, owner]
-        dealt = np.lexsort((place, rounds))
+        family = random.random((rounds.max() + 1, self.family_of.max() + 1))[rounds, self.family_of[owner]]
+        dealt = np.lexsort((place, family, rounds))
         visit = np.cumsum(np.r_[True, np.diff(place[dealt]) != 0]) - 1
         batches = np.split(shuffled[dealt], np.flatnonzero(np.diff(visit // batch_size)) + 1)
         too_small = (visit[-1] + 1) % batch_size and (visit[-1] + 1) % batch_size < batch_size / 2
