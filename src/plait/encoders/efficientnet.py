@@ -262,9 +262,7 @@ class TrainedTop(nn.Module):
         returns: `Tokens` values (B, h' * w', D), grid (h', w'); pooled (B, 1280) where last = 21, else None
     """
 
-    def __init__(
-        self, net: EfficientNetLite2, *, first: int, last: int, head: bool, augment: bool = False
-    ) -> None:
+    def __init__(self, net: EfficientNetLite2, *, first: int, last: int, head: bool, augment: bool = False) -> None:
         super().__init__()
         self.head = head
         self.augment = augment
