@@ -20,7 +20,11 @@ from plait.model import FusionModel, Side, Towers
 from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
 
-__all__ = ["Built", "build", "expand_fusions", "needs_words", "resolve_pairing"]
+__all__ = ["Built", "build", "expand_fusions", "needs_words", "resolve_pairing", "tokens_seen"]
+
+
+# Fusions that look at one vector a side whatever the recipe says.
+POOLED_BY_NATURE = ("late", "product")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ def resolve_pairing(settings: FusionSettings) -> str:
             f"fusion {settings.name!r} cannot be paired {pairing!r}; it can be: {', '.join(entry.pairings)}"
         )
     return pairing
+
+
+def tokens_seen(settings: FusionSettings) -> str:
+    """Say whether the fusion meets "tokens" or one "pooled" vector a side, whatever the recipe asks of it."""
+    return "pooled" if settings.name in POOLED_BY_NATURE else settings.tokens
 
 
 def expand_fusions(names: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from plait.build import resolve_pairing
+from plait.build import resolve_pairing, tokens_seen
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError, TrainingError
 from plait.core.files import read_json, write_json
@@ -30,8 +30,6 @@ from plait.train.versions import versions
 __all__ = ["Comparison", "compare_fusions", "run_name"]
 
 TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy")
-# Fusions that look at one vector a side whatever the recipe says.
-POOLED_BY_NATURE = ("late", "product")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
     pairing = resolve_pairing(fusion)
     row: dict[str, Any] = {
         "fusion": fusion.name,
-        "tokens": "pooled" if fusion.name in POOLED_BY_NATURE else fusion.tokens,
+        "tokens": tokens_seen(fusion),
         "pairing": pairing,
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,

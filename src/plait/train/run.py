@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plait.build import Built, build, needs_words
+from plait.build import Built, build, needs_words, tokens_seen
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
@@ -241,6 +241,7 @@ def _record(
         "torch": torch.__version__,
         "recipe": recipe_to_dict(recipe),
         "pairing": built.pairing,
+        "tokens": tokens_seen(recipe.fusion),
         "encoders": {"text": built.model.text.identity, "image": built.model.image.identity},
         "data": {
             "name": collection.name,
@@ -248,6 +249,7 @@ def _record(
             "split": evaluation.split,
             "photos": len(evaluation.photos),
             "captions": len(evaluation.captions),
+            "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
         },
         "metrics": evaluation.metrics,
         "score_kind": evaluation.scores.kind,
