@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -290,8 +291,22 @@ class TestCollection:
         total = hashlib.sha256(
             b"".join(p.source.tobytes() for p in collection.photos if isinstance(p.source, np.ndarray))
         )
-        assert total.hexdigest()[:16] == "8a592e2a51150e1f"
-        assert collection.captions_fingerprint[:16] == "8bf039a7456f198d"
+        assert total.hexdigest()[:16] == "bc0c05757e50a694"
+        assert collection.captions_fingerprint[:16] == "12b79c8c23864048"
+
+    def test_counterfactuals_exchange_what_is_asked(self) -> None:
+        def pairs(kind: str) -> list[tuple[Statement, Statement]]:
+            captions = generate(count=16, seed=1, size_px=16, kinds=(kind,)).captions
+            assert len(captions) == 64
+            return [(read(c.text), read(str(c.counterfactual))) for c in captions]
+
+        for true, false in pairs("colour"):
+            assert false.first == replace(true.first, colour=true.second.colour)
+            assert false.second == replace(true.second, colour=true.first.colour)
+        for true, false in pairs("place"):
+            assert (false.first, false.second) == (true.second, true.first)
+        with pytest.raises(InputError, match="kinds: expected some of colour, place, got size"):
+            generate(count=16, kinds=("size",))
 
     @pytest.mark.parametrize("count", [5, MAXIMUM + 1])
     def test_counts_that_cannot_be_had_are_refused(self, count: int) -> None:

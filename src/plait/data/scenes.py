@@ -6,6 +6,7 @@ different ways. Every picture of a family fits the words of every caption of it;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, product
 from math import hypot
@@ -14,8 +15,8 @@ import numpy as np
 
 from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo
-from plait.data.scenes_draw import COLOURS, SHAPES, Scene, Thing, render
-from plait.data.scenes_words import tell
+from plait.data.scenes_draw import COLOURS, SHAPES, SIZES, Scene, Thing, render
+from plait.data.scenes_words import KINDS, tell
 
 __all__ = ["FAMILY", "MAXIMUM", "draw_scenes", "generate"]
 
@@ -24,10 +25,11 @@ FAMILY = 8
 CAPTIONS = 4
 SPLITS = {"val": 0.1, "test": 0.2}
 SIDES = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
-# Two shapes and two colours: what a family's pair of things is made of. Each comes small and large, alone and with a
-# bystander. Both things of a pair have one size: else how much there is of a colour would tell whose it is.
+# Two shapes and two colours: what a family's pair of things is made of; a third thing stands by. Each bag comes small
+# and large, twice. Both things of a pair have one size: else how much there is of a colour would tell whose it is.
 BAGS = tuple(product(combinations(sorted(SHAPES), 2), combinations(sorted(COLOURS), 2)))
-SIZES = ("small", "large")
+NAMES = tuple(SIZES)
+TURNS = 4
 MAXIMUM = 7000
 # In parts of the picture's side: how far apart a pair's centres lie, how far off a straight line, and the
 # least gap to the rim; and the factor on what two things need side by side.
@@ -36,12 +38,12 @@ EDGE, ROOM = 0.02, 1.05
 TRIES = 10_000
 
 
-def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collection:
+def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64, kinds: Sequence[str] = ("colour",)) -> Collection:
     """Make a collection of generated scenes, with a counterfactual for every caption.
 
-    Each scene has 2 or 3 shapes and 4 captions, each about two shapes and how they lie. A caption's counterfactual has
-    the same words with the two colours or places exchanged, and is false of the picture. Whole families
-    go to one split, and nothing but binding tells the pictures of a family apart. The same arguments
+    Each scene has 3 shapes and 4 captions, each about two shapes and how they lie. A caption's counterfactual has
+    the same words with the two colours exchanged (or the places; see `kinds`), and is false of the picture. Whole
+    families go to one split, and nothing but binding tells the pictures of a family apart. The same arguments
     give the same bytes on every machine.
 
     Shapes: photos (size_px, size_px, 3) uint8, sRGB.
@@ -49,8 +51,11 @@ def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collecti
         count:   photos in all, 6 to 7,000; 70 % train, 10 % val, 20 % test, rounded to whole families where it allows
         seed:    of everything
         size_px: side of the pictures, at least 16
+        kinds:   what counterfactuals exchange, in turn: "colour" asks which thing has which colour, "place" which lies
+                 on which side. Colour alone by default: no fusion here learned places from a few thousand pictures, so
+                 they would only add the same coin toss to everyone's score
     Raises:
-        InputError: a count or size that cannot be had.
+        InputError: an unknown kind, or a count or size that cannot be had.
     Example:
         >>> scenes = generate(count=32, size_px=32)
         >>> len(scenes.photos), len(scenes.captions)
@@ -59,19 +64,23 @@ def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64) -> Collecti
     in another order). Differs: flat shapes, and families complete in what they exchange, so that no caption can be
     told from its counterfactual by its text alone.
     """
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise InputError(f"scenes, kinds: expected some of {', '.join(KINDS)}, got {', '.join(kinds) or 'none'}")
     splits = draw_scenes(count, seed=seed)
     photos: list[Photo] = []
     captions: list[Caption] = []
     members: dict[str, tuple[int, ...]] = {}
     for number, (name, scenes) in enumerate(splits.items()):
         members[name] = tuple(range(len(photos), len(photos) + len(scenes)))
-        for scene, tellings in zip(scenes, tell(scenes, count=CAPTIONS, seed=seed * 3 + number), strict=True):
+        for scene, tellings in zip(
+            scenes, tell(scenes, count=CAPTIONS, seed=seed * 3 + number, kinds=kinds), strict=True
+        ):
             captions += [
                 Caption(f"{scene.id}#{n}", telling.text, len(photos), telling.counterfactual)
                 for n, telling in enumerate(tellings)
             ]
             photos.append(Photo(scene.id, render(scene, size_px), family=scene.family))
-    origin = f"generated: plait scenes, count {count}, seed {seed}, {size_px} px"
+    origin = f"generated: plait scenes, count {count}, seed {seed}, {size_px} px, swaps {' and '.join(kinds)}"
     return Collection("scenes", origin, tuple(photos), tuple(captions), members)
 
 
@@ -97,26 +106,20 @@ def draw_scenes(count: int, *, seed: int = 0) -> dict[str, tuple[Scene, ...]]:
 Bag = tuple[tuple[str, str], tuple[str, str]]
 
 
-def _bags(random: np.random.Generator) -> list[tuple[Bag, str, bool]]:
-    """Give all bags in random order, each with its size and whether a bystander joins.
-
-    A bag comes again, in another size or company, only after all others.
-    """
+def _bags(random: np.random.Generator) -> list[tuple[Bag, str]]:
+    """Give all bags in random order, each with a size; a bag comes again, with another bystander, after all others."""
     order = random.permutation(len(BAGS))
-    first = random.integers(4, size=len(BAGS))
-    kinds = [(size, joined) for size in SIZES for joined in (False, True)]
-    return [(BAGS[i], *kinds[(first[i] + turn) % 4]) for turn in range(4) for i in order]
+    first = random.integers(2, size=len(BAGS))
+    return [(BAGS[i], NAMES[(first[i] + turn) % 2]) for turn in range(TURNS) for i in order]
 
 
-def _family(bag: Bag, size: str, joined: bool, number: int, random: np.random.Generator) -> list[Scene]:
+def _family(bag: Bag, size: str, number: int, random: np.random.Generator) -> list[Scene]:
     """Draw the 8 scenes of a bag, in random order: colours either way round, and four places."""
     shapes, colours = bag
-    bystander = _bystander(bag, random) if joined else None
+    bystander = _bystander(bag, random)
     scenes = []
     for turned, side in product((0, 1), SIDES):
-        pair = [
-            Thing(shape, colours[i ^ turned], size, 0.0, 0.0, *_looks(random)) for i, shape in enumerate(shapes)
-        ]
+        pair = [Thing(shape, colours[i ^ turned], size, 0.0, 0.0, *_looks(random)) for i, shape in enumerate(shapes)]
         things = _placed(pair, bystander, side, random)
         scenes.append(Scene("", tuple(things[i] for i in random.permutation(len(things))), _seed(random), number))
     order = random.permutation(FAMILY)
@@ -124,10 +127,10 @@ def _family(bag: Bag, size: str, joined: bool, number: int, random: np.random.Ge
 
 
 def _bystander(bag: Bag, random: np.random.Generator) -> Thing:
-    """Draw a third thing that no swap in the pair can turn one of the two into."""
-    kinds = [(s, c) for s, c in product(SHAPES, COLOURS) if not (s in bag[0] and c in bag[1])]
+    """Draw a third thing that shares a shape or a colour with the pair, but that no swap can turn one of it into."""
+    kinds = [(s, c) for s, c in product(SHAPES, COLOURS) if (s in bag[0]) != (c in bag[1])]
     shape, colour = kinds[int(random.integers(len(kinds)))]
-    size = SIZES[int(random.integers(2))]
+    size = NAMES[int(random.integers(2))]
     return Thing(shape, colour, size, 0.0, 0.0, *_looks(random))
 
 

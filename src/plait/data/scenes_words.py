@@ -38,7 +38,7 @@ TEMPLATES = (
     "{where_long} a {b} there is a {a}",
     "a {b} with a {a} {where_its}",
 )
-# What counterfactuals exchange, in turn.
+# What a counterfactual can exchange.
 KINDS = ("colour", "place")
 
 
@@ -147,12 +147,14 @@ def holds(scene: Scene, statement: Statement, *, generous: bool = False) -> bool
     )
 
 
-def tell(scenes: Sequence[Scene], *, count: int = 4, seed: int = 0) -> list[list[Telling]]:
+def tell(
+    scenes: Sequence[Scene], *, count: int = 4, seed: int = 0, kinds: Sequence[str] = KINDS
+) -> list[list[Telling]]:
     """Give captions with counterfactuals for scenes that will be told apart by them.
 
     Of the statements true of a scene, those are taken that are true of no other of `scenes`, as long as there are any;
     a size is left unsaid only where the statement stays as telling. Each caption has another template than the one
-    before, and what its counterfactual swaps goes round, so that all kinds are about equally frequent.
+    before, and what its counterfactual swaps goes round, so that all `kinds` are about equally frequent.
 
     Returns: for each scene, `count` tellings. A scene no strict relation holds in gets none.
     """
@@ -160,7 +162,7 @@ def tell(scenes: Sequence[Scene], *, count: int = 4, seed: int = 0) -> list[list
     for scene in scenes:
         spread.update(_generous_statements(scene))
     random = np.random.default_rng((seed, 7))
-    return [_tell_one(scene, spread, count, random) for scene in scenes]
+    return [_tell_one(scene, spread, count, kinds, random) for scene in scenes]
 
 
 def phrases(scene: Scene) -> tuple[Phrase, ...]:
@@ -268,23 +270,22 @@ def _counterfactuals(scene: Scene, fact: Statement) -> list[tuple[str, Statement
     ]
 
 
-def _tell_one(scene: Scene, spread: Counter[Statement], count: int, random: np.random.Generator) -> list[Telling]:
+def _tell_one(
+    scene: Scene, spread: Counter[Statement], count: int, kinds: Sequence[str], random: np.random.Generator
+) -> list[Telling]:
     choices: list[tuple[int, Statement, list[tuple[str, Statement]]]] = []
     for fact in _strict_statements(scene, sizes=True):
-        wrong = _counterfactuals(scene, fact)
+        wrong = [pair for pair in _counterfactuals(scene, fact) if pair[0] in kinds]
         if wrong:
             choices.append((spread[fact.plain], fact, wrong))
     if not choices:
         return []
     fewest = min(shared for shared, _, _ in choices)
     choices = [choice for choice in choices if choice[0] == fewest]
-    first_template, kinds = (
-        int(random.integers(len(TEMPLATES))),
-        list(random.permutation(KINDS)),
-    )
+    first_template, order = int(random.integers(len(TEMPLATES))), list(random.permutation(kinds))
     tellings: list[Telling] = []
     for turn in range(count):
-        wanted = kinds[turn % len(kinds)]
+        wanted = order[turn % len(order)]
         able = [choice for choice in choices if any(name == wanted for name, _ in choice[2])] or choices
         shared, fact, wrong = able[int(random.integers(len(able)))]
         named = [pair for pair in wrong if pair[0] == wanted] or wrong

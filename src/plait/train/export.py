@@ -46,10 +46,11 @@ def export_run(folder: Path, out: Path) -> dict[str, Any]:
 def _card(record: dict[str, Any], folder: Path, size_bytes: int) -> str:
     recipe, data = record["recipe"], record["data"]
     fusion, train = recipe["fusion"], recipe["train"]
+    seen = record.get("tokens", fusion["tokens"])
     command = RETRAIN.format(recipe=shlex.quote(recipe["name"]), seed=train["seed"])
     return f"""# Model card
 
-**What it is.** A Plait run: fusion `{fusion["name"]}` ({record.get("tokens", fusion["tokens"])}, pairing `{record["pairing"]}`), recipe
+**What it is.** A Plait run: fusion `{fusion["name"]}` ({seen}, pairing `{record["pairing"]}`), recipe
 `{recipe["name"]}`, seed {train["seed"]}. It scores how well a photo and an English sentence fit.
 
 **What is in the file.** {record["params"]:,} trained parameters as float16 ({size_bytes / 2**20:.1f} MiB). Frozen
@@ -70,12 +71,12 @@ last epoch's weights count; no epoch and no setting was chosen on that split by 
 
 Scores are {record["score_kind"]}: comparable within this model only.
 
-**Limits.** It knows what its training photos show and how their captions speak, and little else: a subject that was rare
-there (for Flickr8k, which is people, dogs and sports, already a cat or a cup) is often matched with the wrong sentence, and
-with high probability. Counting, text in images, names and spatial relations are beyond it. Probabilities are over the
-candidates given, so one of them always looks likely, fitting or not. Captions carry their writers' assumptions about the
-people shown: not for decisions about people. The photographs and captions are not distributed with the model; the terms
-of the data are its owners'.
+**Limits.** It knows what its training photos show and how their captions speak, and little else: a subject that was
+rare there (for Flickr8k, which is people, dogs and sports, already a cat or a cup) is often matched with the wrong
+sentence, and with high probability. Counting, text in images, names and spatial relations are beyond it. Probabilities
+are over the candidates given, so one of them always looks likely, fitting or not. Captions carry their writers'
+assumptions about the people shown: not for decisions about people. The photographs and captions are not distributed
+with the model; the terms of the data are its owners'.
 
 **Retrain it.** With a folder DIR that holds `images/`, `captions.csv` and `splits.json`:
 

@@ -38,7 +38,9 @@ class Feed:
         self.views = ("full", *(view for view in dict.fromkeys(views) if view != "full"))
         self.texts = all_texts(collection)
         # A photo without a family is one of its own.
-        families = [i if photo.family is None else f"family {photo.family}" for i, photo in enumerate(collection.photos)]
+        families = [
+            i if photo.family is None else f"family {photo.family}" for i, photo in enumerate(collection.photos)
+        ]
         self.family_of = np.unique(np.array(families, dtype=str), return_inverse=True)[1]
         self.photo_of = np.array([caption.image for caption in collection.captions], dtype=np.int64)
         with_counterfactual = [i for i, c in enumerate(collection.captions) if c.counterfactual is not None]
