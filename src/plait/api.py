@@ -221,18 +221,9 @@ def describe(collection: Collection) -> dict[str, Any]:
     counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
     words = sorted(len(caption.text.split()) for caption in collection.captions)
     return {
-        "name": collection.name,
-        "origin": collection.origin,
-        "fingerprint": collection.fingerprint,
-        "photos": len(collection.photos),
-        "captions": len(collection.captions),
-        "splits": {
-            name: {"photos": len(members), "captions": len(collection.captions_of(name))}
-            for name, members in collection.splits.items()
-        },
+        **collection.facts(),
         "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
         "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
-        "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -170,6 +171,21 @@ class Collection:
         for index in self.captions_of(split):
             caption = self.captions[index]
             yield Example(id=caption.id, text=caption.text, image=self.photos[caption.image].source)
+
+    def facts(self) -> dict[str, Any]:
+        """Give what results say of a data set, as plain data: name, origin, fingerprint, counts, splits, skips."""
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "photos": len(self.photos),
+            "captions": len(self.captions),
+            "splits": {
+                name: {"photos": len(members), "captions": len(self.captions_of(name))}
+                for name, members in self.splits.items()
+            },
+            "skipped": [{"where": skip.where, "reason": skip.reason} for skip in self.skipped],
+        }
 
     def limit(self, count: int) -> Collection:
         """Keep the first `count` photos of every split, and their captions.

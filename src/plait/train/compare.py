@@ -93,7 +93,7 @@ def compare_fusions(
         "plait": version("plait"),
         "versions": versions(),
         "command": command,
-        "data": _data(collection, split),
+        "data": {**collection.facts(), "eval_split": split},
         "settings": recipe_to_dict(recipe),
         "rows": rows,
         "summary": summary,
@@ -218,23 +218,6 @@ def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
 def _headline(rows: list[dict[str, Any]]) -> str:
     """Choose what the verdict speaks of: binding where the data tests it, else text-to-image recall@1."""
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
-
-
-def _data(collection: Collection, split: str) -> dict[str, Any]:
-    splits = {
-        name: {"photos": len(members), "captions": len(collection.captions_of(name))}
-        for name, members in collection.splits.items()
-    }
-    return {
-        "name": collection.name,
-        "origin": collection.origin,
-        "fingerprint": collection.fingerprint,
-        "photos": len(collection.photos),
-        "captions": len(collection.captions),
-        "splits": splits,
-        "eval_split": split,
-        "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
-    }
 
 
 def _claim(out: Path, recipe: Recipe, collection: Collection) -> None:

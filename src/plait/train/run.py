@@ -21,7 +21,7 @@ from plait.build import Built, build, needs_words, tokens_seen
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
-from plait.data.collection import Collection
+from plait.data.collection import Collection, keep_photos
 from plait.data.text import WordInput
 from plait.nn.precision import resolve_precision
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
@@ -160,6 +160,7 @@ def evaluate_run(
     if split not in collection.splits:
         raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
+    collection = keep_photos(collection, collection.splits[split])  # nothing else is encoded
     feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
     return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener)
 
@@ -249,7 +250,7 @@ def _record(
             "split": evaluation.split,
             "photos": len(evaluation.photos),
             "captions": len(evaluation.captions),
-            "skipped": [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped],
+            "skipped": collection.facts()["skipped"],
         },
         "metrics": evaluation.metrics,
         "score_kind": evaluation.scores.kind,
