@@ -14,7 +14,7 @@ from plait.data.sources.coco import is_coco
 __all__ = ["SCENES_COUNT", "open_collection", "source_of"]
 
 # Scenes generated where no number is given: enough to learn binding from, made in seconds.
-SCENES_COUNT = 3000
+SCENES_COUNT = 2400
 
 
 def open_collection(
