@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     # Threads that spin while they wait collapse when another process wants the cores; torch reads this when imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # But to sleep at once makes small models wait for their threads to wake: a step of `cross` on scenes took 171 ms so,
+    # But to sleep at once makes small models wait for threads to wake: a step of `cross` on scenes took 171 ms so,
     # 92 ms with a spin of some tens of microseconds first, 85 ms with endless spinning.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     from plait.cli import commands
