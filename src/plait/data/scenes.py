@@ -52,7 +52,7 @@ def generate(*, count: int = 2000, seed: int = 0, size_px: int = 64, kinds: Sequ
         seed:    of everything
         size_px: side of the pictures, at least 16
         kinds:   what counterfactuals exchange, in turn: "colour" asks which thing has which colour, "place" which lies
-                 on which side. Colour alone by default: no fusion here learned places from a few thousand pictures, so
+                 on which side. Colour alone by default: `late` and `cross` did not learn places within minutes, so
                  they would only add the same coin toss to everyone's score
     Raises:
         InputError: an unknown kind, or a count or size that cannot be had.
