@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ["folder_of", "save_photo"]
+__all__ = ["folder_of", "noise", "save_photo", "scene"]
 
 
 def save_photo(path: Path, *, colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (32, 24)) -> Path:
@@ -36,3 +36,9 @@ def folder_of(path: Path, count: int, *, each: int = 2, splits: dict[str, list[i
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     """Give a (height, width, 3) uint8 array of noise."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def scene(seed: int, *, height: int = 90, width: int = 120) -> np.ndarray:
+    """Give a (height, width, 3) uint8 picture with large shapes, as photos have and noise has not."""
+    coarse = np.random.default_rng(seed).integers(20, 236, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
