@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from plait.core.errors import ShapeError
-from plait.core.types import Batch, EncoderParts, Fused, MatchScores, Tokens
+from plait.core.errors import ConfigError, ShapeError
+from plait.core.types import Batch, EncoderParts, Fused, Loss, MatchScores, Tokens
+from plait.fusion.pairwise import PairFusion, rows_of
+from plait.nn.pairs import cosine_similarities
+from plait.nn.pooling import masked_mean
 
-__all__ = ["FusionModel", "Side", "Towers"]
+__all__ = ["PAIRINGS", "FusionModel", "Side", "Towers"]
 
-# One chunk of expanded pairs may hold this many token vectors; larger ones fall out of the CPU's caches, smaller ones
-# leave the matrix products too thin.
-TOKENS_PER_CHUNK = 8_192
+PAIRINGS = ("all", "itm", "matched")
+
+# One chunk of pairs may hold this many token vectors: bounds memory in scoring, and few chunks share rows. Speed was
+# the same from a quarter of it to thirty times as many.
+TOKENS_PER_CHUNK = 32_768
 
 
 class Side(nn.Module):
@@ -83,6 +88,9 @@ class FusionModel(nn.Module):
         head:        Fused -> MatchScores (see `plait.heads`)
         towers:      the first stage for pairing "itm", or None for pairing "all"
         pool:        module Tokens -> Tokens with one token a side, for the pooled baselines, or None
+        pairing:     "all", "itm" or "matched" (see `judge`); "" = "itm" with towers, else "all"
+    Raises:
+        ConfigError: an unknown pairing, or one that does not fit the towers.
 
     `encode`, `fuse` and `read` are separate public steps because mining negatives, re-ranking and explaining each
     need one of them alone; `forward` is their composition for aligned pairs.
@@ -97,8 +105,15 @@ class FusionModel(nn.Module):
         head: nn.Module,
         towers: Towers | None = None,
         pool: Callable[[Tokens], Tokens] | None = None,
+        pairing: str = "",
     ) -> None:
         super().__init__()
+        self.pairing = pairing or ("all" if towers is None else "itm")
+        if self.pairing not in PAIRINGS or (self.pairing == "itm") != (towers is not None):
+            raise ConfigError(
+                f'pairing: expected one of {", ".join(PAIRINGS)}, "itm" with towers and the others without, got '
+                f"{self.pairing!r} {'without' if towers is None else 'with'} towers"
+            )
         self.text = text
         self.image = image
         self.fusion = fusion
@@ -165,29 +180,88 @@ class FusionModel(nn.Module):
             raise ShapeError(
                 f"expected as many text as image indices, got {tuple(text_index.shape)} and {tuple(image_index.shape)}"
             )
-        if not self.has_algebra:
-            # Work that needs one side alone (pooling, projecting) is done once a row, not once a pair.
-            text, image = self.fusion.condense(text, image)  # type: ignore[operator]
-        tokens_a_pair = text.values.shape[1] + image.values.shape[1]
-        step = max(1, TOKENS_PER_CHUNK // tokens_a_pair)
+        if self.has_algebra:
+            step = max(1, TOKENS_PER_CHUNK // (text.values.shape[1] + image.values.shape[1]))
+            parts = [
+                self.read(self.fuse(rows_of(text, t), image.take(i))).values
+                for t, i in zip(text_index.split(step), image_index.split(step), strict=True)
+            ]
+            return torch.cat(parts) if parts else text.values.new_zeros(0)
+        return self._meet_pairs(text, image, text_index, image_index)
+
+    def _meet_pairs(self, text: Tokens, image: Tokens, text_index: Tensor, image_index: Tensor) -> Tensor:
+        """Score pairs by letting prepared sides meet; an image's pairs are neighbours, so they share work."""
+        fusion = cast(PairFusion, self.fusion)
+        text, image = fusion.prepare(text, image)
+        order = image_index.argsort(stable=True)
+        step = max(1, TOKENS_PER_CHUNK // (text.values.shape[1] + image.values.shape[1]))
+        out = text.values.new_zeros(len(order))
         parts = [
-            self.read(self.fuse(_trimmed(text.take(t)), image.take(i))).values
-            for t, i in zip(text_index.split(step), image_index.split(step), strict=True)
+            self.read(fusion.meet(text, image, text_row=text_index[m], image_row=image_index[m])).values
+            for m in order.split(step)
         ]
-        return torch.cat(parts) if parts else text.values.new_zeros(0)
+        return out.index_put((order,), torch.cat(parts)) if parts else out
+
+    def matched_sides(self, text: Tokens, image: Tokens) -> tuple[Tensor, Tensor]:
+        """Fuse row i of the text with row i of the image and give each side's mean token: text (N, D), image (N, D).
+
+        Shapes: text Tokens (N, T, D), image Tokens (N, P, D).
+        """
+        if len(text) != len(image):
+            raise ShapeError(
+                f"pairing 'matched' fuses row i with row i: expected as many texts as images, got {len(text)} and "
+                f"{len(image)}; repeat an image for each of its captions"
+            )
+        step = max(1, TOKENS_PER_CHUNK // (text.values.shape[1] + image.values.shape[1]))
+        rows = torch.arange(len(text)).split(step)
+        fused = [self.fuse(text.take(chunk), image.take(chunk)) for chunk in rows]
+        return (
+            torch.cat([masked_mean(part.text.values, part.text.valid) for part in fused]),
+            torch.cat([masked_mean(part.image.values, part.image.valid) for part in fused]),
+        )
+
+    def score_matched(self, text: Tokens, image: Tokens) -> Tensor:
+        """Score aligned rows by the printed protocol: fuse each pair first, compare across pairs afterwards.
+
+        Formula: with (t_i, v_i) the mean tokens of fuse(text i, image i), s[i, j] = cos(v_i, t_j).
+
+        This is leaky: v_i has met text i and t_i image i, so a pair is known to belong together before it is scored,
+        and the diagonal can win although nothing was learned. It serves to reproduce published tables only.
+
+        Shapes: text Tokens (N, T, D), image Tokens (N, P, D); returns (N, N) float, row = image, column = text.
+        """
+        return cosine_similarities(*self.matched_sides(text, image))
+
+    def judge(
+        self, objective: nn.Module, text: Tokens, image: Tokens, group: Tensor, *, photo_row: Tensor | None = None
+    ) -> Loss:
+        """Give the objective's loss of encoded pairs under the model's pairing.
+
+        "all":     every image against every caption, through the fusion.
+        "itm":     the towers score all pairs, and the objective asks the fused head about the matched pairs and the
+                   negatives it mines.
+        "matched": pairs are fused first and compared afterwards (`score_matched`); leaky, for reproduction only.
+
+        Shapes: text Tokens (N, T, D); image Tokens (U, P, D); group (N,) int64, the photo's number; photo_row (N,) int64
+        in [0, U), each text's own image, or None where rows belong one to one. Objectives take one row a caption, its
+        own photo on the diagonal; a photo that comes twice is scored once.
+        """
+        row = torch.arange(len(text)) if photo_row is None else photo_row
+        if self.pairing == "matched":
+            loss: Loss = objective(self.score_matched(text, image.take(row)), group)
+            return loss
+        if self.towers is None:
+            contrast: Loss = objective(self.score_all(text, image)[row], group)
+            return contrast
+
+        def score_pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
+            return self.score_pairs(text, image, text_index, row[image_index])
+
+        matching: Loss = objective(self.towers(text, image)[row], group, score_pairs)
+        return matching
 
     def _pooled(self, tokens: Tokens) -> Tokens:
         return tokens if self.pool is None else self.pool(tokens)
-
-
-def _trimmed(tokens: Tokens) -> Tokens:
-    """Drop trailing columns that hold padding in every row."""
-    longest = int(tokens.valid.sum(1).max()) if len(tokens) else 0
-    last = int(tokens.valid.any(0).nonzero().max()) + 1 if longest else 1
-    if last == tokens.values.shape[1] or tokens.grid is not None:
-        return tokens
-    boxes = None if tokens.boxes is None else tokens.boxes[:, :last]
-    return replace(tokens, values=tokens.values[:, :last], valid=tokens.valid[:, :last], boxes=boxes)
 
 
 def _raw_text(batch: Batch) -> tuple[Tensor, Tensor]:

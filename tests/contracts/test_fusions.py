@@ -260,18 +260,19 @@ def test_all_pairs_algebra_equals_fusing_every_pair(name: str, options: dict[str
         assert algebra.shape == (3, 5)
         torch.testing.assert_close(algebra, all_pairs(fusion, head, text, image), atol=1e-5, rtol=1e-5)
     else:
-        condensed = fusion.condense(text, image)
-        torch.testing.assert_close(
-            all_pairs(fusion, head, *condensed), all_pairs(fusion, head, text, image), atol=1e-5, rtol=1e-5
-        )
+        image_row = torch.arange(3).repeat_interleave(5).flip(0)
+        text_row = torch.arange(5).repeat(3).flip(0)
+        ready = fusion.prepare(text, image)
+        met = head(fusion.meet(*ready, text_row=text_row, image_row=image_row)).values.flip(0).view(3, 5)
+        torch.testing.assert_close(met, all_pairs(fusion, head, text, image), atol=1e-5, rtol=1e-5)
+        aligned = head(fusion.meet(ready[0].take(slice(0, 3)), ready[1])).values
+        torch.testing.assert_close(aligned, head(fusion(text.take(slice(0, 3)), image)).values, atol=1e-5, rtol=1e-5)
 
 
 @every_case
 def test_all_pairs_algebra_has_the_same_gradient(name: str, options: dict[str, Any]) -> None:
     fusion, head = make(name, options)
-    if fusion.reads != "similarity":
-        assert "similarities" not in dir(fusion)
-        return
+    assert (fusion.reads == "similarity") == hasattr(fusion, "similarities")
     weight = torch.randn(ROWS, ROWS)
 
     def gradients(score: Callable[[Tokens, Tokens], Tensor]) -> tuple[Tensor, ...]:
@@ -281,7 +282,13 @@ def test_all_pairs_algebra_has_the_same_gradient(name: str, options: dict[str, A
             leaf.requires_grad_()
         return torch.autograd.grad((score(text, image) * weight).sum(), wanted)
 
-    algebra = gradients(lambda text, image: head.pool(fusion.similarities(text, image)).values)
+    def quick(text: Tokens, image: Tokens) -> Tensor:
+        if fusion.reads == "similarity":
+            return head.pool(fusion.similarities(text, image)).values
+        rows = {"text_row": torch.arange(ROWS).repeat(ROWS), "image_row": torch.arange(ROWS).repeat_interleave(ROWS)}
+        return head(fusion.meet(*fusion.prepare(text, image), **rows)).values.view(ROWS, ROWS)
+
+    algebra = gradients(quick)
     expanded = gradients(lambda text, image: all_pairs(fusion, head, text, image))
     for fast, plain in zip(algebra, expanded, strict=True):
         torch.testing.assert_close(fast, plain, atol=1e-5, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""Product, concat and cross: options, condensing, entrance marks and maps by layer."""
+"""Product, concat and cross: options, preparing, entrance marks and maps by layer."""
 
 import pytest
 import torch
@@ -9,8 +9,9 @@ from plait.fusion.aligned import both_directions
 from plait.fusion.concat import ConcatFusion
 from plait.fusion.cross import CrossFusion
 from plait.fusion.entrance import Entrance
+from plait.fusion.pairwise import PairFusion
 from plait.fusion.product import ProductFusion
-from plait.heads.match import SimilarityHead
+from plait.heads.match import LogitHead, SimilarityHead
 
 
 def some(n: int, grid: tuple[int, int] | None = None, seed: int = 0) -> Tokens:
@@ -26,8 +27,8 @@ def test_product_is_a_product() -> None:
     v = fusion.image_project(image.values.mean(1))
     torch.testing.assert_close(joint.text.values[:, 0], t * v)
     torch.testing.assert_close(joint.text.values, joint.image.values)
-    condensed = fusion.condense(text, image)
-    assert condensed[0].values.shape == condensed[1].values.shape == (2, 1, 8)
+    prepared = fusion.prepare(text, image)
+    assert prepared[0].values.shape == prepared[1].values.shape == (2, 1, 8)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,35 @@ def test_options_are_checked() -> None:
         CrossFusion(8, layers=0)
     with pytest.raises(ConfigError, match="'cross', direction: expected two_way, t2i or i2t, got 'both'"):
         CrossFusion(8, direction="both")
+
+
+@pytest.mark.parametrize("direction", ["t2i", "i2t", "two_way"])
+@pytest.mark.parametrize("self_attention", [False, True])
+def test_a_side_that_pairs_share_is_read_once(direction: str, *, self_attention: bool) -> None:
+    """What no pair changes keeps one row a text or image that takes part, in the fused pairs too."""
+    torch.manual_seed(0)
+    fusion = CrossFusion(8, direction=direction, heads=2, self_attention=self_attention).eval()
+    text, image = some(3), some(4, (2, 2), seed=1)
+    pairs = {"text_row": torch.tensor([1, 0, 1]), "image_row": torch.tensor([1, 1, 1])}
+    fused = fusion.meet(*fusion.prepare(text, image), **pairs)
+    assert len(fused.text) == (3 if direction != "i2t" else 2)
+    assert len(fused.image) == (3 if direction != "t2i" else 1)
+    head = LogitHead(8).eval()
+    expected = head(fusion(text.take(pairs["text_row"]), image.take(pairs["image_row"]))).values
+    torch.testing.assert_close(head(fused).values, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_maps_of_chosen_pairs() -> None:
+    torch.manual_seed(0)
+    fusion = CrossFusion(8, heads=2, layers=1).eval()
+    text, image = some(3), some(4, (2, 2), seed=1)
+    row = torch.tensor([1, 0])
+    shown = fusion.meet(*fusion.prepare(text, image), text_row=row, image_row=row, maps=True).maps
+    expected = fusion(text.take(row), image.take(row), maps=True).maps
+    for one, other in zip(shown, expected, strict=True):
+        torch.testing.assert_close(one.weights, other.weights)
+
+
+def test_a_fusion_of_pairs_must_say_how_they_meet() -> None:
+    with pytest.raises(TypeError, match="meet"):
+        PairFusion()  # type: ignore[abstract]

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import ConfigError, ShapeError
-from plait.nn.attention import MultiHeadAttention, attend, attention_weights
+from plait.nn.attention import MultiHeadAttention, attend, attend_rows, attention_weights
 from plait.nn.blocks import CrossBlock, FeedForward, SelfBlock
+
+NO_ROWS = (torch.ones(1, 5).bool(), torch.empty(0, dtype=torch.int64))
 
 
 def _inputs(*, dtype: torch.dtype = torch.float32, heads: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -141,3 +143,53 @@ def test_feed_forward_widths() -> None:
     feed = FeedForward(6, ratio=2.5)
     assert feed.widen.weight.shape == (15, 6)
     assert feed(torch.zeros(2, 3, 6)).shape == (2, 3, 6)
+
+
+def test_rows_of_queries_share_keys_and_agree_with_copies() -> None:
+    torch.manual_seed(0)
+    query = torch.randn(7, 3, 2, 4, requires_grad=True)
+    key, value = torch.randn(4, 5, 2, 4, requires_grad=True), torch.randn(4, 5, 2, 6, requires_grad=True)
+    valid = torch.rand(4, 5) < 0.6
+    valid[1] = False  # a row without real keys
+    row = torch.tensor([2, 0, 2, 3, 1, 0, 2])  # unsorted, of unequal counts
+    shared = attend_rows(query, key, value, valid, row)
+    heads_first = [part.transpose(1, 2) for part in (query, key[row], value[row])]
+    copied = attend(*heads_first, valid[row]).transpose(1, 2)
+    torch.testing.assert_close(shared, copied)
+    assert shared[4].eq(0).all()
+    weight = torch.randn_like(shared)
+    found = torch.autograd.grad((shared * weight).sum(), (query, key, value))
+    expected = torch.autograd.grad((copied * weight).sum(), (query, key, value))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_rows_of_queries_may_be_none() -> None:
+    found = attend_rows(torch.ones(0, 3, 2, 4), torch.ones(1, 5, 2, 4), torch.ones(1, 5, 2, 6), *NO_ROWS)
+    assert found.shape == (0, 3, 2, 6)
+
+
+def test_rows_of_queries_refuse_what_does_not_fit() -> None:
+    with pytest.raises(ShapeError, match="key"):
+        attend_rows(torch.ones(1, 3, 2, 4), torch.ones(1, 5, 3, 4), torch.ones(1, 5, 2, 6), *NO_ROWS)
+    attention = MultiHeadAttention(8, heads=2)
+    with pytest.raises(ShapeError, match="aligned rows"):
+        attention(
+            torch.ones(1, 3, 8), torch.ones(1, 5, 8), NO_ROWS[0], row=torch.zeros(1, dtype=torch.int64), weights=True
+        )
+
+
+def test_blocks_that_leave_padding_out_agree_with_blocks_that_do_not() -> None:
+    torch.manual_seed(0)
+    own, cross = SelfBlock(8, heads=2).eval(), CrossBlock(8, heads=2).eval()
+    query, valid = torch.randn(5, 4, 8), torch.rand(5, 4) < 0.5
+    key, key_valid = torch.randn(2, 6, 8), torch.rand(2, 6) < 0.7
+    row = torch.tensor([1, 0, 1, 1, 0])
+    packed = cross.forward_rows(query, valid, key, key_valid, row)
+    plain = cross(query, key[row], key_valid[row])[0]
+    torch.testing.assert_close(packed[valid], plain[valid])
+    assert packed[~valid].eq(0).all()
+    for one in range(5):  # a text alone, without padding, takes the other path
+        alone = own(query[one : one + 1, valid[one]], valid[one : one + 1, valid[one]])
+        torch.testing.assert_close(own(query, valid)[one, valid[one]], alone[0])
+    assert own(query, valid)[~valid].eq(0).all()

@@ -130,14 +130,21 @@ class AttentionMap:
 
 @dataclass(frozen=True)
 class Fused:
-    """Aligned pairs after fusion: row i of both sides has seen (at most) the other side's row i.
+    """Pairs after fusion: row i of both sides has seen (at most) the other side's row i.
 
-    `maps` is empty unless asked for.
+    Fields:
+        text, image: the fused sides, a row a pair
+        maps:        empty unless asked for
+        text_row:    (M,) int64, or None. Given, `text` holds a row a text that several pairs share, because fusion left
+                     this side as it was: pair m is its row text_row[m]. A head then reads each row once.
+        image_row:   likewise for the image
     """
 
     text: Tokens
     image: Tokens
     maps: tuple[AttentionMap, ...] = ()
+    text_row: Tensor | None = None
+    image_row: Tensor | None = None
 
 
 @dataclass(frozen=True)

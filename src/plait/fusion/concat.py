@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Tokens
 from plait.fusion.entrance import Entrance
+from plait.fusion.pairwise import PairFusion, rows_of
 from plait.nn.blocks import CrossBlock
 
 __all__ = ["ConcatFusion"]
 
 
-class ConcatFusion(nn.Module):
+class ConcatFusion(PairFusion):
     """Lay text and image tokens end to end and let all attend to all.
 
     Formula: x = [LayerNorm(text) + m_text; LayerNorm(image) + m_image + g * place]; `layers` pre-norm transformer
@@ -39,8 +40,6 @@ class ConcatFusion(nn.Module):
     with one norm for queries and one for keys; places from sinusoids on the grid, where UNITER embeds detected boxes.
     """
 
-    reads: ClassVar[Literal["similarity", "logit"]] = "logit"
-
     def __init__(
         self,
         width: int,
@@ -59,14 +58,24 @@ class ConcatFusion(nn.Module):
         self.blocks = nn.ModuleList(CrossBlock(width, heads=heads, ratio=ratio, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def condense(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Give both sides as they are: every token takes part in the meeting (see `ProductFusion.condense`)."""
-        return text, image
+    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
+        """Bring each side to one scale and mark whose token it is and where it lies."""
+        words, regions = self.entrance(text, image)
+        return replace(text, values=words), replace(image, values=regions)
 
-    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
-        """Fuse aligned pairs; see the class."""
+    def meet(
+        self,
+        text: Tokens,
+        image: Tokens,
+        *,
+        text_row: Tensor | None = None,
+        image_row: Tensor | None = None,
+        maps: bool = False,
+    ) -> Fused:
+        """Let all tokens of a pair attend to all; see the class."""
+        text, image = rows_of(text, text_row), rows_of(image, image_row)
         words = text.values.shape[1]
-        values = torch.cat(self.entrance(text, image), 1)
+        values = torch.cat([text.values, image.values], 1)
         valid = torch.cat([text.valid, image.valid], 1)
         shown: list[AttentionMap] = []
         for layer, block in enumerate(self.blocks):

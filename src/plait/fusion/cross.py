@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Modality, Tokens
 from plait.fusion.entrance import Entrance
+from plait.fusion.pairwise import PairFusion, rows_of, shared_rows
 from plait.nn.blocks import CrossBlock, SelfBlock
 
 __all__ = ["CrossFusion"]
 
 
-class CrossFusion(nn.Module):
+class CrossFusion(PairFusion):
     """Let words attend to regions, regions to words, or both, layer by layer.
 
     Formula: one layer, both ways, each from the layer's input x (text) and y (image):
@@ -44,8 +46,6 @@ class CrossFusion(nn.Module):
     early.
     """
 
-    reads: ClassVar[Literal["similarity", "logit"]] = "logit"
-
     def __init__(
         self,
         width: int,
@@ -74,32 +74,64 @@ class CrossFusion(nn.Module):
             )
 
         self.layers = layers
+        # With one direction the other side reads nothing, so the first self-attention depends on one side alone.
+        self.asks_itself_first = self_attention and direction != "two_way"
         self.t2i = stack(wanted=direction != "i2t")
         self.i2t = stack(wanted=direction != "t2i")
         self.text_norm = nn.LayerNorm(width)
         self.image_norm = nn.LayerNorm(width)
 
-    def condense(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Give both sides as they are: every token takes part in the meeting (see `ProductFusion.condense`)."""
-        return text, image
-
-    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
-        """Fuse aligned pairs; see the class."""
+    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
+        """Bring each side to one scale; the one side that asks, if only one does, attends to itself."""
         words, regions = self.entrance(text, image)
+        if self.asks_itself_first and self.t2i is not None:
+            words = _first(self.t2i).ask_itself(words, text.valid)
+        elif self.asks_itself_first and self.i2t is not None:
+            regions = _first(self.i2t).ask_itself(regions, image.valid)
+        return replace(text, values=words), replace(image, values=regions)
+
+    def meet(
+        self,
+        text: Tokens,
+        image: Tokens,
+        *,
+        text_row: Tensor | None = None,
+        image_row: Tensor | None = None,
+        maps: bool = False,
+    ) -> Fused:
+        """Let the sides read each other; keys of a row are projected once for all the pairs it takes part in."""
+        text, text_row = shared_rows(text, text_row)
+        image, image_row = shared_rows(image, image_row)
+        words, regions = _Keys(text, text_row), _Keys(image, image_row)
+        text = text if self.t2i is None else rows_of(text, text_row)
+        image = image if self.i2t is None else rows_of(image, image_row)
         shown: list[AttentionMap] = []
         for layer in range(self.layers):
-            before_words, before_regions = words, regions
+            own = layer > 0 or not self.asks_itself_first
+            read_text, read_image = text, image
             if self.t2i is not None:
-                words, weights = self.t2i[layer](before_words, text.valid, before_regions, image.valid, weights=maps)
+                read_text, weights = self.t2i[layer](text, regions, own=own, weights=maps)
                 shown += _maps(weights, "text", "image", layer)
             if self.i2t is not None:
-                regions, weights = self.i2t[layer](before_regions, image.valid, before_words, text.valid, weights=maps)
+                read_image, weights = self.i2t[layer](image, words, own=own, weights=maps)
                 shown += _maps(weights, "image", "text", layer)
+            text, image = read_text, read_image
+            words = words if self.t2i is None else _Keys(text, None)
+            regions = regions if self.i2t is None else _Keys(image, None)
         return Fused(
-            Tokens(self.text_norm(words), text.valid),
-            Tokens(self.image_norm(regions), image.valid, image.grid, image.boxes),
+            Tokens(self.text_norm(text.values), text.valid),
+            Tokens(self.image_norm(image.values), image.valid, image.grid, image.boxes),
             tuple(shown),
+            text_row=words.row,
+            image_row=regions.row,
         )
+
+
+class _Keys(NamedTuple):
+    """What a side reads: tokens, and which of their rows each pair reads (None: its own)."""
+
+    tokens: Tokens
+    row: Tensor | None
 
 
 class _Way(nn.Module):
@@ -110,14 +142,23 @@ class _Way(nn.Module):
         self.own = SelfBlock(width, heads=heads, ratio=ratio, dropout=dropout) if self_attention else None
         self.cross = CrossBlock(width, heads=heads, ratio=ratio, dropout=dropout)
 
-    def forward(
-        self, query: Tensor, query_valid: Tensor, key: Tensor, key_valid: Tensor, *, weights: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Give the updated queries (B, Q, D) and, if asked, the weights (B, heads, Q, K)."""
-        if self.own is not None:
-            query = self.own(query, query_valid)
-        updated: tuple[Tensor, Tensor | None] = self.cross(query, key, key_valid, weights=weights)
-        return updated
+    def ask_itself(self, values: Tensor, valid: Tensor) -> Tensor:
+        return values if self.own is None else self.own(values, valid)
+
+    def forward(self, query: Tokens, keys: _Keys, *, own: bool, weights: bool) -> tuple[Tokens, Tensor | None]:
+        """Give the updated queries (M, Q, D) and, if asked, the weights (M, heads, Q, K)."""
+        values = self.ask_itself(query.values, query.valid) if own else query.values
+        tokens = keys.tokens if not weights else rows_of(keys.tokens, keys.row)
+        maps: Tensor | None = None
+        if keys.row is None or weights:
+            values, maps = self.cross(values, tokens.values, tokens.valid, weights=weights)
+        else:
+            values = self.cross.forward_rows(values, query.valid, tokens.values, tokens.valid, keys.row)
+        return replace(query, values=values), maps
+
+
+def _first(stack: nn.ModuleList) -> _Way:
+    return cast(_Way, stack[0])
 
 
 def _maps(weights: Tensor | None, query: Modality, key: Modality, layer: int) -> list[AttentionMap]:

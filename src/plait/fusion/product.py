@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
-from torch import nn
+from torch import Tensor, nn
 
 from plait.core.errors import ConfigError
 from plait.core.types import Fused, Tokens
+from plait.fusion.pairwise import PairFusion, rows_of
 from plait.fusion.single import one_token
 from plait.nn.pooling import masked_max, masked_mean
 
 __all__ = ["ProductFusion"]
 
 
-class ProductFusion(nn.Module):
+class ProductFusion(PairFusion):
     """Multiply the pooled text with the pooled image, entry by entry.
 
     Formula: z = (U LayerNorm(t) + a) * (V LayerNorm(v) + b), with t and v the pooled sides: a bilinear form of rank D.
@@ -31,8 +30,6 @@ class ProductFusion(nn.Module):
     layer takes the place of their last projection.
     """
 
-    reads: ClassVar[Literal["similarity", "logit"]] = "logit"
-
     def __init__(self, width: int, *, pool: str = "mean") -> None:
         super().__init__()
         if pool not in ("mean", "max"):
@@ -41,17 +38,23 @@ class ProductFusion(nn.Module):
         self.text_project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.image_project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
 
-    def condense(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Give what each side brings to the meeting: its pooled vector as one token.
-
-        Fusing the condensed sides equals fusing the whole ones; whoever scores many pairs condenses once and expands
-        one token a side in place of all.
-        """
+    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
+        """Pool and project each side by itself, to one token a row."""
         pool = masked_max if self.pool_name == "max" else masked_mean
-        return one_token(pool(text.values, text.valid)), one_token(pool(image.values, image.valid))
+        return (
+            one_token(self.text_project(pool(text.values, text.valid))),
+            one_token(self.image_project(pool(image.values, image.valid))),
+        )
 
-    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
-        """Fuse aligned pairs; see the class."""
-        text, image = self.condense(text, image)
-        joint = self.text_project(text.values[:, 0]) * self.image_project(image.values[:, 0])
-        return Fused(one_token(joint), one_token(joint))
+    def meet(
+        self,
+        text: Tokens,
+        image: Tokens,
+        *,
+        text_row: Tensor | None = None,
+        image_row: Tensor | None = None,
+        maps: bool = False,
+    ) -> Fused:
+        """Multiply the prepared vectors pair by pair."""
+        joint = one_token(rows_of(text, text_row).values[:, 0] * rows_of(image, image_row).values[:, 0])
+        return Fused(joint, joint)

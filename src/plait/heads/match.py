@@ -103,8 +103,8 @@ class LogitHead(nn.Module):
 
     def forward(self, fused: Fused) -> MatchScores:
         """Score aligned pairs, (B,); see the class."""
-        text = self._one(fused.text, self.text_pool)
-        image = self._one(fused.image, self.image_pool)
+        text = _paired(self._one(fused.text, self.text_pool), fused.text_row)
+        image = _paired(self._one(fused.image, self.image_pool), fused.image_row)
         for side, vector in (("text", text), ("image", image)):
             if vector.shape[-1] != self.width:
                 raise ShapeError(f"logit head: expected {side} of width {self.width}, got {vector.shape[-1]}")
@@ -118,3 +118,7 @@ class LogitHead(nn.Module):
             return pooled
         pool = masked_max if self.pool_name == "max" else masked_mean
         return pool(tokens.values, tokens.valid)
+
+
+def _paired(vectors: Tensor, row: Tensor | None) -> Tensor:
+    return vectors if row is None else vectors[row]

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.core.checks import check_mask, check_shapes
-from plait.core.errors import ConfigError
+from plait.core.errors import ConfigError, ShapeError
 
-__all__ = ["MultiHeadAttention", "attend", "attention_weights"]
+__all__ = ["MultiHeadAttention", "attend", "attend_rows", "attention_weights"]
 
 # On two AVX2 cores, 8 heads of 32, forward and backward, batch 128: at Q x K = 12 x 49 the plain path takes half the
 # time of PyTorch's fused kernel, at 12 x 196 both are equal, at 49 x 196 the fused one takes half, at 196 x 196 less.
@@ -96,6 +96,51 @@ def attend(
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask) * has_key
 
 
+def attend_rows(query: Tensor, key: Tensor, value: Tensor, key_valid: Tensor, row: Tensor) -> Tensor:
+    """Attend where several rows of queries read one row of keys: `attend` without copying keys for each of them.
+
+    Formula: attend(query, key[row], value[row], key_valid[row]), to which it is equal up to rounding.
+
+    Shapes:
+        query:     (M, Q, heads, D) float; heads last but one, as a projection leaves them
+        key:       (B, K, heads, D) float
+        value:     (B, K, heads, V) float
+        key_valid: (B, K) bool, True = real token
+        row:       (M,) int64 in [0, B): the row of keys that each row of queries reads
+        returns:   (M, Q, heads, V) float; 0 for a query without real keys
+    Units: the queries of a row of keys are laid end to end, so that each group is one product a head. Fastest where
+        `row` is sorted.
+    Raises:
+        ShapeError: shapes do not fit, or the mask is not bool.
+    Source: none; algebra of Vaswani et al. 2017, section 3.2.1.
+    """
+    check_shapes(
+        ("query", query, "M Q H D"),
+        ("key", key, "B K H D"),
+        ("value", value, "B K H V"),
+        ("key_valid", key_valid, "B K"),
+        ("row", row, "M"),
+    )
+    order = None
+    if bool((row[1:] < row[:-1]).any()):
+        order = row.argsort(stable=True)
+        query, row = query[order], row[order]
+    used, counts = row.unique_consecutive(return_counts=True)
+    chosen = used.tolist()
+    found = []
+    keys, values, valid = key.unbind(0), value.unbind(0), key_valid.unbind(0)
+    for b, group in zip(chosen, query.split(counts.tolist()), strict=True):
+        laid = group.flatten(0, 1).transpose(0, 1)[None]  # (1, heads, n * Q, D)
+        read = attend(laid, keys[b].transpose(0, 1)[None], values[b].transpose(0, 1)[None], valid[b][None])
+        found.append(read[0].transpose(0, 1))
+    out = torch.cat(found).unflatten(0, (len(row), -1)) if found else query.new_zeros(*query.shape[:3], value.shape[3])
+    if order is None:
+        return out
+    back = torch.empty_like(order)
+    back[order] = torch.arange(len(order), device=order.device)
+    return out[back]
+
+
 class MultiHeadAttention(nn.Module):
     """Let queries read keys through several learned projections.
 
@@ -125,25 +170,30 @@ class MultiHeadAttention(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def _split(self, values: Tensor) -> Tensor:
-        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
     def forward(
-        self, query: Tensor, key: Tensor, key_valid: Tensor, *, weights: bool = False
+        self, query: Tensor, key: Tensor, key_valid: Tensor, *, row: Tensor | None = None, weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Read the keys.
 
         Shapes:
-            query:     (B, Q, D) float
+            query:     (B, Q, D) float; (M, Q, D) with `row`
             key:       (B, K, key_width) float
             key_valid: (B, K) bool, True = real token
-            returns:   (B, Q, D) float and, if `weights`, (B, heads, Q, K) float whose rows sum to 1 over real keys
+            row:       (M,) int64, or None: queries m read the keys of row[m], which are projected once a row of keys
+            returns:   (B or M, Q, D) float and, if `weights`, (B or M, heads, Q, K) float whose rows sum to 1 over real
+                       keys
         Raises:
             ShapeError: shapes do not fit, or the mask is not bool.
         """
-        check_shapes(("query", query, "B Q D"), ("key", key, "B K E"), ("key_valid", key_valid, "B K"))
-        queries = self._split(self.query(query))
-        keys, values = (self._split(part) for part in self.key_value(key).chunk(2, dim=-1))
+        if row is None:
+            check_shapes(("query", query, "B Q D"), ("key", key, "B K E"), ("key_valid", key_valid, "B K"))
+        queries = self.query(query).unflatten(-1, (self.heads, -1))
+        keys, values = (part.unflatten(-1, (self.heads, -1)) for part in self.key_value(key).chunk(2, dim=-1))
+        if row is not None:
+            if weights:
+                raise ShapeError("attention maps need aligned rows: repeat the keys, or leave out `row` or `weights`")
+            return self.dropout(self.out(attend_rows(queries, keys, values, key_valid, row).flatten(2))), None
+        queries, keys, values = (part.transpose(1, 2) for part in (queries, keys, values))
         maps: Tensor | None = None
         if weights:
             maps = attention_weights(queries, keys, key_valid)
@@ -151,3 +201,18 @@ class MultiHeadAttention(nn.Module):
         else:
             read = attend(queries, keys, values, key_valid)
         return self.dropout(self.out(read.transpose(1, 2).flatten(2))), maps
+
+    def read_itself(self, real: Tensor, valid: Tensor) -> Tensor:
+        """Let real tokens read those of their own row, padding left out of every projection.
+
+        Shapes:
+            real:    (R, D) float, the R real tokens of all rows, row by row
+            valid:   (B, N) bool with R True entries: where they stand
+            returns: (R, D) float, `forward(x, x, valid)` at the real tokens of the padded x
+        """
+        projected = torch.cat([self.query(real), self.key_value(real)], -1)
+        padded = projected.new_zeros(*valid.shape, projected.shape[-1])
+        padded = padded.index_put((valid,), projected).unflatten(-1, (3, self.heads, -1))
+        queries, keys, values = padded.permute(2, 0, 3, 1, 4)
+        read = attend(queries, keys, values, valid).transpose(1, 2).flatten(2)
+        return self.dropout(self.out(read[valid]))

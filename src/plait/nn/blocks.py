@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from plait.nn.attention import MultiHeadAttention
 
-__all__ = ["CrossBlock", "FeedForward", "SelfBlock"]
+__all__ = ["CrossBlock", "FeedForward", "SelfBlock", "padded"]
 
 
 class FeedForward(nn.Module):
@@ -53,11 +53,16 @@ class SelfBlock(nn.Module):
         self.feed = FeedForward(width, ratio=ratio, dropout=dropout)
 
     def forward(self, values: Tensor, valid: Tensor) -> Tensor:
-        """Let (B, N, D) tokens read those of them that are `valid` (B, N); returns (B, N, D)."""
-        normed = self.norm(values)
-        values = values + self.attention(normed, normed, valid)[0]
-        mixed: Tensor = values + self.feed(self.feed_norm(values))
-        return mixed
+        """Let (B, N, D) tokens read those of them that are `valid` (B, N); returns (B, N, D), 0 at padding."""
+        if bool(valid.all()):
+            normed = self.norm(values)
+            values = values + self.attention(normed, normed, valid)[0]
+            mixed: Tensor = values + self.feed(self.feed_norm(values))
+            return mixed
+        real = values[valid]
+        real = real + self.attention.read_itself(self.norm(real), valid)
+        real = real + self.feed(self.feed_norm(real))
+        return padded(real, valid)
 
 
 class CrossBlock(nn.Module):
@@ -89,3 +94,21 @@ class CrossBlock(nn.Module):
         read, maps = self.attention(self.query_norm(query), self.key_norm(key), key_valid, weights=weights)
         values = query + read
         return values + self.feed(self.feed_norm(values)), maps
+
+    def forward_rows(self, query: Tensor, query_valid: Tensor, key: Tensor, key_valid: Tensor, row: Tensor) -> Tensor:
+        """Let queries (M, Q, D) read the keys of their `row` (M,), keys (B, K, D) projected once, padding left out.
+
+        Returns: (M, Q, D), what `forward(query, key[row], key_valid[row])` gives where `query_valid` (M, Q) is True,
+        and 0 elsewhere.
+        """
+        real = query[query_valid][:, None]  # every query a row of its own: nothing is spent on padding
+        row = row.repeat_interleave(query_valid.sum(1))
+        read, _ = self.attention(self.query_norm(real), self.key_norm(key), key_valid, row=row)
+        values = real + read
+        values = values + self.feed(self.feed_norm(values))
+        return padded(values[:, 0], query_valid)
+
+
+def padded(real: Tensor, valid: Tensor) -> Tensor:
+    """Put real tokens (R, D) where `valid` (B, N) is True: (B, N, D), 0 elsewhere."""
+    return real.new_zeros(*valid.shape, real.shape[-1]).index_put((valid,), real)
