@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from plait.core.config import FusionSettings, Recipe
+from plait.core.config import FusionSettings, ObjectiveSettings, Recipe
 from plait.core.errors import ConfigError, UnknownNameError
 from plait.core.tables import check_options, load_entry, look_up
-from plait.core.types import EncoderParts, Modality, TextInput
+from plait.core.types import EncoderParts, ImageSpec, Modality, TextInput
 from plait.encoders.choose import adapter, image_parts, needs_text_input, text_parts
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
@@ -20,11 +20,12 @@ from plait.model import FusionModel, Side, Towers
 from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
 
-__all__ = ["Built", "build", "expand_fusions", "needs_words", "resolve_pairing", "tokens_seen"]
+__all__ = ["Built", "build", "build_bare", "expand_fusions", "needs_words", "resolve_pairing", "tokens_seen"]
 
 
 # Fusions that look at one vector a side whatever the recipe says.
 POOLED_BY_NATURE = ("late", "product")
+_NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Built:
     Fields:
         model:     the fusion model
         objective: nn.Module; see `plait.objectives`
-        pairing:   "all" or "itm"
+        pairing:   "all", "itm" or "matched"
     """
 
     model: FusionModel
@@ -90,29 +91,50 @@ def build(recipe: Recipe, words: TextInput | None = None) -> Built:
         ConfigError: an unknown name or option, or no `words` for a text encoder that learns its own (`needs_words`).
     """
     torch.manual_seed(recipe.train.seed)
-    pairing = resolve_pairing(recipe.fusion)
-    text = _text_side(recipe, words)
-    image = _image_side(recipe)
-    fusion = recipe.fusion
+    resolve_pairing(recipe.fusion)  # refuse before encoders are loaded
+    return _assemble(_text_side(recipe, words), _image_side(recipe), recipe.fusion, recipe.objective)
+
+
+def build_bare(
+    fusion: FusionSettings, objective: ObjectiveSettings | None = None, *, seed: int = 0, pooled_width: int = 0
+) -> Built:
+    """Make a fusion, its head and its objective without encoders: the sides pass tokens of the fusion's width through.
+
+    The audit asks such a model about noise. Weights are drawn from `seed`; `pooled_width` is that of the encoders' own
+    summaries, 0 = the fusion's.
+
+    Raises:
+        ConfigError: as `build`.
+    """
+    torch.manual_seed(seed)
+    parts = EncoderParts(None, None, fusion.width, pooled_width or fusion.width, _NO_INPUT, "tokens as they are")
+    sides = [Side(parts, nn.Identity()) for _ in ("text", "image")]
+    return _assemble(sides[0], sides[1], fusion, objective or ObjectiveSettings())
+
+
+def _assemble(text: Side, image: Side, fusion: FusionSettings, objective: ObjectiveSettings) -> Built:
+    pairing = resolve_pairing(fusion)
     model = FusionModel(
         text,
         image,
         fusion=_fusion(fusion.name, fusion),
-        head=_head(fusion),
+        head=_named("head", HEADS, "pair", {}) if pairing == "matched" else _head(fusion),
         towers=_towers(fusion) if pairing == "itm" else None,
         pool=single_token if fusion.tokens == "pooled" else None,
+        pairing=pairing,
     )
-    if recipe.objective.name == "match":
+    if objective.name == "match":
         raise ConfigError(
             "objective 'match' is not chosen by name: fusion.pairing = \"itm\" adds it to the contrastive objective, "
             "which is infonce, sigmoid or triplet"
         )
-    options = dict(recipe.objective.options)
-    if pairing == "all" and not model.has_algebra and recipe.objective.name != "triplet":
+    options = dict(objective.options)
+    if pairing == "all" and not model.has_algebra and objective.name != "triplet":
         options.setdefault("scale", 1.0)  # a logit is on its own scale already; 14.3 is for cosines
-    contrast = _named("objective", OBJECTIVES, recipe.objective.name, options)
-    objective = contrast if pairing == "all" else _named("objective", OBJECTIVES, "match", {}, contrast)
-    return Built(model, objective, pairing)
+    contrast = _named("objective", OBJECTIVES, objective.name, options)
+    return Built(
+        model, _named("objective", OBJECTIVES, "match", {}, contrast) if pairing == "itm" else contrast, pairing
+    )
 
 
 def _text_side(recipe: Recipe, words: TextInput | None) -> Side:

@@ -82,19 +82,20 @@ class FusionSettings:
     Fields:
         name:     a name from `plait list fusions`
         tokens:   "tokens" (words x regions) or "pooled" (one vector a side: the literature's baseline)
-        pairing:  "all", "itm" or "" = the fusion's own default
+        pairing:  "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers that fuse each
+                  photo with its own caption before they compare: leaky, and marked so in every result
         width:    common width D both sides are projected to
         adapter:  "linear", "bottleneck" or "transformer": how each side is projected
         adapter_options: keyword arguments of the adapter
         towers:   with pairing "itm": options of the late fusion that finds the candidates
         rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
-        head:     keyword arguments of the head that reads it
+        head:     keyword arguments of the head that reads it; unused with pairing "matched", which compares the sides
     """
 
     name: str = "cross"
     tokens: Literal["tokens", "pooled"] = "tokens"
-    pairing: Literal["", "all", "itm"] = ""
+    pairing: Literal["", "all", "itm", "matched"] = ""
     width: int = 256
     adapter: str = "linear"
     adapter_options: dict[str, Any] = field(default_factory=dict)

@@ -19,4 +19,10 @@ HEADS: dict[str, Entry] = {
         paper="Li et al. 2021",
         summary="a small network on both pooled sides: one match logit",
     ),
+    "pair": Entry(
+        target="plait.heads.pair:PairCosineHead",
+        family="match",
+        paper="-",
+        summary='cosine of a fused pair\'s two sides: the reader of the leaky pairing "matched"',
+    ),
 }

@@ -118,7 +118,7 @@ def evaluate_split(
     scorer = Scorer(model, objective, rerank_k=rerank_k)
     with autocast_context(precision), torch.no_grad():
         text, image = feed.encode_texts(captions), feed.encode_photos(photos)
-        scores = scorer.split(text, image, progress=progress)
+        scores = scorer.split(text, image, own=torch.from_numpy(caption_image), progress=progress)
         rows, true_score, false_score = _binding(feed, scorer, captions, caption_image, text, image)
     model.train(was_training)
     t2i = scores.text_to_image.float().numpy()

@@ -67,23 +67,9 @@ class FitResult:
 
 
 def loss_of(model: FusionModel, objective: nn.Module, batch: Batch) -> Loss:
-    """Give the loss of one batch under the model's pairing.
-
-    Pairing "all": every image of the batch against every caption, through the fusion. Pairing "itm": the towers score
-    all pairs, and the objective asks the fused head about the matched pairs and the negatives it mines.
-    """
+    """Give the loss of one batch under the model's pairing; see `FusionModel.judge`."""
     text, image = model.encode(batch)
-    photo_row = torch.arange(len(batch)) if batch.photo_row is None else batch.photo_row
-    # Objectives take one row a caption, its own photo on the diagonal; a photo that comes twice is scored once.
-    if model.towers is None:
-        loss: Loss = objective(model.score_all(text, image)[photo_row], batch.target)
-        return loss
-
-    def score_pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
-        return model.score_pairs(text, image, text_index, photo_row[image_index])
-
-    towers_loss: Loss = objective(model.towers(text, image)[photo_row], batch.target, score_pairs)
-    return towers_loss
+    return model.judge(objective, text, image, batch.target, photo_row=batch.photo_row)
 
 
 class Trainer:

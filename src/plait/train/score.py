@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from plait.core.errors import ConfigError
 from plait.core.types import Tokens
 from plait.model import FusionModel
+from plait.nn.pairs import cosine_similarities
 from plait.search.rerank import rerank_rows
 
 __all__ = ["Scorer", "SplitScores"]
@@ -26,12 +28,14 @@ class SplitScores:
         text_to_image: (I, C) float, to rank images (rows) for each caption (column)
         image_to_text: (I, C) float, to rank captions for each image. The same matrix as `text_to_image` unless the
                        pairing re-ranks each direction's own candidates.
-        kind:          what the numbers are: "cosine", "logit" or "log-odds, top k re-ranked"
+        kind:          what the numbers are: "cosine", "logit", "log-odds, top k re-ranked" or "cosine of matched pairs"
+        flags:         ("leaky",) where pairs were fused before they were scored, so that the scores know the answer
     """
 
     text_to_image: Tensor
     image_to_text: Tensor
     kind: str
+    flags: tuple[str, ...] = ()
 
 
 class Scorer:
@@ -49,11 +53,27 @@ class Scorer:
         self.rerank_k = rerank_k
 
     @torch.no_grad()
-    def split(self, text: Tokens, image: Tokens, *, progress: Callable[[int, int], None] | None = None) -> SplitScores:
+    def split(
+        self,
+        text: Tokens,
+        image: Tokens,
+        *,
+        own: Tensor | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SplitScores:
         """Score every image with every caption.
 
-        Shapes: text Tokens (C, T, D), image Tokens (I, P, D), both of the common width; see `SplitScores`.
+        With pairing "matched" every caption is fused with its own photo, which gives a (C, C) matrix over captions: row
+        r is the photo of caption r after it met caption r. Metrics want one row a photo, so each photo is taken as it
+        came out of meeting its first caption. Every such score knows the answer: the result is flagged "leaky".
+
+        Shapes: text Tokens (C, T, D), image Tokens (I, P, D), both of the common width; own (C,) int64, the row of each
+        caption's photo, needed with pairing "matched" only; see `SplitScores`.
+        Raises:
+            ConfigError: pairing "matched" without `own`.
         """
+        if self.model.pairing == "matched":
+            return self._matched(text, image, own, progress)
         if self.model.towers is None:
             scores = self._all(text, image, self.model.score_all, progress)
             return SplitScores(scores, scores, "cosine" if self.model.has_algebra else "logit")
@@ -68,7 +88,10 @@ class Scorer:
 
     @torch.no_grad()
     def pairs(self, text: Tokens, image: Tokens) -> Tensor:
-        """Score aligned pairs with the model's full score: (M,) for M texts with M images."""
+        """Score aligned pairs with the model's full score: (M,) for M texts with M images.
+
+        With pairing "matched" that is the cosine of each fused pair's two sides: the diagonal of its matrix.
+        """
         index = torch.arange(len(text))
         score = self.model.score_pairs(text, image, index, index)
         if self.model.towers is None:
@@ -79,7 +102,11 @@ class Scorer:
 
     @torch.no_grad()
     def matrix(self, text: Tokens, image: Tokens) -> tuple[Tensor, str]:
-        """Score every image with every text by the full score, no candidates cut: (I, C), and what the numbers are."""
+        """Score every image with every text by the full score, no candidates cut: (I, C), and what the numbers are.
+
+        Raises:
+            ConfigError: pairing "matched": it must be told which belong together before it scores them.
+        """
         if self.model.towers is None:
             found = self.split(text, image)
             return found.text_to_image, found.kind
@@ -90,6 +117,29 @@ class Scorer:
         """Give the learned scale that turns a cosine into log-odds."""
         contrast = self.objective if self.model.towers is None else self.objective.contrast
         return contrast.scale.detach()  # type: ignore[union-attr,operator]
+
+    def _matched(
+        self, text: Tokens, image: Tokens, own: Tensor | None, progress: Callable[[int, int], None] | None
+    ) -> SplitScores:
+        if own is None:
+            raise ConfigError(
+                "this model was trained with pairing 'matched', which fuses each photo with its own caption before it "
+                "compares them: without knowing which belong together it scores nothing. It can be evaluated on a "
+                "split, where its numbers are leaky; to match photos, train with pairing 'itm' or 'all'"
+            )
+        texts, images = [], []
+        for rows in torch.arange(len(text)).split(CAPTIONS_A_CHUNK):
+            sides = self.model.matched_sides(_shortened(text.take(rows)), image.take(own[rows]))
+            texts.append(sides[0])
+            images.append(sides[1])
+            if progress is not None:
+                progress(int(rows[-1]) + 1, len(text))
+        first = torch.full((len(image),), len(text), dtype=torch.int64)
+        first.scatter_reduce_(0, own, torch.arange(len(text)), "amin")
+        seen = first < len(text)
+        scores = text.values.new_zeros(len(image), len(text))  # a photo without captions met none: it scores 0
+        scores[seen] = cosine_similarities(torch.cat(texts), torch.cat(images)[first[seen]]).to(scores.dtype)
+        return SplitScores(scores, scores, "cosine of matched pairs", ("leaky",))
 
     def _all(
         self,
