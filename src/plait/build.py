@@ -24,7 +24,7 @@ __all__ = ["Built", "build", "build_bare", "expand_fusions", "needs_words", "res
 
 
 # Fusions that look at one vector a side whatever the recipe says.
-POOLED_BY_NATURE = ("late", "product")
+POOLED_BY_NATURE = ("late", "product", "chapter/multimodal_embedding")
 _NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -132,9 +132,9 @@ def _assemble(text: Side, image: Side, fusion: FusionSettings, objective: Object
     if pairing == "all" and not model.has_algebra and objective.name != "triplet":
         options.setdefault("scale", 1.0)  # a logit is on its own scale already; 14.3 is for cosines
     contrast = _named("objective", OBJECTIVES, objective.name, options)
-    return Built(
-        model, _named("objective", OBJECTIVES, "match", {}, contrast) if pairing == "itm" else contrast, pairing
-    )
+    if pairing != "itm":
+        return Built(model, contrast, pairing)
+    return Built(model, _named("objective", OBJECTIVES, "match", objective.match, contrast), pairing)
 
 
 def _text_side(recipe: Recipe, words: TextInput | None) -> Side:

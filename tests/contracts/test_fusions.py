@@ -36,7 +36,9 @@ CASES = [(name, options) for name in FUSIONS for options in ({}, *VARIANTS.get(n
 IDS = [name + "".join(f"-{key}={value}" for key, value in options.items()) for name, options in CASES]
 
 # Nothing attends across in these, so there is no map to return.
-WITHOUT_MAPS = {"late", "product"}
+WITHOUT_MAPS = {"late", "product", "chapter/multimodal_embedding"}
+# With one token a side these do not read one side: reproduced from print, and stated in their docstrings.
+UNREAD_WITH_ONE_TOKEN = {"ladder/v7": "image", "chapter/cross_modal_attention": "text"}
 # Parameters whose gradient may be zero throughout, by (fusion, name) and why. None today.
 EXEMPT: dict[tuple[str, str], str] = {}
 
@@ -101,7 +103,8 @@ def test_the_table_says_how_to_use_it(name: str) -> None:
     assert entry.paper
     assert entry.summary
     assert entry.pairings
-    assert set(entry.pairings) <= {"all", "itm"}
+    assert set(entry.pairings) <= {"all", "itm", "matched"}
+    assert entry.pairings[0] != "matched", "the leaky pairing must be asked for"
     assert target.reads in HEADS  # type: ignore[attr-defined]
     parameters = list(inspect.signature(target).parameters.values())
     assert parameters[0].name == "width"
@@ -350,8 +353,11 @@ def test_one_token_a_side_still_reads_both_sides(name: str, options: dict[str, A
     swapped = torch.tensor([1, 2, 3, 0])
     scores = head(fusion(text, image, maps=True)).values
     assert torch.isfinite(scores).all()
-    assert (scores - head(fusion(text.take(swapped), image)).values).abs().max() > 1e-4
-    assert (scores - head(fusion(text, image.take(swapped))).values).abs().max() > 1e-4
+    unread = UNREAD_WITH_ONE_TOKEN.get(name)
+    moved_by_text = (scores - head(fusion(text.take(swapped), image)).values).abs().max()
+    moved_by_image = (scores - head(fusion(text, image.take(swapped))).values).abs().max()
+    assert (moved_by_text < 1e-6) if unread == "text" else (moved_by_text > 1e-4)
+    assert (moved_by_image < 1e-6) if unread == "image" else (moved_by_image > 1e-4)
 
 
 @every_case

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from plait.core.tables import Entry
+from plait.fusion.chapter import DESIGNS
+from plait.fusion.ladder import RUNGS
 
 __all__ = ["FUSIONS"]
 
@@ -63,4 +65,6 @@ FUSIONS: dict[str, Entry] = {
         summary="each word against its most similar region",
         pairings=("all",),
     ),
+    **RUNGS,
+    **DESIGNS,
 }

@@ -128,4 +128,4 @@ class MixedAttention(NormedAttention):
     def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
         """Read both ways and mix; see `Rung.attended`."""
         met = meet_shared(words, real_words, regions, real_regions, maps)
-        return met._replace(words=words.lerp(met.words, KEPT), regions=regions.lerp(met.regions, KEPT))
+        return met._replace(words=KEPT * (words + met.words), regions=KEPT * (regions + met.regions))

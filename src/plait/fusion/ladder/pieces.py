@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -50,9 +51,9 @@ class Rung(PairFusion):
         """Prepare regions: (B, P, D) -> (B, P, any width)."""
         return values
 
+    @abstractmethod
     def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
         """Let prepared words (M, T, ...) and regions (M, P, ...) attend; masks (M, T) and (M, P), True = real."""
-        raise NotImplementedError
 
     def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
         """Norm and project each side by itself, once a row."""
