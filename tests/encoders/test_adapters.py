@@ -108,3 +108,17 @@ def test_option_refusals():
         BottleneckAdapter(12, width=16, bottleneck=0)
     with pytest.raises(ConfigError, match="adapter option layers: expected at least 1, got 0"):
         TransformerAdapter(12, width=16, layers=0)
+
+
+@pytest.mark.parametrize("make", [LinearAdapter, TransformerAdapter])
+def test_padding_is_left_out_and_comes_back_as_zero(make: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    adapter = make(12, width=8).eval()
+    values, valid = torch.randn(3, 5, 12), torch.ones(3, 5).bool()
+    valid[0, 2:] = False
+    valid[2, 1:] = False
+    padded = adapter(Tokens(values, valid)).values
+    alone = adapter(Tokens(values[:1, :2], valid[:1, :2])).values
+    torch.testing.assert_close(padded[:1, :2], alone)
+    if make is LinearAdapter:
+        assert padded[~valid].eq(0).all()

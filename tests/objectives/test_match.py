@@ -112,3 +112,25 @@ def test_faults_are_named() -> None:
         Matching(InfoNCE())(torch.zeros(2, 2), group, lambda text, image: text[:, None].float())
     with pytest.raises(ConfigError, match="weight: expected 0 or more, got -1"):
         Matching(InfoNCE(), weight=-1.0)
+
+
+def test_the_head_may_be_asked_about_some_of_the_given_pairs() -> None:
+    torch.manual_seed(0)
+    group = torch.tensor([0, 0, 1, 1, 2])
+    scores, seen = torch.randn(5, 5), []
+
+    def score(text: Tensor, image: Tensor) -> Tensor:
+        seen.append((text.tolist(), image.tolist()))
+        return torch.zeros(len(text))
+
+    objective = Matching(InfoNCE(), given=2)
+    losses = [objective(scores, group, score) for _ in range(30)]
+    for text, image in seen:
+        assert len(text) == 6
+        assert text[:2] == image[:2] == image[2:4] == text[4:]
+        assert (group[text] == group[image]).tolist() == [True] * 2 + [False] * 4
+    assert {pair for text, _ in seen for pair in text[:2]} == set(range(5))  # drawn anew
+    assert losses[0].parts["mined"].item() == 4
+    assert losses[0].parts["contrast"].item() == pytest.approx(InfoNCE()(scores, group).total.item())
+    with pytest.raises(ConfigError, match="given"):
+        Matching(InfoNCE(), given=-1)

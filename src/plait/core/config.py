@@ -112,10 +112,12 @@ class ObjectiveSettings:
     Fields:
         name:    "infonce", "sigmoid" or "triplet"
         options: keyword arguments of the objective
+        match:   keyword arguments of the matching term that pairing "itm" adds (see `plait.objectives.match`)
     """
 
     name: str = "infonce"
     options: dict[str, Any] = field(default_factory=dict)
+    match: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

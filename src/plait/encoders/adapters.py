@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Modality, Tokens
-from plait.nn.blocks import SelfBlock
+from plait.nn.blocks import SelfBlock, padded
 from plait.nn.positions import sinusoid_2d
 
 __all__ = ["BottleneckAdapter", "LinearAdapter", "TransformerAdapter"]
@@ -27,6 +27,12 @@ class _Projection(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         # Cached tokens may come in half precision; the norm's statistics are taken in the weights' own.
         return cast(Tensor, self.dropout(self.linear(self.norm(values.to(self.norm.weight.dtype)))))
+
+    def real(self, tokens: Tokens) -> Tensor:
+        """Project the real tokens and leave 0 at padding, of which a batch of sentences is mostly made."""
+        if bool(tokens.valid.all()):
+            return cast(Tensor, self(tokens.values))
+        return padded(self(tokens.values[tokens.valid]), tokens.valid)
 
 
 class _Sides(nn.Module):
@@ -115,7 +121,7 @@ class LinearAdapter(nn.Module):
         )
 
     def forward(self, tokens: Tokens) -> Tokens:
-        values = self.sides.place(tokens, self.tokens(tokens.values))
+        values = self.sides.place(tokens, self.tokens.real(tokens))
         return replace(tokens, values=values, pooled=self.sides.pool(tokens))
 
 
@@ -214,7 +220,7 @@ class TransformerAdapter(nn.Module):
         )
 
     def forward(self, tokens: Tokens) -> Tokens:
-        values = self.sides.place(tokens, self.tokens(tokens.values))
+        values = self.sides.place(tokens, self.tokens.real(tokens))
         for block in self.blocks:
             values = block(values, tokens.valid)
         return replace(tokens, values=self.norm(values), pooled=self.sides.pool(tokens))

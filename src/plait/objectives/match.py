@@ -25,12 +25,14 @@ class Matching(nn.Module):
     Arguments:
         contrast: an objective for the towers, with a `scale` (`InfoNCE`, `Sigmoid` or `Triplet`)
         weight:   of the matching term
+        given:    how many of the N given pairs the fused head is asked about, each with its two negatives, drawn anew at
+                  every call; 0 = all. The contrast always sees all N: fusion is the dear part, and may see less
     Shapes:
         tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs
         group:        (N,) int64, the photo's number
-        score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 N; gives (M,) logits
+        score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 times the given pairs; gives (M,) logits
         returns:      Loss of () float in nats an example; parts: the contrast's, "contrast", "match" (before the
-                      weight) and "mined" (how many negatives were drawn: 2 N or 0)
+                      weight) and "mined" (how many negatives were drawn: 2 a given pair, or 0)
     Requirements: at least two photos in the batch. A batch of one photo has no negatives; then the matching term is 0
     and `score_pairs` is not called, so that the head never sees "yes" without "no".
     Gradient: to the tower scores through the contrast only (mining has none), and through `score_pairs`.
@@ -38,17 +40,19 @@ class Matching(nn.Module):
     Raises:
         ShapeError: scores, groups or what `score_pairs` gives do not fit.
         TrainingError: a tower score is not finite, so nothing can be mined.
-        ConfigError: weight is below 0.
+        ConfigError: weight or given is below 0.
     Source: Li et al. 2021 (ALBEF), section 3.2; Li et al. 2022 (BLIP). Differs: one logit and binary cross-entropy in
     place of two logits and softmax (the same model with half the last layer); no momentum queue.
     """
 
-    def __init__(self, contrast: nn.Module, *, weight: float = 1.0) -> None:
+    def __init__(self, contrast: nn.Module, *, weight: float = 1.0, given: int = 0) -> None:
         super().__init__()
-        if weight < 0:
-            raise ConfigError(f"matching weight: expected 0 or more, got {weight}")
+        for name, value in (("weight", weight), ("given", given)):
+            if value < 0:
+                raise ConfigError(f"matching {name}: expected 0 or more, got {value}")
         self.contrast = contrast
         self.weight = weight
+        self.given = given
 
     @property
     def scale(self) -> Tensor:
@@ -60,7 +64,10 @@ class Matching(nn.Module):
         """Judge the towers' scores and the fused scores of the pairs mined from them; see the class."""
         scores = checked_scores(tower_scores, group)
         contrast: Loss = self.contrast(scores, group)
-        text_index, image_index, label = mine_negatives(self.scale.detach() * scores.detach(), group)
+        given = None
+        if 0 < self.given < len(scores):
+            given = torch.randperm(len(scores), device=scores.device)[: self.given]
+        text_index, image_index, label = mine_negatives(self.scale.detach() * scores.detach(), group, given)
         if len(label) == 0:
             match = scores.sum() * 0.0
         else:
@@ -81,7 +88,7 @@ class Matching(nn.Module):
         return Loss(contrast.total + self.weight * match, parts)
 
 
-def mine_negatives(logits: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def mine_negatives(logits: Tensor, group: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Draw for each image a hard text and for each text a hard image, never of the same photo.
 
     Formula: P(text j for image i) = softmax_j(logits_ij) over j of other photos; for texts the same down the columns.
@@ -89,7 +96,8 @@ def mine_negatives(logits: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tenso
     Shapes:
         logits:  (N, N) float, row = image, column = text; tower scores times their scale
         group:   (N,) int64
-        returns: text_index, image_index (M,) int64 and label (M,) bool, M = 3 N: the given pairs (True), the images
+        given:   (G,) int64, the pairs that negatives are mined for, among all N; None = all, G = N
+        returns: text_index, image_index (M,) int64 and label (M,) bool, M = 3 G: the given pairs (True), the images
                  with mined texts, the texts with mined images (both False). M = 0 where all rows show one photo.
     Raises:
         TrainingError: a logit is not finite.
@@ -99,11 +107,11 @@ def mine_negatives(logits: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tenso
             "matching: a tower score is not finite, so no negatives can be mined; lower train.lr or use precision fp32"
         )
     negative = negative_pairs(group)
-    pair = torch.arange(len(group), device=logits.device)
+    pair = torch.arange(len(group), device=logits.device) if given is None else given
     if not negative.any():  # with two photos or more, every row and every column has a negative
         return pair[:0], pair[:0], pair[:0].bool()
     hard = logits.masked_fill(~negative, float("-inf"))
-    text = torch.multinomial(hard.softmax(1), 1).squeeze(1)
-    image = torch.multinomial(hard.T.softmax(1), 1).squeeze(1)
+    text = torch.multinomial(hard[pair].softmax(1), 1).squeeze(1)
+    image = torch.multinomial(hard.T[pair].softmax(1), 1).squeeze(1)
     label = torch.arange(3 * len(pair), device=logits.device) < len(pair)
     return torch.cat([pair, text, pair]), torch.cat([pair, pair, image]), label
