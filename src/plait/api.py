@@ -16,9 +16,12 @@ from plait.core.errors import CheckpointError, ConfigError, nearest
 from plait.core.files import read_json, write_json
 from plait.data.cache import cache_root, clear_stores, list_stores
 from plait.data.collection import Collection
+from plait.data.doctor import check as doctor
+from plait.data.doctor.fix import clean_data
 from plait.data.open import open_collection
 from plait.data.verify import verify_photos
 from plait.listing import list_names, recipe_names
+from plait.report.check import check_thumbnails, write_check
 from plait.report.gallery import merge_galleries
 from plait.report.page import write_report
 from plait.train.compare import Comparison, compare_fusions
@@ -29,6 +32,7 @@ from plait.train.loaded import MatchResult, Model
 from plait.train.run import evaluate_run, fit_run, load_run
 
 __all__ = [
+    "check_data",
     "clear_cache",
     "compare",
     "describe",
@@ -225,6 +229,43 @@ def describe(collection: Collection) -> dict[str, Any]:
         "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
         "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
     }
+
+
+def check_data(
+    data: str | Path,
+    *,
+    images: Path | None = None,
+    fix: str | Path | None = None,
+    out: str | Path | None = None,
+    cache: Path | None = None,
+    listener: Listener = silent,
+) -> dict[str, Any]:
+    """Look for what is wrong with a data set: damaged and double images, leaks between splits, captions, masks.
+
+    Args:
+        data:   a folder (captions, masks, questions or labels beside images/), a file of captions, "hub:NAME", "scenes"
+        images: the images' folder, where it is not beside the captions
+        fix:    write a cleaned list of captions and splits into this folder (see `plait.data.doctor.fix`)
+        out:    write check.html and check.json into this folder
+    Returns: see `plait.data.doctor.check.Checkup.to_json`; with `fix` also "fixed", with `out` also "page".
+    Raises:
+        InputError: there is nothing to check, or `fix` would write where the originals are.
+        StorageError: a result cannot be written.
+    """
+    found = doctor.check_data(
+        data,
+        images=images,
+        root=cache or cache_root(),
+        progress=lambda what, done, total: listener(Event("verify", what, done, total)),
+    )
+    result = found.to_json()
+    if fix is not None:
+        result["fixed"] = clean_data(found, Path(fix))
+    if out is not None:
+        write_json(Path(out) / "check.json", result)
+        thumbnails = check_thumbnails(result, found.material.photos)
+        result["page"] = str(write_check(result, thumbnails, Path(out) / "check.html"))
+    return result
 
 
 def show_cache() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from plait.core.errors import InputError
 from plait.data import fingerprints
-from plait.data.fingerprints import BLANK, content_hash, is_plain, near_duplicates, perceptual_hash
+from plait.data.fingerprints import BLANK, content_hash, is_plain, likeness, near_duplicates, perceptual_hash, thumbnail
 from tests.data.photos import scene
 
 
@@ -89,6 +89,25 @@ def test_older_numpy_counts_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> No
     assert fingerprints._bits(values).tolist() == wanted
     monkeypatch.delattr(np, "bitwise_count", raising=False)
     assert fingerprints._bits(values).tolist() == wanted
+
+
+def test_a_second_look_tells_copies_from_strangers() -> None:
+    photo = scene(5)
+    darker = (photo * 0.6 + 30).astype(np.uint8)
+    flat = np.full((20, 20, 3), 90, dtype=np.uint8)
+    small = np.stack([thumbnail(p) for p in (photo, darker, scene(6), flat)])
+    assert small.shape == (4, 16, 16, 3)
+    same, other, blank = likeness(small, [(0, 1), (0, 2), (3, 0)])
+    assert same > 0.99
+    assert other < 0.5
+    assert blank == 0
+
+
+def test_thumbnails_are_means_over_areas() -> None:
+    photo = np.zeros((32, 32, 3), dtype=np.uint8)
+    photo[:2, :2] = [[[10, 0, 0], [20, 0, 0]], [[30, 0, 0], [40, 100, 0]]]
+    assert thumbnail(photo)[0, 0].tolist() == [25, 25, 0]
+    assert not thumbnail(photo)[1:].any()
 
 
 def test_ten_thousand_photos_take_seconds() -> None:

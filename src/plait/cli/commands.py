@@ -118,6 +118,16 @@ def _list(arguments: Namespace) -> int:
 def _data(arguments: Namespace) -> int:
     from plait import api
 
+    if arguments.check:
+        with _listening(arguments) as listener:
+            checked = api.check_data(
+                arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
+            )
+        _print(arguments, checked, show.checked(checked))
+        return 0
+    if arguments.fix or arguments.out:
+        print("plait data: --fix and --out belong to `plait data check DATA`", file=sys.stderr)
+        return 2
     collection = api.open_data(arguments.data, images=arguments.images)
     if arguments.verify:
         with _listening(arguments) as listener:

@@ -86,11 +86,35 @@ def _list(commands: Commands) -> None:
 
 
 def _data(commands: Commands) -> None:
-    parser = commands.add_parser("data", help="read a data set and say what is in it and what was skipped")
-    parser.add_argument("data", help=DATA_HELP)
+    parser = commands.add_parser(
+        "data",
+        help="say what is in a data set; `plait data check DATA` says what is wrong with it",
+        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
+    )
+    parser.add_argument(
+        "data",
+        nargs="+",
+        action=_DataWords,
+        metavar="[check] DATA",
+        help=f"{DATA_HELP}; with `check` before it: find damaged, double and leaking images, bad captions and masks",
+    )
+    parser.set_defaults(check=False)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="check: where check.html and check.json are written")
+    parser.add_argument("--fix", type=Path, metavar="DIR", help="check: where cleaned captions and splits are written")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--verify", action="store_true", help="decode every photo too")
     _json(parser)
+
+
+class _DataWords(argparse.Action):
+    """Take `DATA`, or the word `check` and `DATA`; a folder named check is still reached as ./check or check alone."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if len(values) > 2 or (len(values) == 2 and values[0] != "check"):
+            parser.error(f"expected DATA or check DATA, got {' '.join(values)}")
+        namespace.check, namespace.data = len(values) == 2, values[-1]
 
 
 def _cache(commands: Commands) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "cache",
+    "checked",
     "cleared",
     "command_line",
     "comparison",
@@ -22,6 +23,7 @@ __all__ = [
     "table",
 ]
 
+EXAMPLES_SHOWN = 3
 SKIPS_SHOWN = 10
 
 
@@ -122,6 +124,28 @@ def data(found: dict[str, Any]) -> str:
     lines += [f"  {skip['where']}: {skip['reason']}" for skip in skipped[:SKIPS_SHOWN]]
     if len(skipped) > SKIPS_SHOWN:
         lines.append(f"  ... and {len(skipped) - SKIPS_SHOWN} more (--json lists all)")
+    return "\n".join(lines)
+
+
+def checked(found: dict[str, Any]) -> str:
+    """Show what the doctor found, the gravest first."""
+    images = found["images"]
+    lines = [f"{found['name']}  ({found['origin']})", f"images: {images['files']:,}, readable: {images['readable']:,}"]
+    for one in found["findings"]:
+        total = f" of {one['of']:,}" if one["of"] else ""
+        lines.append(f"\n{one['severity']}: {one['title']}: {one['count']:,}{total} {one['unit']}  [{one['code']}]")
+        lines += [f"  {one['detail']}"] if one["detail"] else []
+        lines += [f"  - {example['where']}: {example['what']}" for example in one["examples"][:EXAMPLES_SHOWN]]
+        lines += [f"  what it does: {one['effect']}", f"  cure: {one['cure']}"]
+    lines += ["", *(f"not checked: {sentence}" for sentence in found["cannot"])]
+    counts = found["counts"]
+    lines.append(f"{counts['error']} kinds of error, {counts['warning']} of warning, {counts['note']} notes")
+    if "fixed" in found:
+        fixed = found["fixed"]
+        lines.append(f"cleaned: {fixed['images']:,} images, {fixed['captions']:,} captions in {fixed['out']}")
+        lines += [f"  left out, {reason}: {number}" for reason, number in fixed["dropped"].items()]
+    if "page" in found:
+        lines.append(found["page"])
     return "\n".join(lines)
 
 

@@ -19,10 +19,13 @@ from plait.core.types import ImageSpec
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "FileFacts",
     "Geometry",
     "check_photo",
     "denormalise",
     "geometry_of",
+    "inspect_photo",
+    "load_levels",
     "load_rgb",
     "normalise",
     "read_pixels",
@@ -35,6 +38,8 @@ MAX_PIXELS = 89_478_485
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # Named, because Pillow would otherwise try every plug-in it has, one of which runs Ghostscript.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
+_ORIENTATION = 0x0112  # the EXIF tag
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -219,6 +224,63 @@ def check_photo(source: Path | np.ndarray) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class FileFacts:
+    """What an image file is, beside its pixels.
+
+    Fields:
+        width, height: px, as seen (EXIF rotation applied)
+        kind:    the file's format, such as "JPEG"
+        mode:    Pillow's name of how pixels are stored: "RGB", "L", "CMYK", "P", "RGBA", "I;16" ...
+        rotated: EXIF asks for a rotation or mirroring
+        clear:   part of the pixels that are more transparent than not, in [0, 1]; None without transparency
+        rgb:     (h, w, 3) uint8, the photo at a size that may be reduced
+    """
+
+    width: int
+    height: int
+    kind: str
+    mode: str
+    rotated: bool
+    clear: float | None
+    rgb: np.ndarray
+
+
+def inspect_photo(path: Path, *, enough_px: int = 64) -> FileFacts:
+    """Decode a photo to its end, JPEGs at reduced scale, and tell what kind of file it is. Raises as `load_rgb`."""
+    rgb = load_rgb(path, enough_px=enough_px)
+    with Image.open(path, formats=_FORMATS) as image:
+        kind, mode, width, height = str(image.format), image.mode, image.width, image.height
+        try:
+            turn = int(image.getexif().get(_ORIENTATION, 1))
+        except Exception:  # a photo whose EXIF block is damaged is still a photo
+            turn = 1
+        clear = None
+        if mode in _WITH_ALPHA or "transparency" in image.info:
+            clear = float((np.asarray(image.convert("RGBA"))[:, :, 3] < 128).mean())
+    if turn in (5, 6, 7, 8):  # a quarter turn
+        width, height = height, width
+    return FileFacts(width, height, kind, mode, turn in range(2, 9), clear, rgb)
+
+
+def load_levels(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a mask as it is stored: grey levels (H, W) uint8, or colour's luma, and its opacity (H, W) uint8 or None.
+
+    A palette's numbers are the levels, because label maps are stored so. Raises as `load_rgb`.
+    """
+    load_rgb(path)  # says what is wrong with a damaged file
+    with Image.open(path, formats=_FORMATS) as image:
+        alpha = None
+        if image.mode in _WITH_ALPHA:
+            alpha = np.asarray(image.convert("RGBA"))[:, :, 3]
+        if image.mode == "P":
+            return np.asarray(image), alpha
+        if image.mode.startswith("I"):
+            levels = np.asarray(image).astype(np.int64)
+            return np.minimum(levels, 255).astype(np.uint8), alpha
+        return np.asarray(image.convert("L")), alpha
+
+
 def thumbnail_jpeg(rgb: np.ndarray, side_px: int) -> bytes:
     """Give a small JPEG whose longer side is at most `side_px`. Raises InputError unless `rgb` is (H, W, 3) uint8."""
     image = Image.fromarray(_checked(rgb))
@@ -276,7 +338,7 @@ def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
         raise InputError(f"photo {path}: floating-point pixels have no agreed range; save it as 8-bit RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, (255, 255, 255, 255))
         return np.array(Image.alpha_composite(white, over).convert("RGB"))

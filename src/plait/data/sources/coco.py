@@ -11,7 +11,7 @@ from plait.data.assemble import Row, SplitMaking, assemble, file_finder, read_js
 from plait.data.collection import Collection
 from plait.data.sources.rows import find_images
 
-__all__ = ["is_coco", "open_coco"]
+__all__ = ["is_coco", "open_coco", "read_coco_rows"]
 
 
 def is_coco(path: Path) -> bool:
@@ -28,7 +28,7 @@ def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | N
     Raises:
         InputError: a key is missing, an annotation belongs to no image, or the photos are nowhere.
     """
-    rows = list(_rows(path, read_json_file(path)))
+    rows = list(read_coco_rows(path, read_json_file(path)))
     names = [row.image for row in rows[:50]]
     folder = images
     if folder is None:
@@ -50,7 +50,8 @@ def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | N
     )
 
 
-def _rows(path: Path, data: Any) -> Iterator[Row]:
+def read_coco_rows(path: Path, data: Any) -> Iterator[Row]:
+    """Give a row for each annotation of COCO's captions JSON. Raises InputError naming the key that is missing."""
     names = {}
     for number, image in enumerate(data["images"]):
         try:

@@ -15,8 +15,19 @@ from plait.data.assemble import Finder, Row, SplitMaking, assemble, file_finder,
 from plait.data.collection import Collection, Skip
 from plait.data.images import IMAGE_SUFFIXES
 
-__all__ = ["IMAGE_COLUMNS", "SPLIT_COLUMNS", "TEXT_COLUMNS", "find_images", "open_rows", "read_rows", "rows_of_objects"]
+__all__ = [
+    "IMAGES_POINTER",
+    "IMAGE_COLUMNS",
+    "SPLIT_COLUMNS",
+    "TEXT_COLUMNS",
+    "find_images",
+    "open_rows",
+    "read_rows",
+    "rows_of_objects",
+]
 
+# A file of one line beside the captions: the folder of the photos, where they lie elsewhere.
+IMAGES_POINTER = "images_folder.txt"
 IMAGE_COLUMNS = (
     *("image", "filename", "file_name", "image_name", "image_id", "image_path", "image_file", "img", "photo", "path"),
     "file",
@@ -49,9 +60,13 @@ def open_rows(path: Path, *, images: Path | None = None, making: SplitMaking | N
 def find_images(folder: Path, names: Iterable[str]) -> Path:
     """Give the folder that holds the photos of these names: `folder` itself or one in it, such as images/.
 
+    Where there is no images/ but an `images_folder.txt`, its one line names the folder, seen from `folder`.
+
     Raises:
         InputError: none does; the message names what was looked at.
     """
+    if (pointer := folder / IMAGES_POINTER).is_file() and not (folder / "images").is_dir():
+        return _pointed(pointer)
     inside = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda p: (p.name.lower() != "images", p))
     wanted = list(names)
     for candidate in (*inside, folder):
@@ -63,6 +78,17 @@ def find_images(folder: Path, names: Iterable[str]) -> Path:
         f"{folder}: none of the first {len(wanted)} photos named by the captions is here or in {looked} "
         f"(for instance {wanted[0] if wanted else 'none'!r}); put them in {folder / 'images'} or say where they are"
     )
+
+
+def _pointed(pointer: Path) -> Path:
+    line = _text(pointer).strip()
+    place = pointer.parent / line
+    if not line or "\n" in line or not place.is_dir():
+        raise InputError(
+            f"{pointer}: expected one line with the photos' folder, got {line[:80]!r}, which is no folder here; "
+            "correct it, or say where the photos are"
+        )
+    return place
 
 
 def read_rows(path: Path, images: Path | None = None) -> Iterator[Row]:
