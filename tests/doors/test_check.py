@@ -30,7 +30,7 @@ def test_command_and_verb_find_the_same(tmp_path: Path, capsys: Capture) -> None
 
 def test_it_is_told_in_words(tmp_path: Path, capsys: Capture) -> None:
     said = call(capsys, "data", "check", sick(tmp_path / "data"), "--fix", tmp_path / "clean", "--quiet").out
-    assert "error: The same image is in two splits under two names: 1 pairs  [split_leak_exact]" in said
+    assert "error: The same image is in two splits under two names: 1 pair  [split_leak_exact]" in said
     assert "p2.png (train): is the same file as p9.png (val)" in said
     assert "5 kinds of error, 7 of warning, 5 notes" in said
     assert "left out, split_leak_near: 1" in said

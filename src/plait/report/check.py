@@ -99,7 +99,7 @@ def _card(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
         else ""
     )
     return (
-        f'<article class="finding-card {escape(severity)}" id="{escape(found["code"])}">'
+        f'<article class="finding-card is-{escape(severity)}" id="{escape(found["code"])}">'
         f"<h3>{badge(severity, _BADGES.get(severity, 'plain'))} {escape(found['title'])}</h3>"
         f'<p class="count">{figure(found["count"], 0)}{total} {escape(found["unit"])} · {escape(found["code"])}</p>'
         f"{detail}<p><b>What it does:</b> {escape(found['effect'])}</p><p><b>Cure:</b> {escape(found['cure'])}</p>"

@@ -90,6 +90,8 @@ def finding(
 ) -> list[Finding]:
     """Give a list with the finding, or an empty one where nothing was found."""
     number = len(examples) if count is None else count
+    if number == 1 and of is None:
+        unit = unit.removesuffix("s")
     return [Finding(code, number, of, unit, tuple(examples[:EXAMPLES]), detail)] if number else []
 
 
