@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from plait.audit.by_name import audit_fusion
+from plait.audit.record import Audit
 from plait.build import expand_fusions
-from plait.core.config import Recipe, read_recipe
+from plait.core.config import FusionSettings, Recipe, read_recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError, nearest
 from plait.core.files import read_json, write_json
-from plait.data.cache import cache_root, clear_stores, list_stores
+from plait.data.cache import cache_root, clear_stores
 from plait.data.collection import Collection
+from plait.data.describe import cache_facts, describe
 from plait.data.doctor import check as doctor
 from plait.data.doctor.fix import clean_data
 from plait.data.open import open_collection
@@ -29,9 +31,11 @@ from plait.train.evaluate import Evaluation
 from plait.train.events import Event, Listener, silent
 from plait.train.export import export_run
 from plait.train.loaded import MatchResult, Model
-from plait.train.run import evaluate_run, fit_run, load_run
+from plait.train.probe import probe_comparison, probe_photo
+from plait.train.run import audit_run, evaluate_run, fit_run, load_run
 
 __all__ = [
+    "audit",
     "check_data",
     "clear_cache",
     "compare",
@@ -43,6 +47,8 @@ __all__ = [
     "load",
     "match",
     "open_data",
+    "probe",
+    "probe_one",
     "recipe",
     "recipe_for",
     "report",
@@ -91,19 +97,24 @@ def fit(
     data: str | Path | Collection,
     out: str | Path,
     *,
+    tokens: str | None = None,
+    pairing: str | None = None,
     limit: int | None = None,
     cache: Path | None = None,
     listener: Listener = silent,
 ) -> dict[str, Any]:
     """Train one recipe on a data set, evaluate it on the held-out photos, and save it in `out`.
 
+    Args:
+        tokens:  "tokens" or "pooled", in place of the recipe's
+        pairing: "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
     Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
     cache = cache or cache_root()
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
-    chosen = recipe_for(recipe_or_name, collection)
+    chosen = _overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
     record, _ = fit_run(chosen, collection, Path(out), cache=cache, listener=listener)
     return record
 
@@ -132,6 +143,8 @@ def compare(
     seeds: int | Sequence[int] = 3,
     epochs: int | None = None,
     recipe_or_name: Recipe | str | Path | None = None,
+    tokens: str | None = None,
+    pairing: str | None = None,
     limit: int | None = None,
     cache: Path | None = None,
     command: str | None = None,
@@ -143,6 +156,7 @@ def compare(
         fusions: names from `plait list fusions`, or a family ("ladder" for all of it)
         seeds:   how many (0, 1, ...), or which
         epochs:  in place of the recipe's
+        tokens, pairing: as in `fit`, for all of these fusions; one that lacks the pairing is refused
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
             be asked for.
@@ -157,6 +171,7 @@ def compare(
     cache = cache or cache_root()
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
     chosen = recipe_for(recipe_or_name, collection)
+    chosen = _overridden(chosen, tokens, None)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
     comparison = compare_fusions(
@@ -166,12 +181,55 @@ def compare(
         seeds=numbers,
         out=out,
         cache=cache,
-        command=command or _command(data, names, numbers, epochs, limit, out),
+        command=command
+        or _command(data, names, numbers, out, epochs=epochs, tokens=tokens, pairing=pairing, limit=limit),
+        pairing=pairing or "",
         listener=listener,
     )
     write_json(out / "gallery.json", merge_galleries(out, comparison.results, collection))
     report(out)
     return comparison
+
+
+def audit(
+    run: str | Path | None = None,
+    *,
+    fusion: str | None = None,
+    tokens: str | None = None,
+    pairing: str | None = None,
+    data: str | Path | Collection | None = None,
+    split: str = "val",
+    limit: int | None = None,
+    seeds: int = 20,
+    cache: Path | None = None,
+    listener: Listener = silent,
+) -> Audit:
+    """Ask a fusion by name, or a finished run, whether it learned, and from what; see `plait.audit`.
+
+    By name it takes seconds: random weights on noise. A run is asked that too and, given data, what its trained model
+    does on a split with captions or photos shuffled or removed, beside baselines and photos shared with training.
+
+    Args:
+        tokens, pairing: how the named fusion is used; None = "tokens" and its own default. A run has its own
+        seeds: sets of random weights and noise
+    Raises:
+        ConfigError: neither a run nor a fusion, or both; options that do not fit; a pairing that the fusion lacks.
+    """
+    if (run is None) == (fusion is None):
+        raise ConfigError("audit: expected a run's folder or a fusion's name, one of the two")
+    if fusion is not None:
+        if data is not None:
+            raise ConfigError("audit: a fusion by name is asked about noise; data belongs to a trained run")
+        recipe = _overridden(Recipe(fusion=FusionSettings(name=fusion)), tokens, pairing)
+        return audit_fusion(recipe.fusion, seeds=seeds)
+    if tokens is not None or pairing is not None:
+        raise ConfigError("audit: a run has its own tokens and pairing; leave those options out")
+    loaded = load_run(_run_folder(run or ""))
+    if data is None:
+        return audit_fusion(loaded.recipe.fusion, loaded.recipe.objective, seeds=seeds)
+    cache = cache or cache_root()
+    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
+    return audit_run(loaded, collection, split=split, cache=cache, seeds=seeds, listener=listener)
 
 
 def report(out: str | Path) -> Path:
@@ -185,6 +243,33 @@ def report(out: str | Path) -> Path:
     path = out / "report.html"
     write_report(read_json(out / "results.json"), read_json(gallery) if gallery.exists() else None, path)
     return path
+
+
+def probe(
+    out: str | Path,
+    data: str | Path | Collection,
+    *,
+    split: str = "val",
+    cache: Path | None = None,
+    listener: Listener = silent,
+) -> dict[str, Any]:
+    """Ask all runs of a comparison the same small questions, and write them to `out`/probe.json.
+
+    Batches of 24 held-out pairs among themselves, and each photo's own caption among five; see `plait.train.probe`.
+    Raises:
+        PlaitError: `out` holds no comparison, or the split is too small.
+    """
+    cache, out = cache or cache_root(), Path(out)
+    results = read_json(out / "results.json")
+    collection = verify(open_data(data), cache=cache, listener=listener)
+    found = probe_comparison(out, results, collection, split=split, cache=cache, listener=listener)
+    write_json(out / "probe.json", found)
+    return found
+
+
+def probe_one(out: str | Path, photo: str | Path, captions: Sequence[str], *, right: int = 0) -> list[dict[str, Any]]:
+    """Ask all runs of a comparison which caption fits one photo: the printed form of the probe, which proves little."""
+    return probe_photo(Path(out), read_json(Path(out) / "results.json"), Path(photo), captions, right=right)
 
 
 def load(run: str | Path = DEFAULT_MODEL) -> Model:
@@ -217,18 +302,6 @@ def verify(collection: Collection, *, cache: Path | None = None, listener: Liste
         root=cache or cache_root(),
         progress=lambda done, total: listener(Event("verify", "photos", done, total)),
     )
-
-
-def describe(collection: Collection) -> dict[str, Any]:
-    """Say what a data set holds: splits, captions a photo, words a caption, and what was skipped."""
-    captions = Counter(caption.image for caption in collection.captions)
-    counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
-    words = sorted(len(caption.text.split()) for caption in collection.captions)
-    return {
-        **collection.facts(),
-        "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
-        "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
-    }
 
 
 def check_data(
@@ -270,19 +343,7 @@ def check_data(
 
 def show_cache() -> dict[str, Any]:
     """List the cached tokens on this machine."""
-    root = cache_root()
-    entries = [
-        {
-            "name": info.id,
-            "what": " ".join(info.key.get(part, "") for part in ("what", "view")).strip(),
-            "items": info.items,
-            "bytes": info.size_bytes,
-            "complete": info.complete,
-            "key": info.key,
-        }
-        for info in list_stores(root)
-    ]
-    return {"root": str(root), "entries": entries}
+    return cache_facts(cache_root())
 
 
 def clear_cache(name: str | None = None) -> dict[str, Any]:
@@ -310,18 +371,20 @@ def _run_folder(run: str | Path) -> Path:
     return folder
 
 
-def _command(
-    data: str | Path | Collection,
-    fusions: list[str],
-    seeds: list[int],
-    epochs: int | None,
-    limit: int | None,
-    out: Path,
-) -> str:
+def _overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Recipe:
+    """Give the recipe with other tokens, in its variants too, and another pairing."""
+    plain = recipe_to_dict(recipe)
+    for settings in (plain["fusion"], *plain["variants"].values()):
+        settings["tokens"] = tokens or settings["tokens"]
+    plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
+    return recipe_from_dict(plain)
+
+
+def _command(data: str | Path | Collection, fusions: list[str], seeds: list[int], out: Path, **options: object) -> str:
     where = data.origin if isinstance(data, Collection) else str(data)
     words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds(seeds)]
-    words += ["--epochs", str(epochs)] if epochs is not None else []
-    words += ["--limit", str(limit)] if limit is not None else []
+    for name, value in options.items():
+        words += [f"--{name}", str(value)] if value is not None else []
     return shlex.join([*words, "--out", str(out)])
 
 

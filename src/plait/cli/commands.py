@@ -15,6 +15,7 @@ from plait.cli.progress import ProgressBar
 __all__ = ["run"]
 
 RUN_FAILED = 3
+AUDIT_FLAGGED = 1
 
 
 def run(arguments: Namespace) -> int:
@@ -29,7 +30,9 @@ def run(arguments: Namespace) -> int:
         "fit": _fit,
         "compare": _compare,
         "evaluate": _evaluate,
+        "audit": _audit,
         "match": _match,
+        "probe": _probe,
         "list": _list,
         "data": _data,
         "cache": _cache,
@@ -48,7 +51,14 @@ def _fit(arguments: Namespace) -> int:
     changes = {key: getattr(arguments, key) for key in ("epochs", "seed") if getattr(arguments, key) is not None}
     recipe = replace(recipe, train=replace(recipe.train, **changes))
     with _listening(arguments) as listener:
-        record = api.fit(recipe, collection, arguments.out, listener=listener)
+        record = api.fit(
+            recipe,
+            collection,
+            arguments.out,
+            tokens=arguments.tokens,
+            pairing=arguments.pairing,
+            listener=listener,
+        )
     _print(arguments, record, show.record(record, arguments.out))
     return 0
 
@@ -65,6 +75,8 @@ def _compare(arguments: Namespace) -> int:
             seeds=arguments.seeds,
             epochs=arguments.epochs,
             recipe_or_name=arguments.recipe,
+            tokens=arguments.tokens,
+            pairing=arguments.pairing,
             command=show.command_line(),
             listener=listener,
         )
@@ -84,11 +96,52 @@ def _evaluate(arguments: Namespace) -> int:
         "photos": len(found.photos),
         "captions": len(found.captions),
         "score_kind": found.scores.kind,
+        "flags": list(found.scores.flags),
         "metrics": found.metrics,
         "intervals": found.intervals(),
     }
     _print(arguments, result, show.evaluation(result))
     return 0
+
+
+def _probe(arguments: Namespace) -> int:
+    from plait import api
+
+    if (arguments.photo is None) == (arguments.data is None) or (arguments.photo is None) != (
+        arguments.captions is None
+    ):
+        print("plait probe: expected either --data, or --photo with --captions", file=sys.stderr)
+        return 2
+    if arguments.photo is not None:
+        rows = api.probe_one(arguments.out, arguments.photo, arguments.captions, right=arguments.right - 1)
+        _print(arguments, rows, show.probed_photo(rows, arguments.captions))
+        return 0
+    with _listening(arguments) as listener:
+        found = api.probe(arguments.out, arguments.data, split=arguments.split, listener=listener)
+    _print(arguments, found, show.probed(found))
+    return 0
+
+
+def _audit(arguments: Namespace) -> int:
+    from plait import api
+
+    data = arguments.data
+    if data is not None:
+        data = api.open_data(data, limit=arguments.limit, images=arguments.images)
+    with _listening(arguments) as listener:
+        found = api.audit(
+            arguments.run,
+            fusion=arguments.fusion,
+            tokens=arguments.tokens,
+            pairing=arguments.pairing,
+            data=data,
+            split=arguments.split,
+            seeds=arguments.seeds,
+            listener=listener,
+        )
+    result = found.to_json()
+    _print(arguments, result, show.audit(result))
+    return AUDIT_FLAGGED if arguments.strict and found.flags else 0
 
 
 def _match(arguments: Namespace) -> int:

@@ -25,7 +25,9 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(commands)
     _compare(commands)
     _evaluate(commands)
+    _audit(commands)
     _match(commands)
+    _probe(commands)
     _list(commands)
     _data(commands)
     _cache(commands)
@@ -42,6 +44,7 @@ def _fit(commands: Commands) -> None:
     parser = commands.add_parser("fit", help="train one recipe on your data and save it")
     _data_options(parser)
     parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
+    _fusion_options(parser)
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
@@ -59,6 +62,7 @@ def _compare(commands: Commands) -> None:
     )
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--recipe", help="a recipe's name or a .toml file; its fusion is replaced by each of --fusions")
+    _fusion_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
     _json(parser)
 
@@ -68,6 +72,35 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
     _data_options(parser)
     parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    _json(parser)
+
+
+def _probe(commands: Commands) -> None:
+    parser = commands.add_parser("probe", help="ask a comparison's runs small questions: batches, five captions")
+    parser.add_argument("out", type=Path, help="the comparison's folder")
+    parser.add_argument("--data", help=DATA_HELP)
+    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument("--photo", metavar="FILE", help="ask about this one photo instead of a split")
+    parser.add_argument("--captions", nargs="+", metavar="TEXT", help="with --photo: what to choose from")
+    parser.add_argument("--right", type=_positive, default=1, metavar="N", help="which of them is right (default 1)")
+    _json(parser)
+
+
+def _audit(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "audit", help="did it learn, and from what? noise, swaps, dead parameters, shuffled captions, shared photos"
+    )
+    parser.add_argument("run", nargs="?", help="a finished run's folder, or name a fusion with --fusion")
+    parser.add_argument(
+        "--fusion", metavar="NAME", help="a name from `plait list fusions`, audited with random weights"
+    )
+    _fusion_options(parser)
+    parser.add_argument("--data", help=f"with a run: audit its trained model on {DATA_HELP}")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
+    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument("--seeds", type=_positive, default=20, metavar="N", help="sets of random weights (default 20)")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a flag is raised; otherwise 0")
     _json(parser)
 
 
@@ -147,6 +180,17 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help=DATA_HELP)
     parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
+
+
+def _fusion_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tokens", choices=("tokens", "pooled"), help="what is fused: all tokens, or one vector a side"
+    )
+    parser.add_argument(
+        "--pairing",
+        choices=("all", "itm", "matched"),
+        help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
+    )
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "audit",
     "cache",
     "checked",
     "cleared",
@@ -19,6 +20,8 @@ __all__ = [
     "evaluation",
     "matches",
     "names",
+    "probed",
+    "probed_photo",
     "record",
     "table",
 ]
@@ -51,6 +54,7 @@ def record(found: dict[str, Any], out: Path) -> str:
         f"{found['recipe']['fusion']['name']} on {where['name']}, split {where['split']}: "
         f"{where['photos']:,} photos, {where['captions']:,} captions, seed {found['recipe']['train']['seed']}",
         _metrics(found["metrics"]),
+        *([f"flags: {', '.join(found['flags'])}. {found['audit']['verdict']}"] if found.get("flags") else []),
         f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms a step)",
         f"saved in {out}",
     ]
@@ -63,6 +67,8 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
     header = ["fusion", "tokens", "pairing", "seeds", "t2i R@1", "95 %", "i2t R@1", "95 %"]
     header += ["binding", "95 %"] if binding else []
     header += ["params", "step ms", "train s"]
+    flagged = any(entry.get("flags") for entry in results["summary"])
+    header += ["flags"] if flagged else []
     rows = []
     for entry in results["summary"]:
         pairing = entry["pairing"] + (f" k={entry['rerank_k']}" if entry["rerank_k"] else "")
@@ -70,6 +76,7 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
         for metric in ("t2i_r1", "i2t_r1", *(("binding_accuracy",) if binding else ())):
             row += _figure(entry.get(metric))
         row += [f"{entry['params']:,}", f"{entry['step_ms']:.0f}", f"{entry['train_s']:.0f}"]
+        row += [", ".join(entry["flags"])] if flagged else []
         rows.append(row)
     failed = [f"{row['run']}: {row['reason']}" for row in results["rows"] if row["status"] == "failed"]
     where = results["data"]
@@ -86,7 +93,35 @@ def evaluation(found: dict[str, Any]) -> str:
     for name, value in found["metrics"].items():
         interval = found["intervals"].get(name)
         rows.append([name, f"{value:.1f}", f"{interval['low']:.1f} to {interval['high']:.1f}" if interval else ""])
-    return "\n".join([head, f"scores: {found['score_kind']}", table(rows, ["metric", "value", "95 % over photos"])])
+    flags = [f"flags: {', '.join(found['flags'])}"] if found["flags"] else []
+    return "\n".join(
+        [head, f"scores: {found['score_kind']}", *flags, table(rows, ["metric", "value", "95 % over photos"])]
+    )
+
+
+def audit(found: dict[str, Any]) -> str:
+    """Show an audit: the figures, then the verdict."""
+    rows = [
+        [output, *(f"{found['influence'][output][side]:.2f}" for side in ("text", "image"))]
+        for output in ("image_out", "text_out", "score")
+    ]
+    lines = [
+        f"{found['fusion']}, {found['tokens']}, pairing {found['pairing']}",
+        f"noise matched: {found['noise_accuracy']:.1f} % (chance {found['chance']:.1f}, luck ends at "
+        f"{found['bound']:.1f}; {found['batch']} pairs, {found['seeds']} seeds)",
+        f"a score moves with another item's partner: {found['partner_influence']:.2f} (honest: 0)",
+        f"attention over one key: {'yes' if found['single_key'] else 'no'}",
+        f"parameters without gradient: {', '.join(found['dead_parameters']) or 'none'}",
+        "",
+        table(rows, ["depends on", "text", "image"]),
+    ]
+    if "data" in found:
+        data = found["data"]
+        known = {"as trained": data["whole"], **data["ablations"], **data.get("baselines", {})}
+        recalls = [[name, f"{value['t2i_r1']:.1f}", f"{value['i2t_r1']:.1f}"] for name, value in known.items()]
+        lines += ["", f"{data['photos']} photos of {data['split']}, luck ends at {data['bound']:.1f} %"]
+        lines.append(table(recalls, ["scored with", "t2i R@1", "i2t R@1"]))
+    return "\n".join([*lines, "", f"flags: {', '.join(found['flags']) or 'none'}", found["verdict"]])
 
 
 def matches(found: dict[str, Any], *, most: int = 10) -> str:
@@ -196,3 +231,54 @@ def _metrics(metrics: dict[str, float]) -> str:
 
 def _numeric(text: str) -> bool:
     return text.replace(",", "").replace(".", "").replace("-", "").replace(" ", "").isdigit() or text == ""
+
+
+def probed(found: dict[str, Any]) -> str:
+    """Show what a comparison's runs answered about a split."""
+    chance = found["chance"]
+    header = ["rank", "fusion", "tokens", "pairing", "loss, train", "loss, held out", "accuracy %", "separation"]
+    header += ["own of five %", "trained well", "flags"]
+    rows = [
+        [
+            str(row["rank"]),
+            row["fusion"],
+            row["tokens"],
+            row["pairing"],
+            f"{row['train_loss']:.2f}",
+            f"{row['loss']['mean']:.2f}",
+            _with_interval(row["accuracy"]),
+            f"{row['separation']['mean']:.2f}",
+            _with_interval(row["five_accuracy"]),
+            "yes" if row["trained_well"] else "no",
+            ", ".join(row["flags"]),
+        ]
+        for row in found["rows"]
+    ]
+    return (
+        f"{found['photos']:,} photos of {found['split']} in batches of {found['batch']}; chance: loss "
+        f"{chance['loss']:.2f}, accuracy {chance['accuracy']:.1f} %, own caption of {found['choices']} "
+        f"{chance['five_accuracy']:.0f} %\n{table(rows, header)}"
+    )
+
+
+def probed_photo(rows: list[dict[str, Any]], captions: Sequence[str]) -> str:
+    """Show what a comparison's runs said about one photo."""
+    header = ["fusion", "seed", "best", "scores", "ratio", "gap", "trained well", "flags"]
+    lines = [
+        [
+            row["fusion"],
+            str(row["seed"]),
+            captions[row["best"]],
+            " ".join(f"{value:.2f}" for value in row["similarities"]),
+            "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{row['gap']:.2f}",
+            "yes" if row["trained_well"] else "no",
+            ", ".join(row["flags"]),
+        ]
+        for row in rows
+    ]
+    return f"{table(lines, header)}\none photo says nothing about a model; ask many with --data"
+
+
+def _with_interval(figure: dict[str, float]) -> str:
+    return f"{figure['mean']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
