@@ -7,8 +7,10 @@ resampled; seeds, of which there are three rather than a thousand, enter as a ra
 
 with d the deviation of a mean over resampled photos (seeds averaged first), e a normal draw with the variance of the
 mean over seeds, V_seed = s^2 / S, and X chi-squared with f degrees of freedom, so that intervals are as wide as
-Student's t asks when s^2 comes from few seeds; f is Satterthwaite's (`significance.satterthwaite`). Noise of a single
-photo under a single seed is counted in both parts, which errs on the wide side. With one seed nothing is known about
+Student's t asks when s^2 comes from few seeds; f is Satterthwaite's (`significance.satterthwaite`). Resampling three
+seeds as photos are resampled would give 2/3 of their variance and know only ten different sets. Noise of a single
+photo under a single seed is counted in both parts, which errs on the wide side: taking it out once, as for many seeds
+one would, leaves no training noise at all wherever three seeds happen to agree. With one seed nothing is known about
 training noise: intervals then speak of these trained models on other photos, and `seeds_counted` is False.
 """
 
@@ -17,12 +19,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from plait.core.errors import ShapeError
+from plait.metrics.effects import effect_size, spread_of
 from plait.metrics.significance import checked_values, holm, satterthwaite, sign_flip_p, student_tail
 
 __all__ = [
@@ -218,7 +221,8 @@ def pairwise_tests(
         values:  metric -> fusion -> (S, I) float, what each photo adds under each seed
         weights: metric -> (I,) float >= 0; equal for a metric that is not there
     Returns: rows {"a", "b", "metric", "difference", "low", "high", "p", "p_sign_flip", "p_holm", "distinguishable",
-        "seeds_counted"} with difference = a - b; `distinguishable` is p_holm < alpha. Intervals are not corrected.
+        "seeds_counted", "d_z"} and the fields of `effects.Spread`, with difference = a - b; `distinguishable` is
+        p_holm < alpha. Intervals are not corrected. d_z is {"value", "low", "high"} or None (`effects.effect_size`).
     Raises:
         ShapeError, InputError: as `paired_difference`.
     """
@@ -229,6 +233,8 @@ def pairwise_tests(
             found = paired_difference(
                 fusions[a], fusions[b], weights=weight, level=1 - alpha, resamples=resamples, seed=seed
             )
+            spread = spread_of(fusions[a], fusions[b], weights=weight)
+            standard = effect_size(found.difference, found.low, found.high, spread=spread)
             rows.append(
                 {
                     "a": a,
@@ -240,6 +246,8 @@ def pairwise_tests(
                     "p": found.p,
                     "p_sign_flip": found.p_sign_flip,
                     "seeds_counted": found.seeds_counted,
+                    "d_z": None if standard is None else dict(zip(("value", "low", "high"), standard, strict=True)),
+                    **asdict(spread),
                 }
             )
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
