@@ -43,7 +43,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "audit": _BUILT,
     "explain": _GROUND | {"nn", "data", "model"},
     "report": _GROUND | {"metrics", "data"},
-    "train": _BUILT | {"explain"},
+    "train": _BUILT | {"audit", "explain"},
     "api": _BUILT | _WORK | {"listing"},
     "demo": _BUILT | _WORK | {"listing", "api"},
     "cli": frozenset({"core", "api", "demo", "listing"}),

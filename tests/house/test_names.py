@@ -55,7 +55,9 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS":
         assert entry.pairings, f"{table}[{name!r}] has no pairings. Cure: the default first, as in ('all',)"
-        assert set(entry.pairings) <= {"all", "itm", "matched"}, f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
+        assert set(entry.pairings) <= {"all", "itm", "matched"}, (
+            f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
+        )
 
 
 def test_root_names_are_the_public_names() -> None:

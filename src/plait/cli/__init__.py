@@ -1,6 +1,7 @@
 """The command line: argv -> verb -> text. Holds no logic, and imports no torch before a verb is chosen.
 
-Exit codes: 0 done; 1 something the user can mend (one line on stderr, no traceback); 2 a wrong command line;
+Exit codes: 0 done; 1 something the user can mend (one line on stderr, no traceback), or an audit that raised a flag
+under --strict (without it an audit is a report, and reports end with 0); 2 a wrong command line;
 3 a comparison in which a run failed; 130 interrupted.
 """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plait.metrics.effects import power_sentence
+
 __all__ = ["METRIC_NAMES", "verdict"]
 
 METRIC_NAMES = {
@@ -30,6 +32,7 @@ def verdict(
     *,
     rows: Sequence[Mapping[str, Any]] = (),
     metric: str = "t2i_r1",
+    power: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Put a comparison into a few sentences: only what the tests carry is called better.
 
@@ -40,6 +43,7 @@ def verdict(
         rows:    results.json "rows": tell of runs that did not train, and of the flag "leaky". A leaky fusion has read
             the answer, so it takes no part in the ranking.
         metric:  a name of `METRIC_NAMES`; higher is better unless it is a median rank
+        power:   results.json "power": how small a difference of `metric` could have been seen
     Example:
         >>> verdict([{"fusion": "late", "seeds": 1, "t2i_r1": {"mean": 20.0, "low": 18.0, "high": 22.0}}], [])[:52]
         'Only late was trained: 20.0 % of text-to-image R@1 ('
@@ -61,8 +65,12 @@ def verdict(
         parts.append(
             "With one seed each, training noise is not measured: another training run may order them differently."
         )
+    parts.extend(power_sentence(row) for row in power if row["metric"] == metric and len(ranked) > 1)
     if leaky:
-        parts.append(f"{_join(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking.")
+        parts.append(
+            f"{_join(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking. A leaky number "
+            "is not a matching result: it says how well a fused pair is recognised, not how well one is found."
+        )
     parts.extend(_failures(summary, rows, metric))
     return " ".join(parts)
 

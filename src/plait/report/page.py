@@ -14,6 +14,7 @@ from typing import Any
 
 from plait.core.errors import InputError, StorageError
 from plait.metrics.verdict import verdict
+from plait.report.audit import audit_table, legend
 from plait.report.charts import curves, scatter
 from plait.report.tables import data_card, leaderboard, reproduce, runs_table, tests_matrix
 from plait.report.text import cell_of, count, escape, figure, inline_json, number_of
@@ -63,8 +64,11 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
     rows = [row for row in results.get("rows") or () if row.get("fusion")]
     summary = _complete(list(results.get("summary") or ()), rows)
     tests = list(results.get("tests") or ())
-    summary.sort(key=_rank)
+    leaky = {str(row["fusion"]) for row in (*summary, *rows) if "leaky" in (row.get("flags") or ())}
+    summary.sort(key=lambda row: (row["fusion"] in leaky, _rank(row)))
     order = [str(row["fusion"]) for row in summary]
+    # Charts would rank what cannot be ranked; where all is leaky there is nothing to mix it with.
+    drawn = [row for row in summary if row["fusion"] not in leaky] or summary
     data = results.get("data") or {}
     chance = _chance(data)
     said = str(results.get("verdict") or verdict(summary, tests, rows=rows))
@@ -81,12 +85,15 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
         figures=_figures(summary, rows, data, chance),
         leaderboard=leaderboard(summary, rows, order, chance) if summary else _empty("No run has finished yet."),
         chance=f"{chance:.2g} %" if chance is not None else "unknown",
-        curves=_curves(rows, order),
+        legend=legend(rows),
+        audit=audit_table(rows, order),
+        left_out=_left_out(leaky) if len(drawn) < len(summary) else "",
+        curves=_curves([row for row in rows if any(row["fusion"] == kept["fusion"] for kept in drawn)], order),
         scatters="".join(
-            scatter(summary, key, title=title, order=order)
+            scatter(drawn, key, title=title, order=order)
             for key, title in (("step_ms", "time a step"), ("train_s", "training time"), ("params", "parameters"))
         ),
-        tests=tests_matrix(tests, order) if tests else _empty(_why_no_tests(summary)),
+        tests=tests_matrix(tests, order, results.get("power") or ()) if tests else _empty(_why_no_tests(summary)),
         gallery=_gallery_part(shown),
         attention=_attention_part(shown),
         data=data_card(data),
@@ -95,6 +102,11 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
         gallery_json=inline_json({**shown, "order": order}),
         version=escape(results.get("plait", "")),
     )
+
+
+def _left_out(leaky: set[str]) -> str:
+    names = ", ".join(sorted(leaky))
+    return f'<p class="note">Not drawn, because leaky: {escape(names)}. Such numbers are no matching results.</p>'
 
 
 def _complete(summary: list[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plait.metrics.effects import power_sentence
 from plait.metrics.verdict import METRIC_NAMES
+from plait.report.audit import FLAG_WORDS, flags_of_runs
 from plait.report.charts import interval_bar, nice_ticks
 from plait.report.text import MISSING, badge, cell_of, count, escape, figure, number_of, seconds, thousands
 
@@ -28,11 +30,6 @@ _VIEWS: dict[str, tuple[tuple[str, str], ...]] = {
         ("i2t_median_rank", "Median rank"),
         ("i2t_map", "mAP %"),
     ),
-}
-_FLAG_WORDS = {
-    "leaky": ("bad", "the score has read the answer: not comparable, left out of the ranking"),
-    "did not train": ("bad", "the loss did not fall below that of constant scores, or was not finite"),
-    "failed": ("bad", "the run stopped with an error"),
 }
 _MOST_SKIPS = 200
 
@@ -89,10 +86,16 @@ def leaderboard(
     )
 
 
-def tests_matrix(tests: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
-    """Draw a matrix a metric: row minus column, marked where the corrected test tells the two apart."""
+def tests_matrix(
+    tests: Sequence[Mapping[str, Any]], order: Sequence[str], power: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """Draw a matrix a metric: row minus column, marked where the corrected test tells the two apart, and its power."""
     metrics = list(dict.fromkeys(str(test["metric"]) for test in tests))
-    return "".join(_matrix([test for test in tests if test["metric"] == metric], metric, order) for metric in metrics)
+    sentences = {str(row["metric"]): f'<p class="quiet">{escape(power_sentence(row))}</p>' for row in power}
+    return "".join(
+        _matrix([test for test in tests if test["metric"] == metric], metric, order, sentences.get(metric, ""))
+        for metric in metrics
+    )
 
 
 def data_card(data: Mapping[str, Any]) -> str:
@@ -198,10 +201,8 @@ def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour
     seeds = number_of(row.get("seeds"))
     if seeds is not None:
         marks.append(badge(count(int(seeds), "seed"), "warn" if seeds < 2 else "plain"))
-    flags = [str(flag) for run in (row, *runs) for flag in run.get("flags") or ()]
-    flags += [str(run["status"]) for run in runs if run.get("status") in ("did not train", "failed")]
-    for flag in dict.fromkeys(flags):
-        kind, hint_text = _FLAG_WORDS.get(flag, ("warn", ""))
+    for flag in flags_of_runs(row, runs):
+        kind, hint_text = FLAG_WORDS.get(flag, ("warn", ""))
         times = sum(1 for run in runs if run.get("status") == flag)
         text = f"{flag}: {times} of {len(runs)}" if 0 < times < len(runs) else flag
         marks.append(badge(text, kind, title=hint_text))
@@ -243,7 +244,7 @@ def _largest(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
     return max((value for row in rows if (value := number_of(row.get(key))) is not None), default=None)
 
 
-def _matrix(tests: Sequence[Mapping[str, Any]], metric: str, order: Sequence[str]) -> str:
+def _matrix(tests: Sequence[Mapping[str, Any]], metric: str, order: Sequence[str], seen: str) -> str:
     found: dict[tuple[str, str], tuple[float, float, float, Mapping[str, Any]]] = {}
     for test in tests:
         difference, low, high = (number_of(test.get(key)) or 0.0 for key in ("difference", "low", "high"))
@@ -264,7 +265,7 @@ def _matrix(tests: Sequence[Mapping[str, Any]], metric: str, order: Sequence[str
         f'<figure class="panel"><figcaption>{label}</figcaption><div class="scroll" tabindex="0" role="region" '
         f'aria-label="Tests of {label}"><table class="matrix">'
         f'<caption class="hidden">Row minus column, {label}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></figure>"
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{seen}</figure>"
     )
 
 
@@ -283,6 +284,11 @@ def _matrix_cell(
     words = f"{a} minus {b}: {text} (95 % interval {low:.1f} to {high:.1f}{told}); " + (
         "distinguishable" if sure else "not distinguishable"
     )
+    standard = test.get("d_z")
+    if isinstance(standard, Mapping):
+        sign = 1.0 if a == test.get("a") else -1.0
+        ends = sorted(sign * float(standard[end]) for end in ("low", "high"))
+        words += f"; d_z {sign * float(standard['value']):.2f} ({ends[0]:.2f} to {ends[1]:.2f})"
     return (
         f'<td class="{kind}" title="{escape(words)}"><b>{text}</b>'
         f"<small>{'' if p is None else 'p ' + _short_p(p)}</small></td>"

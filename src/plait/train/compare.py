@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from plait.audit.record import in_short
 from plait.build import resolve_pairing, tokens_seen
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError, TrainingError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
+from plait.metrics.effects import power_of_tests
 from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairwise_tests
 from plait.metrics.verdict import verdict
 from plait.train.checkpoint import read_tensors
@@ -61,6 +63,7 @@ def compare_fusions(
     out: Path,
     cache: Path,
     command: str,
+    pairing: str = "",
     listener: Listener = silent,
 ) -> Comparison:
     """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
@@ -68,26 +71,31 @@ def compare_fusions(
     The recipe's own fusion options apply to the fusion it names, those of its variants to theirs; other fusions keep
     their defaults. Epochs, batches, rates and encoders are the same for all.
 
+    Args:
+        pairing: for all fusions, in place of their own and the recipe's; "" leaves those
     Raises:
-        ConfigError: an unknown fusion, or `out` holds a comparison of other data or another recipe.
+        ConfigError: an unknown fusion, one that lacks the pairing, or `out` holds a comparison of other data or another
+            recipe.
     """
     for fusion in fusions:
-        resolve_pairing(_for_fusion(recipe, fusion, 0).fusion)
+        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion)
     split = split_for_results(dict(collection.splits))
-    _claim(out, recipe, collection)
+    _claim(out, recipe, collection, pairing)
     rows: list[dict[str, Any]] = []
     total = len(fusions) * len(seeds)
     for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
         for fusion in fusions:
             listener(Event("run", run_name(fusion, seed), len(rows), total))
-            rows.append(_row(_for_fusion(recipe, fusion, seed), collection, out, cache, listener))
+            rows.append(_row(_for_fusion(recipe, fusion, seed, pairing), collection, out, cache, listener))
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     names = list(dict.fromkeys(row["fusion"] for row in rows))
     summary = [_summary([row for row in rows if row["fusion"] == name], out) for name in names]
     summary = [entry for entry in summary if entry]
-    summary.sort(key=lambda entry: -entry["t2i_r1"]["mean"])
+    # Leaky figures come last: they are no results of matching, however high.
+    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry["t2i_r1"]["mean"]))
     tests = _tests(rows, out)
+    power = power_of_tests(tests)
     results = {
         "task": recipe.task,
         "plait": version("plait"),
@@ -98,18 +106,20 @@ def compare_fusions(
         "rows": rows,
         "summary": summary,
         "tests": tests,
-        "verdict": verdict(summary, tests, rows=rows, metric=_headline(rows)),
+        "power": power,
+        "verdict": verdict(summary, tests, rows=rows, metric=_headline(rows), power=power),
     }
     write_json(out / "results.json", results)
     return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
 
 
-def _for_fusion(recipe: Recipe, fusion: str, seed: int) -> Recipe:
+def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Recipe:
     settings = recipe.fusion
     if fusion in recipe.variants:
         settings = recipe.variants[fusion]
     elif fusion != settings.name:
         settings = replace(settings, name=fusion, options={}, head={}, pairing="")
+    settings = replace(settings, pairing=pairing or settings.pairing)  # type: ignore[arg-type]
     return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
 
 
@@ -123,7 +133,7 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,
         "run": f"runs/{run_name(fusion.name, seed)}",
-        "flags": [],
+        "flags": ["leaky"] if pairing == "matched" else [],
     }
     try:
         record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, listener=listener)
@@ -136,6 +146,9 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
         key: record[key]
         for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
     }
+    row["flags"] = list(dict.fromkeys((*row["flags"], *record.get("flags", ()))))
+    if "audit" in record:
+        row["audit"] = in_short(record["audit"])
     row["status"] = "ok" if _trained(record) else "did not train"
     if row["status"] != "ok":
         row["flags"].append("did not train")
@@ -198,8 +211,9 @@ def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
 
 
 def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
-    """Test all pairs of fusions on the seeds they share."""
-    good = [row for row in rows if row["status"] != "failed"]
+    """Test all pairs of fusions on the seeds they share. A leaky fusion is compared with nothing."""
+    leaky = {row["fusion"] for row in rows if "leaky" in row["flags"]}
+    good = [row for row in rows if row["status"] != "failed" and row["fusion"] not in leaky]
     names = list(dict.fromkeys(row["fusion"] for row in good))
     seeds = [{row["seed"] for row in good if row["fusion"] == name} for name in names]
     shared = sorted(set.intersection(*seeds)) if seeds else []
@@ -220,12 +234,12 @@ def _headline(rows: list[dict[str, Any]]) -> str:
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
 
 
-def _claim(out: Path, recipe: Recipe, collection: Collection) -> None:
+def _claim(out: Path, recipe: Recipe, collection: Collection, pairing: str) -> None:
     """Refuse to mix comparisons: one folder holds one data set under one budget."""
     settings = recipe_to_dict(recipe)
     settings["train"].pop("seed")
     settings.pop("name")
-    lock = {"data": collection.fingerprint, "settings": settings}
+    lock = {"data": collection.fingerprint, "settings": settings, **({"pairing": pairing} if pairing else {})}
     path = out / "compare.json"
     if not path.exists():
         write_json(path, lock)

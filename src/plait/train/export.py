@@ -15,6 +15,10 @@ from plait.train.checkpoint import read_tensors, write_tensors
 
 __all__ = ["export_run"]
 
+_LEAKY = """**Leaky.** The score has read the answer: pairs were fused before they were compared. The numbers below are
+no matching results, and serve to reproduce published tables only.
+
+"""
 RETRAIN = "plait fit --recipe {recipe} --data DIR --seed {seed} --out RUN && plait export RUN --out MODEL"
 
 
@@ -47,6 +51,7 @@ def _card(record: dict[str, Any], folder: Path, size_bytes: int) -> str:
     recipe, data = record["recipe"], record["data"]
     fusion, train = recipe["fusion"], recipe["train"]
     seen = record.get("tokens", fusion["tokens"])
+    leaky = _LEAKY if "leaky" in record.get("flags", ()) else ""
     command = RETRAIN.format(recipe=shlex.quote(recipe["name"]), seed=train["seed"])
     return f"""# Model card
 
@@ -63,7 +68,7 @@ encoders are not in it; they come from their own packages and are checked by SHA
 `{data["split"]}` split, which shares no photo with it: {data["photos"]:,} photos, {data["captions"]:,} captions. The
 last epoch's weights count; no epoch and no setting was chosen on that split by the training command.
 
-**Numbers** ({data["split"]}, n = {data["photos"]:,} photos, one seed; 95 % bootstrap intervals over photos):
+{leaky}**Numbers** ({data["split"]}, n = {data["photos"]:,} photos, one seed; 95 % bootstrap intervals over photos):
 
 | metric | value | 95 % |
 | --- | --- | --- |

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plait.audit.by_name import audit_fusion, with_data
+from plait.audit.record import Audit
 from plait.build import Built, build, needs_words, tokens_seen
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
@@ -24,6 +26,7 @@ from plait.core.files import read_json, write_json
 from plait.data.collection import Collection, keep_photos
 from plait.data.text import WordInput
 from plait.nn.precision import resolve_precision
+from plait.train.audited import audit_after, audit_before, audit_split, photos_shared
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
 from plait.train.evaluate import Evaluation, evaluate_split, split_for_results
 from plait.train.events import Event, Listener, jsonl_log, silent
@@ -32,7 +35,7 @@ from plait.train.feed import Feed
 from plait.train.fit import FitResult, Trainer
 from plait.train.gallery import show_run
 
-__all__ = ["Run", "evaluate_run", "finished_record", "fit_run", "load_run", "open_feed"]
+__all__ = ["Run", "audit_run", "evaluate_run", "finished_record", "fit_run", "load_run", "open_feed"]
 
 CURVE_PHOTOS = 200
 WORDS_FILE = "vocabulary.json"
@@ -73,13 +76,15 @@ def fit_run(
         return record, None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{recipe.fusion.name}, seed {recipe.train.seed}"
+    before = audit_before(recipe)
     built = build(recipe, _words(recipe, collection, folder))
     feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
     split = split_for_results(dict(collection.splits))
     trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder)
     result = trainer.run(what=what, listener=listener, check=partial(_check, built, feed, recipe))
     evaluation = _evaluate(built, feed, recipe, split=split, what=what, listener=listener)
-    record = _record(recipe, collection, built, result, evaluation)
+    audit = audit_after(before, built, feed, recipe, split=split)
+    record = _record(recipe, collection, built, result, evaluation, audit)
     tensors = {f"model.{k}": v.clone() for k, v in built.model.state_dict().items()}
     tensors |= {f"objective.{k}": v.clone() for k, v in built.objective.state_dict().items()}
     write_tensors(folder / "weights.safetensors", tensors, {"recipe": plan["recipe"]})
@@ -157,12 +162,34 @@ def evaluate_run(
     Raises:
         ConfigError: no such split.
     """
-    if split not in collection.splits:
-        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
+    _check_split(collection, split)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     collection = keep_photos(collection, collection.splits[split])  # nothing else is encoded
     feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
     return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener)
+
+
+def audit_run(
+    run: Run, collection: Collection, *, split: str, cache: Path, seeds: int = 20, listener: Listener = silent
+) -> Audit:
+    """Audit a finished run: its fusion on noise, and its trained model on a split of a collection.
+
+    Raises:
+        ConfigError: no such split.
+    """
+    _check_split(collection, split)
+    audit = audit_fusion(run.recipe.fusion, run.recipe.objective, seeds=seeds)
+    recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
+    feed = open_feed(
+        run.built, recipe, keep_photos(collection, collection.splits[split]), cache=cache, listener=listener
+    )
+    data = audit_split(run.built, feed, recipe, split=split, whole_split=True)
+    return with_data(audit, replace(data, overlap=photos_shared(collection, split, looks=True)))
+
+
+def _check_split(collection: Collection, split: str) -> None:
+    if split not in collection.splits:
+        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
 
 
 def _evaluate(
@@ -234,7 +261,7 @@ def _write_by_photo(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _record(
-    recipe: Recipe, collection: Collection, built: Built, result: FitResult, evaluation: Evaluation
+    recipe: Recipe, collection: Collection, built: Built, result: FitResult, evaluation: Evaluation, audit: Audit
 ) -> dict[str, Any]:
     trained = [p for p in (*built.model.parameters(), *built.objective.parameters()) if p.requires_grad]
     return {
@@ -254,6 +281,8 @@ def _record(
         },
         "metrics": evaluation.metrics,
         "score_kind": evaluation.scores.kind,
+        "flags": list(dict.fromkeys((*evaluation.scores.flags, *audit.flags))),
+        "audit": audit.to_json(),
         "params": sum(p.numel() for p in trained),
         "steps": result.steps,
         "step_ms": result.step_ms,

@@ -1,0 +1,59 @@
+"""What is left of a trained model's recall when one modality is taken away or given to the wrong item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plait.core.types import Tokens
+from plait.metrics.retrieval import image_to_text, recall_at, text_to_image
+
+__all__ = ["ABLATIONS", "Recalls", "ablate", "recalls"]
+
+ABLATIONS = ("text shuffled", "text removed", "image shuffled", "image removed")
+Recalls = dict[str, float]
+
+
+@torch.no_grad()
+def ablate(
+    score: Callable[[Tokens, Tokens], Tensor], text: Tokens, image: Tokens, *, kinds: Sequence[str] = ABLATIONS
+) -> dict[str, Recalls]:
+    """Score aligned pairs with one side spoiled, and count as right what was right before: R@1 both ways, in percent.
+
+    "shuffled" gives every item another one's text or image; "removed" sets all its tokens to 0. An honest score falls
+    to chance in all of them. One that stays above has read the answer from the pairing, not from the content.
+
+    Arguments:
+        score: text Tokens (N, T, D) and image Tokens (N, P, D), row i with row i, to (N, N) scores, row = image
+    Shapes: text Tokens (N, T, D), image Tokens (N, P, D), every row another photo, N of at least 2.
+    """
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(text)))
+    other = torch.empty_like(order)
+    other[order] = order.roll(1)  # one ring through all items: nobody keeps its own
+    found = {}
+    for kind in kinds:
+        side, _, how = kind.partition(" ")
+        tokens = text if side == "text" else image
+        spoiled = tokens.take(other) if how == "shuffled" else _emptied(tokens)
+        scores = score(spoiled, image) if side == "text" else score(text, spoiled)
+        found[kind] = recalls(scores)
+    return found
+
+
+def recalls(scores: Tensor) -> Recalls:
+    """Give R@1 both ways of aligned pairs, in percent: (N, N) scores, row = image, column = text."""
+    own = np.arange(len(scores))
+    values = scores.float()
+    return {"t2i_r1": recall_at(text_to_image(values, own), 1), "i2t_r1": recall_at(image_to_text(values, own), 1)}
+
+
+def _emptied(tokens: Tokens) -> Tokens:
+    return replace(
+        tokens,
+        values=torch.zeros_like(tokens.values),
+        pooled=None if tokens.pooled is None else torch.zeros_like(tokens.pooled),
+    )

@@ -1,0 +1,40 @@
+"""What a data set and the cache hold, as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from plait.data.cache import list_stores
+from plait.data.collection import Collection
+
+__all__ = ["cache_facts", "describe"]
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """Say what a data set holds: splits, captions a photo, words a caption, and what was skipped."""
+    captions = Counter(caption.image for caption in collection.captions)
+    counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
+    words = sorted(len(caption.text.split()) for caption in collection.captions)
+    return {
+        **collection.facts(),
+        "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
+        "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
+    }
+
+
+def cache_facts(root: Path) -> dict[str, Any]:
+    """List the cached tokens under `root`."""
+    entries = [
+        {
+            "name": info.id,
+            "what": " ".join(info.key.get(part, "") for part in ("what", "view")).strip(),
+            "items": info.items,
+            "bytes": info.size_bytes,
+            "complete": info.complete,
+            "key": info.key,
+        }
+        for info in list_stores(root)
+    ]
+    return {"root": str(root), "entries": entries}
