@@ -357,3 +357,35 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_root() == Path("/xdg/plait")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_root() == Path.home() / ".cache" / "plait"
+
+
+def test_a_part_of_what_was_encoded_is_read_not_made_again(tmp_path: Path) -> None:
+    whole = build_store(tmp_path, KEY, WORDS, Texts(), shard_items=3, names=WORDS)
+    part = ["bird", "a", "dog"]
+    encode, seen = Texts(), []
+    store = build_store(
+        tmp_path, {**KEY, "data": "part"}, part, encode, names=part, progress=lambda *done: seen.append(done)
+    )
+    assert (encode.calls, seen, len(store)) == ([], [(3, 3)], 3)
+    assert store.lengths.tolist() == [4, 1, 3]
+    rows = torch.tensor([2, 0])
+    found, expected = store.take(rows), whole.take(torch.tensor([0, 5]))
+    assert torch.equal(found.values, expected.values)
+    assert torch.equal(found.pooled, expected.pooled)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=r"\[0, 3\)"):
+        store.take(torch.tensor([3]))
+    assert len(whole) == len(WORDS)
+
+
+@pytest.mark.parametrize("difference", ["encoder", "unknown item", "unfinished", "no names", "damaged names"])
+def test_what_is_not_within_another_store_is_encoded(tmp_path: Path, difference: str) -> None:
+    whole = build_store(tmp_path, KEY, WORDS, Texts(), names=None if difference == "no names" else WORDS)
+    if difference == "unfinished":
+        (whole.path / "index.json").unlink()
+    if difference == "damaged names":
+        (whole.path / "names.json").write_text("[", encoding="utf-8")
+    part = ["bird", "new"] if difference == "unknown item" else ["bird", "a"]
+    key = {**KEY, "data": "part", **({"encoder": "another"} if difference == "encoder" else {})}
+    encode = Texts()
+    build_store(tmp_path, key, part, encode, names=part)
+    assert sum(map(len, encode.calls)) == 2

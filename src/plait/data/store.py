@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,13 @@ class TokenStore:
     def lengths(self) -> Tensor:
         """Give how many tokens each item has: (items,) int64."""
         return torch.from_numpy(self._lengths.copy())
+
+    def subset(self, rows: Sequence[int]) -> TokenStore:
+        """Give a store of these items alone, item i being rows[i] of this one; nothing is copied on disk."""
+        part = copy(self)
+        index = np.asarray(rows, dtype=np.int64)
+        part._shard_of, part._row_of, part._lengths = self._shard_of[index], self._row_of[index], self._lengths[index]
+        return part
 
     def take(self, index: Tensor) -> Tokens:
         """Give the tokens of these items, in this order, padded with 0 to the longest of them.

@@ -89,6 +89,7 @@ def _text_store(side: Side, collection: Collection, precision: Precision, root: 
         encode,
         shard_items=4096,
         size_of=len,
+        names=texts,
         progress=lambda done, total: listener(Event("encode", "captions", done, total)),
     )
 
@@ -122,5 +123,10 @@ def _image_store(
     }
     what = "photos" if view == "full" else f"photos ({view})"
     return build_store(
-        root, key, photos, encode, progress=lambda done, total: listener(Event("encode", what, done, total))
+        root,
+        key,
+        photos,
+        encode,
+        names=[photo.digest for photo in photos],
+        progress=lambda done, total: listener(Event("encode", what, done, total)),
     )
