@@ -153,6 +153,12 @@ def test_heads_must_divide_the_width(name: str) -> None:
         rung(name, heads=5)
 
 
+@pytest.mark.parametrize("dropout", [-0.1, 1.0])
+def test_dropout_is_a_part(dropout: float) -> None:
+    with pytest.raises(ConfigError, match=r"'ladder/v10_3', dropout: expected at least 0 and below 1, got"):
+        rung("v10_3", dropout=dropout)
+
+
 # One region asks 0 of word 0 and ln 3 more of word 1; the other asks the same of both. Width 1, so no scale.
 REGIONS, WORDS = torch.tensor([[[math.log(3.0)], [0.0]]]), torch.tensor([[[0.0], [1.0]]])
 
@@ -258,20 +264,32 @@ def test_the_gate_starts_small_and_is_learned() -> None:
     torch.testing.assert_close(fused.text.values, nothing)
 
 
-def test_gated_feed_drops_as_two_dropouts_would() -> None:
-    torch.manual_seed(0)
-    feed = GatedFeed(4, ratio=2, dropout=0.5)
-    assert feed.inner.p == pytest.approx(0.75)
-    assert feed.outer.p == 0.5
+def test_gated_feed_by_hand() -> None:
+    """Width 1, hidden 1: gelu(1) = 0.841345, so 3 gelu(1) gelu(2) + 1 with gelu(2) = 1.954500."""
+    feed = GatedFeed(1, ratio=1).eval()
     with torch.no_grad():
+        feed.widen.weight.copy_(torch.tensor([[1.0], [2.0]]))
+        feed.widen.bias.zero_()
+        feed.narrow.weight.fill_(3.0)
+        feed.narrow.bias.fill_(1.0)
+    assert feed(torch.ones(1, 1)).item() == pytest.approx(3 * 0.841345 * 1.954500 + 1, abs=1e-5)
+
+
+def test_gated_feed_drops_as_dropout_on_both_halves_would() -> None:
+    """With a half dropped in each half, a quarter of the products stays, four times as large."""
+    torch.manual_seed(0)
+    feed = GatedFeed(1, ratio=4000, dropout=0.5)
+    with torch.no_grad():
+        feed.widen.weight.zero_()
+        feed.widen.bias.fill_(1.0)
         feed.narrow.weight.fill_(1.0)
         feed.narrow.bias.zero_()
-    values = torch.randn(1, 4)
-    half = F.gelu(feed.widen(values))
-    expected = (half[:, :8] * half[:, 8:]).sum().expand(1, 4)
-    torch.testing.assert_close(feed.eval()(values), expected)
-    mean = torch.stack([feed.train()(values) for _ in range(4000)]).mean((0, 2))
-    assert float(mean) == pytest.approx(float(expected[0, 0]), abs=0.15 * float(half.abs().max()) ** 2 * 8)
+    whole = feed.eval()(torch.ones(1, 1)).item()
+    shares = feed.train()(torch.ones(40, 1)).detach().flatten() / whole
+    kept = shares[shares > 0]
+    assert 8 <= len(kept) <= 32  # the last dropout, of a half
+    assert kept.mean().item() == pytest.approx(2.0, abs=0.05)
+    assert 0.01 < kept.std().item() < 0.12  # 2 sqrt(3 / 4000) = 0.055; one dropout of a half would give 0.03
 
 
 def test_dropout_acts_on_weights_in_training_only() -> None:

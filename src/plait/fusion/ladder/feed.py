@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from plait.core.errors import ConfigError
 from plait.fusion.ladder.pieces import GatedFeed, Met, Rung, check_heads, joined, read, split
+from plait.nn.dropout import drop
 
 __all__ = ["ContextLayers", "CrossGate", "GatedFeedAttention", "SideProjections"]
 
@@ -30,7 +32,7 @@ class GatedFeedAttention(Rung):
     Requirements: what attention read is all that remains: no residual leads around it. With one token a side the sides
     are exchanged, each through maps of its own input alone, and the query and key maps never learn.
     Raises:
-        ConfigError: heads does not divide D.
+        ConfigError: heads does not divide D, or dropout is outside [0, 1).
     Source: Multimodal Deep Learning, section 10.4.4 (dldna), v9. Differs: padding is masked; query, key and value are
     one map; see `GatedFeed`.
     """
@@ -41,10 +43,12 @@ class GatedFeedAttention(Rung):
         super().__init__()
         self.width = width
         self.heads = check_heads(self.name, width, heads)
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"fusion {self.name!r}, dropout: expected at least 0 and below 1, got {dropout}")
         self.norm = nn.LayerNorm(width)
         self._add_projections(width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.feed_norm = nn.LayerNorm(width)
         self.feed = GatedFeed(width, ratio=ratio, dropout=dropout)
 
@@ -71,10 +75,10 @@ class GatedFeedAttention(Rung):
         used = 3 * self.width
         ask_words, key_words, value_words = (split(x, self.heads) for x in words[..., :used].chunk(3, -1))
         ask_regions, key_regions, value_regions = (split(x, self.heads) for x in regions[..., :used].chunk(3, -1))
-        drop = self.weight_dropout
-        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=drop, maps=maps)
-        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=drop, maps=maps)
-        return Met(self.dropout(self.out(joined(to_words))), self.dropout(self.out(joined(to_regions))), t2i, i2t)
+        part = self.dropping
+        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=part, maps=maps)
+        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=part, maps=maps)
+        return Met(drop(self.out(joined(to_words)), part), drop(self.out(joined(to_regions)), part), t2i, i2t)
 
     def fed(self, values: Tensor) -> Tensor:
         """Feed (M, N, D) forward, with a residual."""
@@ -82,9 +86,9 @@ class GatedFeedAttention(Rung):
         return fed
 
     @property
-    def weight_dropout(self) -> float:
-        """Part of the attention weights to drop now: none outside training."""
-        return self.dropout.p if self.training else 0.0
+    def dropping(self) -> float:
+        """Part to drop now: none outside training."""
+        return self.dropout if self.training else 0.0
 
 
 class SideProjections(GatedFeedAttention):
@@ -196,5 +200,5 @@ class ContextLayers(GatedFeedAttention):
 
     def _projected(self, context: nn.Linear, values: Tensor) -> Tensor:
         normed = self.norm(values)
-        projected: Tensor = self.project(normed + self.dropout(F.gelu(context(normed))))
+        projected: Tensor = self.project(normed + drop(F.gelu(context(normed)), self.dropping))
         return projected

@@ -14,6 +14,7 @@ from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Tokens
 from plait.fusion.pairwise import PairFusion, rows_of
 from plait.nn.attention import attend, attention_weights
+from plait.nn.dropout import drop
 
 __all__ = ["GatedFeed", "Met", "Rung", "check_heads", "joined", "read", "shared_weights", "split"]
 
@@ -98,14 +99,13 @@ class GatedFeed(nn.Module):
         hidden = max(1, round(width * ratio))
         self.widen = nn.Linear(width, 2 * hidden)
         self.narrow = nn.Linear(hidden, width)
-        self.inner = nn.Dropout(1 - (1 - dropout) ** 2)
-        self.outer = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def forward(self, values: Tensor) -> Tensor:
         """Transform (..., D) -> (..., D)."""
         gate, value = F.gelu(self.widen(values)).chunk(2, dim=-1)
-        narrowed: Tensor = self.outer(self.narrow(self.inner(gate * value)))
-        return narrowed
+        outer = self.dropout if self.training else 0.0
+        return drop(self.narrow(drop(gate * value, 1 - (1 - outer) ** 2)), outer)
 
 
 def check_heads(name: str, width: int, heads: int) -> int:
@@ -149,7 +149,7 @@ def read(
     if not maps and dropout == 0:
         return attend(query, key, value, key_valid), ()
     weights = attention_weights(query, key, key_valid)
-    return F.dropout(weights, dropout) @ value, (weights,) if maps else ()
+    return drop(weights, dropout) @ value, (weights,) if maps else ()
 
 
 def shared_weights(regions: Tensor, words: Tensor, real_regions: Tensor, real_words: Tensor) -> tuple[Tensor, Tensor]:
