@@ -243,8 +243,8 @@ class FusionModel(nn.Module):
         "matched": pairs are fused first and compared afterwards (`score_matched`); leaky, for reproduction only.
 
         Shapes: text Tokens (N, T, D); image Tokens (U, P, D); group (N,) int64, the photo's number; photo_row (N,)
-        int64 in [0, U), each text's own image, or None where rows belong one to one. Objectives take one row a caption, its
-        own photo on the diagonal; a photo that comes twice is scored once.
+        int64 in [0, U), each text's own image, or None where rows belong one to one. Objectives take one row a caption,
+        its own photo on the diagonal; a photo that comes twice is scored once.
         """
         row = torch.arange(len(text)) if photo_row is None else photo_row
         if self.pairing == "matched":

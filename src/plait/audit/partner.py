@@ -16,9 +16,9 @@ __all__ = ["partner_influence"]
 def partner_influence(model: FusionModel, text: Tokens, image: Tokens) -> float:
     """Replace the partner of every second item and give how far its score with the others moves.
 
-    Formula: with S the score matrix and S' that after the texts of all even rows were exchanged among each other, the
-    root mean square of S' - S over even images with odd texts (neither was touched), in units of sqrt(2) times the
-    spread of those scores; likewise with images exchanged, over odd images with even texts; the larger of the two.
+    Formula: with S the score matrix and S' that after the texts of all even rows were replaced by those of odd ones,
+    the root mean square of S' - S over even images with odd texts (neither was touched), in units of sqrt(2) times the
+    spread of those scores; likewise with images replaced, over odd images with even texts; the larger of the two.
     0 = a score depends on its image and its text alone. Anything above is no matching score: who belongs together is
     known before it is asked.
 
@@ -26,7 +26,7 @@ def partner_influence(model: FusionModel, text: Tokens, image: Tokens) -> float:
     """
     even, odd = torch.arange(0, len(text), 2), torch.arange(1, len(text), 2)
     exchanged = torch.arange(len(text))
-    exchanged[even] = even.roll(1)
+    exchanged[even] = odd[torch.arange(len(even)) % len(odd)]
     before = score_matrix(model, text, image)
     other_text = score_matrix(model, text.take(exchanged), image)
     other_image = score_matrix(model, text, image.take(exchanged))

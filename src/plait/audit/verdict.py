@@ -41,8 +41,8 @@ def _leak(audit: Audit) -> list[str]:
     if audit.noise.is_leaky:
         said.append(
             f"Leaky: with random weights it finds {audit.noise.accuracy:.1f} % of the pairs in independent noise, "
-            f"where there is nothing to find (chance {audit.noise.chance:.1f} %, luck ends at {audit.noise.bound:.1f} %). "
-            f"A pair that is fused before it is scored carries the answer; {_CURE}."
+            f"where there is nothing to find (chance {audit.noise.chance:.1f} %, luck ends at "
+            f"{audit.noise.bound:.1f} %). A pair that is fused before it is scored carries the answer; {_CURE}."
         )
     elif audit.partner > NOTHING:
         said.append(
