@@ -155,7 +155,7 @@ def test_heads_must_divide_the_width(name: str) -> None:
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
 def test_dropout_is_a_part(dropout: float) -> None:
-    with pytest.raises(ConfigError, match=r"'ladder/v10_3', dropout: expected at least 0 and below 1, got"):
+    with pytest.raises(ConfigError, match=r"dropout: expected a part in \[0, 1\), got"):
         rung("v10_3", dropout=dropout)
 
 

@@ -48,8 +48,8 @@ class SharedAttention(Rung):
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, 1, T, P) and (B, 1, P, T)
     Requirements: with one token a side it is v0, an exchange.
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v1, described and not printed there. Differs: padding is masked in both directions, and
-    A^T is divided by its rows' sums (see `shared_weights`).
+    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v1, described and not printed there. Differs: padding
+    is masked in both directions, and A^T is divided by its rows' sums (see `shared_weights`).
     """
 
     def __init__(self, width: int) -> None:

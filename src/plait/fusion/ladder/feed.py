@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plait.core.errors import ConfigError
 from plait.fusion.ladder.pieces import GatedFeed, Met, Rung, check_heads, joined, read, split
-from plait.nn.dropout import drop
+from plait.nn.dropout import Dropout
 
 __all__ = ["ContextLayers", "CrossGate", "GatedFeedAttention", "SideProjections"]
 
@@ -43,12 +42,10 @@ class GatedFeedAttention(Rung):
         super().__init__()
         self.width = width
         self.heads = check_heads(self.name, width, heads)
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"fusion {self.name!r}, dropout: expected at least 0 and below 1, got {dropout}")
         self.norm = nn.LayerNorm(width)
         self._add_projections(width)
         self.out = nn.Linear(width, width)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = GatedFeed(width, ratio=ratio, dropout=dropout)
 
@@ -75,20 +72,14 @@ class GatedFeedAttention(Rung):
         used = 3 * self.width
         ask_words, key_words, value_words = (split(x, self.heads) for x in words[..., :used].chunk(3, -1))
         ask_regions, key_regions, value_regions = (split(x, self.heads) for x in regions[..., :used].chunk(3, -1))
-        part = self.dropping
-        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=part, maps=maps)
-        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=part, maps=maps)
-        return Met(drop(self.out(joined(to_words)), part), drop(self.out(joined(to_regions)), part), t2i, i2t)
+        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=self.dropout, maps=maps)
+        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=self.dropout, maps=maps)
+        return Met(self.dropout(self.out(joined(to_words))), self.dropout(self.out(joined(to_regions))), t2i, i2t)
 
     def fed(self, values: Tensor) -> Tensor:
         """Feed (M, N, D) forward, with a residual."""
         fed: Tensor = values + self.feed(self.feed_norm(values))
         return fed
-
-    @property
-    def dropping(self) -> float:
-        """Part to drop now: none outside training."""
-        return self.dropout if self.training else 0.0
 
 
 class SideProjections(GatedFeedAttention):
@@ -200,5 +191,5 @@ class ContextLayers(GatedFeedAttention):
 
     def _projected(self, context: nn.Linear, values: Tensor) -> Tensor:
         normed = self.norm(values)
-        projected: Tensor = self.project(normed + drop(F.gelu(context(normed)), self.dropping))
+        projected: Tensor = self.project(normed + self.dropout(F.gelu(context(normed))))
         return projected

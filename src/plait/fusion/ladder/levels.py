@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from plait.fusion.ladder.feed import GatedFeedAttention
 from plait.fusion.ladder.pieces import Met, joined, read
-from plait.nn.dropout import drop
 
 __all__ = ["Levels", "MultiQuery", "MultiQueryLevels"]
 
@@ -59,15 +58,14 @@ class MultiQuery(GatedFeedAttention):
         """Read both ways; see `Rung.attended`."""
         to_words, t2i = self._read(words, regions, real_regions, maps)
         to_regions, i2t = self._read(regions, words, real_words, maps)
-        part = self.dropping
-        return Met(drop(self.out(to_words), part), drop(self.out(to_regions), part), t2i, i2t)
+        return Met(self.dropout(self.out(to_words)), self.dropout(self.out(to_regions)), t2i, i2t)
 
     def _read(self, asking: Tensor, asked: Tensor, real: Tensor, maps: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Let (M, Q, ...) read (M, K, ...): heads are more queries. Gives (M, Q, D), weights (M, heads, Q, K)."""
         small = self.width // self.heads
         query = asking[..., : self.width].reshape(len(asking), -1, small)
         key, value = asked[..., self.width :].chunk(2, -1)
-        found, weights = read(query, key, value, real, dropout=self.dropping, maps=maps)
+        found, weights = read(query, key, value, real, dropout=self.dropout, maps=maps)
         shown = tuple(w.unflatten(1, (-1, self.heads)).transpose(1, 2) for w in weights)
         return found.reshape(len(asking), -1, self.width), shown
 
@@ -106,12 +104,11 @@ class Levels(GatedFeedAttention):
         """Read both ways at every level; see `Rung.attended`."""
         ask_words, key_words, value_words = self._parts(words)
         ask_regions, key_regions, value_regions = self._parts(regions)
-        part = self.dropping
-        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=part, maps=maps)
-        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=part, maps=maps)
+        to_words, t2i = read(ask_words, key_regions, value_regions, real_regions, dropout=self.dropout, maps=maps)
+        to_regions, i2t = read(ask_regions, key_words, value_words, real_words, dropout=self.dropout, maps=maps)
         words, regions = joined(self.levels.mixed(to_words)), joined(self.levels.mixed(to_regions))
         shown = (tuple(w for level in side for w in level.unbind(1)) for side in (t2i, i2t))
-        return Met(drop(self.out(words), part), drop(self.out(regions), part), *shown)
+        return Met(self.dropout(self.out(words)), self.dropout(self.out(regions)), *shown)
 
     def _parts(self, values: Tensor) -> Tensor:
         """Cut (M, N, 9 D) into query, key and value, each (M, levels, heads, N, d)."""
@@ -153,7 +150,7 @@ class MultiQueryLevels(MultiQuery):
         small = self.width // self.heads
         query = asking[..., : self.width].reshape(len(asking), LEVELS, -1, small)
         key, value = asked[..., self.width :].chunk(2, -1)
-        found, weights = read(query, key, value, real, dropout=self.dropping, maps=maps)
+        found, weights = read(query, key, value, real, dropout=self.dropout, maps=maps)
         shown = tuple(
             level.unflatten(1, (-1, self.heads)).transpose(1, 2) for every in weights for level in every.unbind(1)
         )

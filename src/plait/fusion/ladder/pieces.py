@@ -14,7 +14,7 @@ from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Tokens
 from plait.fusion.pairwise import PairFusion, rows_of
 from plait.nn.attention import attend, attention_weights
-from plait.nn.dropout import drop
+from plait.nn.dropout import Dropout
 
 __all__ = ["GatedFeed", "Met", "Rung", "check_heads", "joined", "read", "shared_weights", "split"]
 
@@ -99,13 +99,14 @@ class GatedFeed(nn.Module):
         hidden = max(1, round(width * ratio))
         self.widen = nn.Linear(width, 2 * hidden)
         self.narrow = nn.Linear(hidden, width)
-        self.dropout = dropout
+        self.inner = Dropout(1 - (1 - dropout) ** 2)
+        self.outer = Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
         """Transform (..., D) -> (..., D)."""
         gate, value = F.gelu(self.widen(values)).chunk(2, dim=-1)
-        outer = self.dropout if self.training else 0.0
-        return drop(self.narrow(drop(gate * value, 1 - (1 - outer) ** 2)), outer)
+        narrowed: Tensor = self.outer(self.narrow(self.inner(gate * value)))
+        return narrowed
 
 
 def check_heads(name: str, width: int, heads: int) -> int:
@@ -135,7 +136,7 @@ def read(
     value: Tensor,
     key_valid: Tensor,
     *,
-    dropout: float = 0.0,
+    dropout: Dropout | None = None,
     maps: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Attend by scaled dot product, with dropout on the weights.
@@ -146,10 +147,12 @@ def read(
         key_valid: (M, K) bool, True = real token
         returns:   (M, ..., Q, V), and a tuple of the weights (M, ..., Q, K) before dropout, empty unless `maps`
     """
-    if not maps and dropout == 0:
+    is_dropped = dropout is not None and dropout.training and dropout.p > 0
+    if not maps and not is_dropped:
         return attend(query, key, value, key_valid), ()
     weights = attention_weights(query, key, key_valid)
-    return drop(weights, dropout) @ value, (weights,) if maps else ()
+    used = weights if dropout is None else dropout(weights)
+    return used @ value, (weights,) if maps else ()
 
 
 def shared_weights(regions: Tensor, words: Tensor, real_regions: Tensor, real_words: Tensor) -> tuple[Tensor, Tensor]:
