@@ -120,7 +120,7 @@ def test_flags_and_words() -> None:
     ignored = with_data(by_name, on_data(influence=dict.fromkeys(("image_out", "text_out", "score"), nothing)))
     assert ignored.flags == ("ignores the image",)
     assert "It ignores the image: everything it gives comes from the text alone" in ignored.verdict
-    collapsed = with_data(by_name, on_data(influence=dict.fromkeys(("score",), {"image": 0.0, "text": 0.0})))
+    collapsed = with_data(by_name, on_data(influence={"score": {"image": 0.0, "text": 0.0}}))
     assert collapsed.flags == ("ignores the text", "ignores the image")
     assert "it collapsed" in collapsed.verdict
     broken = with_data(by_name, on_data(metric=MetricSelfTest({"t2i_r1": 0.3}, {"t2i_r1": 0.0, "i2t_r1": 0.0})))
