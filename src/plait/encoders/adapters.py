@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Modality, Tokens
 from plait.nn.blocks import SelfBlock, padded
+from plait.nn.dropout import Dropout
 from plait.nn.positions import sinusoid_2d
 
 __all__ = ["BottleneckAdapter", "LinearAdapter", "TransformerAdapter"]
@@ -22,7 +23,7 @@ class _Projection(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width_in)
         self.linear = nn.Linear(width_in, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
         # Cached tokens may come in half precision; the norm's statistics are taken in the weights' own.
@@ -160,7 +161,7 @@ class BottleneckAdapter(nn.Module):
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
         self.linear = nn.Linear(width_in, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.sides = _Sides(
             width=width,
             pooled_width=pooled_width or width,

@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from plait.core.errors import ConfigError
 from plait.core.types import EncoderParts, TextInput, Tokens
+from plait.nn.dropout import Dropout
 
 __all__ = ["WordGru", "check_vocabulary", "is_word", "words"]
 
@@ -61,7 +62,7 @@ class WordGru(nn.Module):
         if width < 2 or width % 2 or layers < 1:
             raise ConfigError(f"words: expected an even width and at least one layer, got {width} and {layers}")
         self.embedding = nn.Embedding(vocabulary_size, embedding_width, padding_idx=PAD)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = nn.GRU(embedding_width, width // 2, layers, batch_first=True, bidirectional=True)
 
     def forward(self, ids: Tensor, valid: Tensor) -> Tokens:

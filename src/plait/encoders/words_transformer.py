@@ -8,6 +8,7 @@ from plait.core.errors import ConfigError
 from plait.core.types import EncoderParts, TextInput, Tokens
 from plait.encoders.words import PAD, check_vocabulary, is_word
 from plait.nn.blocks import SelfBlock
+from plait.nn.dropout import Dropout
 from plait.nn.positions import sinusoid_1d
 
 __all__ = ["WordTransformer", "words_transformer"]
@@ -36,7 +37,7 @@ class WordTransformer(nn.Module):
         if width % 2 or depth < 1:
             raise ConfigError(f"words_transformer: expected an even width and a depth above 0, got {width} and {depth}")
         self.embedding = nn.Embedding(vocabulary_size, width, padding_idx=PAD)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(SelfBlock(width, heads=heads, dropout=dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 

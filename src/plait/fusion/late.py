@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, Similarities, Tokens
 from plait.fusion.single import one_token
+from plait.nn.dropout import Dropout
 from plait.nn.pairs import cosine_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, GeneralisedPool, masked_max, masked_mean
 
@@ -129,7 +130,7 @@ def _summary(tokens: Tokens, side: str, width: int) -> Tensor:
 def _projection(width: int, hidden: int, dropout: float) -> nn.Module | None:
     if hidden <= 0:
         return None
-    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, width))
 
 
 def _residual(vector: Tensor, project: nn.Module | None) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, MatchScores, Similarities, Tokens
+from plait.nn.dropout import Dropout
 from plait.nn.pairs import Pool, pool_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, masked_max, masked_mean
 
@@ -97,7 +98,7 @@ class LogitHead(nn.Module):
             nn.LayerNorm(2 * width),
             nn.Linear(2 * width, hidden),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, 1),
         )
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from plait.core.checks import check_mask, check_shapes
 from plait.core.errors import ConfigError, ShapeError
+from plait.nn.dropout import Dropout
 
 __all__ = ["MultiHeadAttention", "attend", "attend_rows", "attention_weights"]
 
@@ -165,7 +166,7 @@ class MultiHeadAttention(nn.Module):
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width if key_width is None else key_width, 2 * width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for layer in (self.query, self.key_value, self.out):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)

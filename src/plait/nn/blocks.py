@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from plait.nn.attention import MultiHeadAttention
+from plait.nn.dropout import Dropout
 
 __all__ = ["CrossBlock", "FeedForward", "SelfBlock", "padded"]
 
@@ -27,7 +28,7 @@ class FeedForward(nn.Module):
         self.widen = nn.Linear(width, hidden)
         self.act = nn.GELU()
         self.narrow = nn.Linear(hidden, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
         """Transform (..., D) -> (..., D)."""
