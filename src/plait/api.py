@@ -145,7 +145,7 @@ def compare(
     recipe_or_name: Recipe | str | Path | None = None,
     tokens: str | None = None,
     pairing: str | None = None,
-    limit: int | None = None,
+    match_budget: str | None = None,
     cache: Path | None = None,
     command: str | None = None,
     listener: Listener = silent,
@@ -157,6 +157,8 @@ def compare(
         seeds:   how many (0, 1, ...), or which
         epochs:  in place of the recipe's
         tokens, pairing: as in `fit`, for all of these fusions; one that lacks the pairing is refused
+        match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
+        data:    to compare on a part of it, `open_data(data, limit=...)`
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
             be asked for.
@@ -169,7 +171,7 @@ def compare(
     if not numbers or min(numbers) < 0:
         raise ConfigError(f"expected at least one seed, none below 0, got {seeds}")
     cache = cache or cache_root()
-    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
+    collection = verify(open_data(data), cache=cache, listener=listener)
     chosen = recipe_for(recipe_or_name, collection)
     chosen = _overridden(chosen, tokens, None)
     if epochs is not None:
@@ -182,8 +184,9 @@ def compare(
         out=out,
         cache=cache,
         command=command
-        or _command(data, names, numbers, out, epochs=epochs, tokens=tokens, pairing=pairing, limit=limit),
+        or _command(data, names, numbers, out, epochs=epochs, tokens=tokens, pairing=pairing, match=match_budget),
         pairing=pairing or "",
+        match=match_budget or "",
         listener=listener,
     )
     write_json(out / "gallery.json", merge_galleries(out, comparison.results, collection))

@@ -93,3 +93,34 @@ def test_captions_of_one_photo_do_not_oppose_each_other(tmp_path: Path) -> None:
     batch = one.feed.batch(one.feed.order(0, 0, 2)[0], seed=0, epoch=0)
     same = type(batch)(**{**vars(batch), "target": torch.zeros_like(batch.target)})
     assert loss_of(one.model, one.objective, same).total.item() == 0.0
+
+
+def test_a_number_of_steps_cuts_the_last_epoch_short_and_is_resumed_the_same(tmp_path: Path) -> None:
+    def make(folder: str) -> Trainer:
+        one = trainer(tmp_path / folder, tmp_path / "cache", "late")
+        model, objective, feed = one.model, one.objective, one.feed
+        return Trainer(model, objective, feed=feed, settings=SETTINGS, folder=tmp_path / folder, steps=11)
+
+    whole = make("a")
+    result = whole.run(what="whole", listener=silent, check=dict)
+    assert result.steps == 11  # 8 an epoch
+    assert [entry["epoch"] for entry in result.curve] == [1, 2]
+
+    def kill_at_the_end(event: Event) -> None:
+        if event.kind == "epoch" and event.done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        make("b").run(what="first", listener=kill_at_the_end, check=dict)
+    again = make("b")
+    assert again.run(what="second", listener=silent, check=dict).steps == 11
+    assert [entry["loss"] for entry in again.progress.curve] == [entry["loss"] for entry in result.curve]
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+
+
+def test_steps_are_timed_without_counting_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = trainer(tmp_path / "a", tmp_path / "cache", "late")
+    clock = iter([0, 9, 10, 19, 20, 21, 30, 33, 40, 42])  # steps of 9, 9, then 1, 3, 2 seconds
+    monkeypatch.setattr("plait.train.fit.time.perf_counter", lambda: next(clock))
+    assert one.time_steps(count=3, warmup=2) == 2

@@ -75,6 +75,7 @@ def _compare(arguments: Namespace) -> int:
             seeds=arguments.seeds,
             epochs=arguments.epochs,
             recipe_or_name=arguments.recipe,
+            match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
             command=show.command_line(),

@@ -62,6 +62,11 @@ def _compare(commands: Commands) -> None:
     )
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--recipe", help="a recipe's name or a .toml file; its fusion is replaced by each of --fusions")
+    parser.add_argument(
+        "--match",
+        choices=("params", "time"),
+        help="give every fusion as many parameters, or as much training time, as the first one named",
+    )
     _fusion_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
     _json(parser)

@@ -17,6 +17,7 @@ FLAG_WORDS = {
     "ignores the image": ("warn", "the score does not change when the photo is exchanged"),
     "shared photos": ("bad", "photos of the evaluated split are in the training split too"),
     "broken metric": ("bad", "the metrics do not give a perfect model 100 %"),
+    "budget off": ("warn", "its parameters are more than 5 % from the reference's"),
     "did not train": ("bad", "the loss did not fall below that of constant scores, or was not finite"),
     "failed": ("bad", "the run stopped with an error"),
 }

@@ -86,9 +86,7 @@ def leaderboard(
     )
 
 
-def tests_matrix(
-    tests: Sequence[Mapping[str, Any]], order: Sequence[str], power: Sequence[Mapping[str, Any]] = ()
-) -> str:
+def tests_matrix(tests: Sequence[Mapping[str, Any]], order: Sequence[str], power: Sequence[Mapping[str, Any]]) -> str:
     """Draw a matrix a metric: row minus column, marked where the corrected test tells the two apart, and its power."""
     metrics = list(dict.fromkeys(str(test["metric"]) for test in tests))
     sentences = {str(row["metric"]): f'<p class="quiet">{escape(power_sentence(row))}</p>' for row in power}
@@ -198,6 +196,8 @@ def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour
     if row.get("tokens"):
         told = {"tokens": "word and region tokens are fused", "pooled": "one vector a side is fused"}
         marks.append(badge(str(row["tokens"]), title=told.get(str(row["tokens"]), "")))
+    if isinstance(row.get("budget"), Mapping):
+        marks.append(_budget_badge(row["budget"]))
     seeds = number_of(row.get("seeds"))
     if seeds is not None:
         marks.append(badge(count(int(seeds), "seed"), "warn" if seeds < 2 else "plain"))
@@ -211,6 +211,15 @@ def _name_cell(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], colour
         f'<th scope="row" class="name" data-value="{name}"><span class="fusion s{colour}"><i></i>{name}</span>'
         f'<span class="badges">{"".join(marks)}</span></th>'
     )
+
+
+def _budget_badge(budget: Mapping[str, Any]) -> str:
+    told = f"matched to {budget.get('reference')}: "
+    if budget.get("match") == "time":
+        text = f"{count(int(budget['steps']), 'step')}"
+        return badge(text, title=f"{told}{seconds(budget.get('seconds'))} of training, steps timed before it")
+    off = 100 * float(budget["off"])
+    return badge(f"width {budget['width']}", title=f"{told}{thousands(budget['params'])} parameters, {off:+.1f} %")
 
 
 def _bar_cell(row: Mapping[str, Any], metric: str, top: float, chance: float | None, colour: int) -> str:

@@ -23,6 +23,7 @@ from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairwise_tests
 from plait.metrics.verdict import verdict
+from plait.train.budget import Share, match_budgets
 from plait.train.checkpoint import read_tensors
 from plait.train.evaluate import split_for_results
 from plait.train.events import Event, Listener, silent
@@ -64,6 +65,7 @@ def compare_fusions(
     cache: Path,
     command: str,
     pairing: str = "",
+    match: str = "",
     listener: Listener = silent,
 ) -> Comparison:
     """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
@@ -73,6 +75,8 @@ def compare_fusions(
 
     Args:
         pairing: for all fusions, in place of their own and the recipe's; "" leaves those
+        match:   "params" or "time": give every fusion as much as the first one has (see `train.budget`); "" = the same
+            width and epochs for all
     Raises:
         ConfigError: an unknown fusion, one that lacks the pairing, or `out` holds a comparison of other data or another
             recipe.
@@ -80,13 +84,15 @@ def compare_fusions(
     for fusion in fusions:
         resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion)
     split = split_for_results(dict(collection.splits))
-    _claim(out, recipe, collection, pairing)
+    _claim(out, recipe, collection, {"pairing": pairing, "match": match})
+    first = {fusion: _for_fusion(recipe, fusion, seeds[0], pairing) for fusion in fusions}
+    shares = match_budgets(match, first, collection, out=out, cache=cache, listener=listener)
     rows: list[dict[str, Any]] = []
     total = len(fusions) * len(seeds)
     for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
         for fusion in fusions:
             listener(Event("run", run_name(fusion, seed), len(rows), total))
-            rows.append(_row(_for_fusion(recipe, fusion, seed, pairing), collection, out, cache, listener))
+            rows.append(_row(_seeded(shares[fusion], seed), collection, out, cache, listener))
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     names = list(dict.fromkeys(row["fusion"] for row in rows))
@@ -123,7 +129,12 @@ def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Re
     return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
 
 
-def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
+def _seeded(share: Share, seed: int) -> Share:
+    return replace(share, recipe=replace(share.recipe, train=replace(share.recipe.train, seed=seed)))
+
+
+def _row(share: Share, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
+    recipe = share.recipe
     fusion, seed = recipe.fusion, recipe.train.seed
     pairing = resolve_pairing(fusion)
     row: dict[str, Any] = {
@@ -133,10 +144,11 @@ def _row(recipe: Recipe, collection: Collection, out: Path, cache: Path, listene
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,
         "run": f"runs/{run_name(fusion.name, seed)}",
-        "flags": ["leaky"] if pairing == "matched" else [],
+        "flags": [*(["leaky"] if pairing == "matched" else []), *share.flags],
+        **({"budget": share.told} if share.told else {}),
     }
     try:
-        record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, listener=listener)
+        record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, steps=share.steps, listener=listener)
     except TrainingError as error:
         listener(Event("note", row["run"], data={"failed": str(error)}))
         row |= {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
@@ -198,6 +210,7 @@ def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
         return {}
     entry: dict[str, Any] = {key: rows[0][key] for key in ("fusion", "tokens", "pairing", "rerank_k", "params")}
     entry["seeds"] = len(rows)
+    entry |= {"budget": rows[0]["budget"]} if "budget" in rows[0] else {}
     entry["flags"] = sorted({flag for row in rows for flag in row["flags"]})
     entry |= {key: float(np.mean([row[key] for row in rows])) for key in ("step_ms", "train_s", "eval_s", "peak_mb")}
     for metric in rows[0]["metrics"]:
@@ -234,12 +247,16 @@ def _headline(rows: list[dict[str, Any]]) -> str:
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
 
 
-def _claim(out: Path, recipe: Recipe, collection: Collection, pairing: str) -> None:
+def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, str]) -> None:
     """Refuse to mix comparisons: one folder holds one data set under one budget."""
     settings = recipe_to_dict(recipe)
     settings["train"].pop("seed")
     settings.pop("name")
-    lock = {"data": collection.fingerprint, "settings": settings, **({"pairing": pairing} if pairing else {})}
+    lock = {
+        "data": collection.fingerprint,
+        "settings": settings,
+        **{key: value for key, value in asked.items() if value},
+    }
     path = out / "compare.json"
     if not path.exists():
         write_json(path, lock)

@@ -80,6 +80,7 @@ class Trainer:
         feed:     where batches come from; its order depends only on the seed and the epoch
         settings: epochs, rates, precision (already resolved)
         folder:   where the resumable state lives while training
+        steps:    train for so many steps, in place of `settings.epochs`; the last epoch may then be cut short
 
     Killed at any moment and started again, it goes on from the last checkpoint and ends with the same weights, bit for
     bit on one machine: the order of the data, the weights, the optimiser, the averages and the random state are all in
@@ -87,7 +88,14 @@ class Trainer:
     """
 
     def __init__(
-        self, model: FusionModel, objective: nn.Module, *, feed: Feed, settings: TrainSettings, folder: Path
+        self,
+        model: FusionModel,
+        objective: nn.Module,
+        *,
+        feed: Feed,
+        settings: TrainSettings,
+        folder: Path,
+        steps: int | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -98,7 +106,8 @@ class Trainer:
         self.average = self._make_average()
         self.progress = Progress()
         self.steps_an_epoch = len(self._order(0))
-        self.total_steps = self.steps_an_epoch * settings.epochs
+        self.total_steps = self.steps_an_epoch * settings.epochs if steps is None else steps
+        self.epochs = -(-self.total_steps // self.steps_an_epoch)
 
     def run(self, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> FitResult:
         """Train to the end; `check` is called after each epoch, in eval mode, and its figures join the curve.
@@ -112,7 +121,9 @@ class Trainer:
             self._resume()
             listener(Event("note", what, data={"resumed_at_step": self.progress.step}))
         memory = PeakMemory(self.progress.peak_mb)
-        for epoch in range(self.progress.step // self.steps_an_epoch, self.settings.epochs):
+        for epoch in range(self.progress.step // self.steps_an_epoch, self.epochs):
+            if self.progress.step >= self.total_steps:  # stopped after the last step of an epoch cut short
+                break
             self._epoch(epoch, memory, what=what, listener=listener)
             self._close_epoch(epoch, what=what, listener=listener, check=check)
         if self.average is not None:
@@ -126,6 +137,20 @@ class Trainer:
             curve=state.curve,
         )
 
+    def time_steps(self, *, count: int, warmup: int) -> float:
+        """Give the median seconds of a step, after some that do not count; the model is no longer fresh after this."""
+        torch.manual_seed(self.settings.seed)
+        self.model.train()
+        self.objective.train()
+        order, seconds = self._order(0), []
+        for number in range(warmup + count):
+            began = time.perf_counter()
+            self._step(
+                self.feed.batch(order[number % len(order)], seed=self.settings.seed, epoch=0), what="timing steps"
+            )
+            seconds.append(time.perf_counter() - began)
+        return float(np.median(seconds[warmup:]))
+
     def forget(self) -> None:
         """Delete the resumable state, once the finished weights are safely written elsewhere."""
         self.state_path.unlink(missing_ok=True)
@@ -136,7 +161,7 @@ class Trainer:
         self.model.train()
         self.objective.train()
         saved_at = time.monotonic()
-        for rows in order[done:]:
+        for rows in order[done : self.total_steps - epoch * self.steps_an_epoch]:
             began = time.perf_counter()
             value = self._step(self.feed.batch(rows, seed=self.settings.seed, epoch=epoch), what=what)
             self.progress.seconds += time.perf_counter() - began
@@ -189,7 +214,7 @@ class Trainer:
         self.progress.curve.append(entry)
         self.progress.losses = []
         self._save()
-        listener(Event("epoch", what, epoch + 1, self.settings.epochs, entry))
+        listener(Event("epoch", what, epoch + 1, self.epochs, entry))
 
     def _make_average(self) -> MovingAverage | None:
         if self.settings.ema_decay == 0:

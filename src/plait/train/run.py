@@ -35,7 +35,7 @@ from plait.train.feed import Feed
 from plait.train.fit import FitResult, Trainer
 from plait.train.gallery import show_run
 
-__all__ = ["Run", "audit_run", "evaluate_run", "finished_record", "fit_run", "load_run", "open_feed"]
+__all__ = ["Run", "audit_run", "evaluate_run", "finished_record", "fit_run", "load_run", "make_words", "open_feed"]
 
 CURVE_PHOTOS = 200
 WORDS_FILE = "vocabulary.json"
@@ -59,10 +59,18 @@ class Run:
 
 
 def fit_run(
-    recipe: Recipe, collection: Collection, folder: Path, *, cache: Path, listener: Listener = silent
+    recipe: Recipe,
+    collection: Collection,
+    folder: Path,
+    *,
+    cache: Path,
+    steps: int | None = None,
+    listener: Listener = silent,
 ) -> tuple[dict[str, Any], Evaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
 
+    Args:
+        steps: optimiser steps, in place of the recipe's epochs
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: the folder holds another run.
@@ -70,7 +78,8 @@ def fit_run(
     """
     recipe = replace(recipe, train=replace(recipe.train, precision=resolve_precision(recipe.train.precision)))
     record = finished_record(folder)
-    plan = {"recipe": recipe_to_dict(recipe), "data": collection.fingerprint}
+    plan: dict[str, Any] = {"recipe": recipe_to_dict(recipe), "data": collection.fingerprint}
+    plan |= {} if steps is None else {"steps": steps}
     _claim(folder, plan)
     if record is not None:
         return record, None
@@ -80,7 +89,7 @@ def fit_run(
     built = build(recipe, _words(recipe, collection, folder))
     feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
     split = split_for_results(dict(collection.splits))
-    trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder)
+    trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder, steps=steps)
     result = trainer.run(what=what, listener=listener, check=partial(_check, built, feed, recipe))
     evaluation = _evaluate(built, feed, recipe, split=split, what=what, listener=listener)
     audit = audit_after(before, built, feed, recipe, split=split)
@@ -94,6 +103,18 @@ def fit_run(
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
+
+
+def make_words(recipe: Recipe, collection: Collection) -> WordInput | None:
+    """Build the vocabulary from the training captions alone, where the recipe's text encoder learns its words."""
+    if not needs_words(recipe):
+        return None
+    return WordInput.from_texts(
+        (collection.captions[i].text for i in collection.captions_of("train")),
+        min_count=recipe.text.min_count,
+        max_tokens=recipe.text.max_tokens,
+        tokeniser=recipe.text.tokeniser,
+    )
 
 
 def open_feed(
@@ -217,16 +238,10 @@ def _check(built: Built, feed: Feed, recipe: Recipe) -> dict[str, float]:
 
 
 def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
-    """Build the vocabulary from the training captions alone, and keep it with the run."""
-    if not needs_words(recipe):
-        return None
-    words = WordInput.from_texts(
-        (collection.captions[i].text for i in collection.captions_of("train")),
-        min_count=recipe.text.min_count,
-        max_tokens=recipe.text.max_tokens,
-        tokeniser=recipe.text.tokeniser,
-    )
-    write_json(folder / WORDS_FILE, words.to_json())
+    """Build the vocabulary and keep it with the run."""
+    words = make_words(recipe, collection)
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
     return words
 
 
