@@ -97,3 +97,15 @@ def test_a_median_rank_is_better_when_lower() -> None:
     summary = [_row("a", 9.0, metric="t2i_median_rank"), _row("b", 4.0, metric="t2i_median_rank")]
     text = verdict(summary, [_test("a", "b", 5.0, True, "t2i_median_rank")], metric="t2i_median_rank")
     assert text.startswith("b is lower than a by 5.0 of text-to-image median rank (95 % interval 4.2 to 5.8, ")
+
+
+def test_says_how_small_a_difference_could_have_been_seen() -> None:
+    row = {"metric": "t2i_r1", "photos": 1000, "seeds": 3, "tests": 2, "detectable": 1.44, "seeds_counted": True}
+    summary, tests = [_row("late", 20.0), _row("cross", 20.5)], [_test("cross", "late", 0.5, False)]
+    told = verdict(summary, tests, power=[row, {**row, "metric": "i2t_r1", "detectable": 9.9}])
+    assert (
+        "With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five "
+        "after correction for 2 tests."
+    ) in told
+    assert "9.9" not in told
+    assert "missed" not in verdict(summary[:1], [], power=[row])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from plait.core.errors import InputError, StorageError
+from plait.metrics.effects import power_of_tests, power_sentence
 from plait.report.page import write_report
 from tests.report.sample import HOSTILE, sample_gallery, sample_results
 
@@ -157,3 +158,19 @@ def test_refuses_what_are_no_results(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         write_report({"rows": []}, None, tmp_path / "file" / "report.html")
+
+
+def test_effect_sizes_power_and_matched_budgets_are_told(results: dict[str, Any], tmp_path: Path) -> None:
+    power = power_of_tests(results["tests"])
+    budget = {"match": "params", "reference": "late", "width": 184, "params": 394_000, "off": -0.021}
+    summary = [{**entry, "budget": budget} for entry in results["summary"]]
+    text, _ = _read(write_report({**results, "power": power, "summary": summary}, None, tmp_path / "report.html"))
+    for row in power:
+        assert power_sentence(row) in text
+    assert "width 184" in text
+    assert "matched to late: 394 k parameters, -2.1 %" in text
+    standard = results["tests"][0]["d_z"]
+    assert f"; d_z {standard['value']:.2f} ({standard['low']:.2f} to {standard['high']:.2f})" in text
+    budget = {"match": "time", "reference": "late", "steps": 1234, "seconds": 61.0}
+    text, _ = _read(write_report({**results, "summary": [{**summary[0], "budget": budget}]}, None, tmp_path / "b.html"))
+    assert "matched to late: 1 min 01 s of training, steps timed before it" in text
