@@ -74,6 +74,7 @@ class CrossFusion(PairFusion):
             )
 
         self.layers = layers
+        self.shares_image = direction == "t2i"
         # With one direction the other side reads nothing, so the first self-attention depends on one side alone.
         self.asks_itself_first = self_attention and direction != "two_way"
         self.t2i = stack(wanted=direction != "i2t")
@@ -100,8 +101,9 @@ class CrossFusion(PairFusion):
         maps: bool = False,
     ) -> Fused:
         """Let the sides read each other; keys of a row are projected once for all the pairs it takes part in."""
-        text, text_row = shared_rows(text, text_row)
-        image, image_row = shared_rows(image, image_row)
+        if text_row is not None and image_row is not None:
+            text, text_row = shared_rows(text, text_row)
+            image, image_row = shared_rows(image, image_row)
         words, regions = _Keys(text, text_row), _Keys(image, image_row)
         text = text if self.t2i is None else rows_of(text, text_row)
         image = image if self.i2t is None else rows_of(image, image_row)

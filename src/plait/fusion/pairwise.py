@@ -20,10 +20,12 @@ class PairFusion(nn.Module, ABC):
 
     Whoever scores many pairs of few texts and images prepares each row once and lets chosen rows meet: what depends on
     one side alone is then computed once a row, not once a pair. A subclass writes `meet` and, where there is one-sided
-    work, `prepare`.
+    work, `prepare`; it sets `shares_image` if `meet` spares work for pairs of one image. Pairs then come image by image,
+    else by length of the text, so that little padding is fused.
     """
 
     reads: ClassVar[Literal["similarity", "logit"]] = "logit"
+    shares_image: bool = False
 
     def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
         """Do what needs one side alone: (C, T, D) and (B, P, D) Tokens -> Tokens as `meet` wants them."""
@@ -66,13 +68,10 @@ def rows_of(tokens: Tokens, row: Tensor | None) -> Tokens:
     return replace(taken, values=taken.values[:, :last], valid=taken.valid[:, :last], boxes=boxes)
 
 
-def shared_rows(tokens: Tokens, row: Tensor | None) -> tuple[Tokens, Tensor | None]:
+def shared_rows(tokens: Tokens, row: Tensor) -> tuple[Tokens, Tensor]:
     """Keep only the rows that some pair names, each once, and renumber.
 
-    For a side that pairs read but do not change. Shapes: Tokens (R, N, D), row (M,) int64 -> Tokens (R' <= R, N, D) and
-    (M,) int64 in [0, R').
+    Shapes: Tokens (R, N, D), row (M,) int64 -> Tokens (R' <= R, N, D) and (M,) int64 in [0, R').
     """
-    if row is None:
-        return tokens, None
     used, renumbered = row.unique(return_inverse=True)
     return (tokens if len(used) == len(tokens) else tokens.take(used)), renumbered

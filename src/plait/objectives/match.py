@@ -67,7 +67,7 @@ class Matching(nn.Module):
         given = None
         if 0 < self.given < len(scores):
             given = torch.randperm(len(scores), device=scores.device)[: self.given]
-        text_index, image_index, label = mine_negatives(self.scale.detach() * scores.detach(), group, given)
+        text_index, image_index, label = mine_negatives(self.scale.detach() * scores.detach(), group, given=given)
         if len(label) == 0:
             match = scores.sum() * 0.0
         else:
@@ -88,7 +88,7 @@ class Matching(nn.Module):
         return Loss(contrast.total + self.weight * match, parts)
 
 
-def mine_negatives(logits: Tensor, group: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def mine_negatives(logits: Tensor, group: Tensor, *, given: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Draw for each image a hard text and for each text a hard image, never of the same photo.
 
     Formula: P(text j for image i) = softmax_j(logits_ij) over j of other photos; for texts the same down the columns.

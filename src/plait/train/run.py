@@ -37,7 +37,7 @@ from plait.train.gallery import show_run
 
 __all__ = ["Run", "audit_run", "evaluate_run", "finished_record", "fit_run", "load_run", "make_words", "open_feed"]
 
-CURVE_PHOTOS = 200
+CURVE_PHOTOS = 100
 WORDS_FILE = "vocabulary.json"
 
 

@@ -47,6 +47,8 @@ class CrossModalAttention(PairFusion):
             replace(image, values=self.image_project(image.values), pooled=None),
         )
 
+    shares_image = True
+
     def meet(
         self,
         text: Tokens,
@@ -58,7 +60,10 @@ class CrossModalAttention(PairFusion):
     ) -> Fused:
         """Let words read regions; those of an image are projected once for all the pairs it takes part in."""
         text = rows_of(text, text_row)
-        image, image_row = (rows_of(image, image_row), None) if maps else shared_rows(image, image_row)
+        if maps:
+            image, image_row = rows_of(image, image_row), None
+        elif image_row is not None:
+            image, image_row = shared_rows(image, image_row)
         found, weights = self.attention(text.values, image.values, image.valid, row=image_row, weights=maps)
         shown = () if weights is None else (AttentionMap(weights, "text", "image"),)
         return Fused(replace(text, values=found), image, shown, image_row=image_row)
