@@ -20,6 +20,8 @@ from plait.core.errors import ConfigError
 
 __all__ = ["audit_fusion", "with_data"]
 
+# Gradients of all pairs of a batch: a few suffice to see which parameters get none.
+PAIRS_A_BATCH = 8
 BATCHES = 3
 
 
@@ -43,7 +45,8 @@ def audit_fusion(
         built = subject.built(0)
         model = built.model
         text, image = subject.noise(model, batch, seeds)
-        batches = [(*subject.noise(model, batch, seeds + n), torch.arange(batch)) for n in range(BATCHES)]
+        pairs = torch.arange(PAIRS_A_BATCH)
+        batches = [(*subject.noise(model, len(pairs), seeds + n), pairs) for n in range(BATCHES)]
         audit = Audit(
             fusion=fusion.name,
             tokens=tokens_seen(fusion),

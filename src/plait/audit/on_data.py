@@ -17,7 +17,8 @@ from plait.model import FusionModel
 
 __all__ = ["audit_model"]
 
-PAIRS_A_BATCH = 32
+# Gradients of all pairs of a batch: a few suffice to see which parameters get none.
+PAIRS_A_BATCH = 8
 BATCHES = 3
 
 
