@@ -288,7 +288,7 @@ def _matrix_cell(
     sure = bool(test.get("distinguishable"))
     better = (difference > 0) != lower_is_better
     kind = ("better" if better else "worse") if sure else "open"
-    text = f"{difference:+.1f}".replace("-", "−")
+    text = f"{difference:+.1f}".replace("-", "−") if round(difference, 1) else "0.0"
     told = "" if p is None else f", p = {p:.3g} after Holm"
     words = f"{a} minus {b}: {text} (95 % interval {low:.1f} to {high:.1f}{told}); " + (
         "distinguishable" if sure else "not distinguishable"
