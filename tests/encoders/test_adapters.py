@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Tokens
