@@ -56,3 +56,23 @@ def test_the_shipped_model_scores_what_its_card_says(photos: Path) -> None:
         assert found[metric] == pytest.approx(said[metric], abs=0.6), metric
     assert found["t2i_r1"] > 21.0
     assert found["i2t_r1"] > 28.0
+
+
+def test_rungs_of_the_ladder_learn_leak_free_and_the_probe_asks_them(photos: Path, tmp_path: Path) -> None:
+    some = api.open_data(str(photos), limit=100)
+    asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe_or_name": "ladder"}
+    results = api.compare(some, tmp_path, **asked).results  # type: ignore[arg-type]
+    for row in results["rows"]:
+        assert (row["status"], row["pairing"], row["flags"]) == ("ok", "itm", [])
+        assert row["audit"]["noise_accuracy"] <= row["audit"]["bound"]
+    for row in api.probe(tmp_path, some)["rows"]:
+        assert row["trained_well"], row["fusion"]  # its own caption of five, 96 photos: chance is 20 %
+        assert row["five_accuracy"]["mean"] > row["accuracy"]["mean"]
+
+
+def test_the_doctor_finds_what_is_known_to_be_wrong(photos: Path) -> None:
+    found = api.check_data(str(photos))
+    assert not [finding["title"] for finding in found["findings"] if finding["severity"] == "error"]
+    told = json.dumps(found)
+    for name in ("2851198725_37b6027625", "3050606344_af711c726c", "475313618"):  # a double, and a scene in both splits
+        assert name in told
