@@ -91,6 +91,8 @@ class FusionSettings:
         rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
         head:     keyword arguments of the head that reads it; unused with pairing "matched", which compares the sides
+        decoder:  for task "mask": "spatial" (from the fused grid), "vector" (from one vector, the literature's stack of
+                  transposed convolutions) or "" = spatial for tokens, vector for pooled
     """
 
     name: str = "cross"
@@ -103,6 +105,7 @@ class FusionSettings:
     rerank_k: int = 16
     options: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
+    decoder: Literal["", "spatial", "vector"] = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class ObjectiveSettings:
     """What the scores are judged by.
 
     Fields:
-        name:    "infonce", "sigmoid" or "triplet"
+        name:    "infonce", "sigmoid" or "triplet"; for task "mask": "bce", "bce_iou", "bce_dice" or "focal"
         options: keyword arguments of the objective
         match:   keyword arguments of the matching term that pairing "itm" adds (see `plait.objectives.match`)
     """
@@ -166,7 +169,7 @@ class Recipe:
     """
 
     name: str = "unnamed"
-    task: Literal["match"] = "match"
+    task: Literal["match", "mask"] = "match"
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
     fusion: FusionSettings = field(default_factory=FusionSettings)
@@ -196,6 +199,9 @@ def read_recipe(path: Path | str) -> Recipe:
 def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors."""
     data = {**data, "variants": _filled_variants(data, where)}
+    objective = data.get("objective", {})
+    if data.get("task") == "mask" and isinstance(objective, Mapping):
+        data["objective"] = {"name": "bce_dice", **objective}
     recipe: Recipe = _make(Recipe, data, where)
     _check_ranges(recipe, where)
     return recipe
