@@ -280,6 +280,7 @@ class EncoderParts:
         width:    D of the tokens that come out at the end
         pooled_width: D' of `Tokens.pooled` that comes out at the end, or None if there is none
         input:    `TextInput` for a text encoder, `ImageSpec` for an image encoder
+        level_widths: D of each of `Tokens.levels` that come out at the end, coarse to fine; empty if there are none
         identity: name, cut, options and the weights' SHA-256 of the *frozen* part; two equal identities give equal
                   tokens. Part of the cache's key, and checked when a run is loaded.
     """
@@ -290,3 +291,4 @@ class EncoderParts:
     pooled_width: int | None
     input: TextInput | ImageSpec
     identity: str
+    level_widths: tuple[int, ...] = ()
