@@ -14,6 +14,7 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.types import Example
+from plait.data.mask_source import MaskSource
 
 __all__ = ["Caption", "Collection", "Photo", "Skip", "keep_photos", "texts_fingerprint"]
 
@@ -58,12 +59,14 @@ class Caption:
         text:           never empty
         image:          the photo's index in `Collection.photos`
         counterfactual: a sentence of the same words that is wrong for this photo, where the data has one
+        mask:           the region of the photo it speaks of, where the data has one
     """
 
     id: str
     text: str
     image: int
     counterfactual: str | None = None
+    mask: MaskSource | None = None
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,21 @@ class Collection:
         """Give the SHA-256 over the captions' texts in their order. Photos and splits do not enter it."""
         return texts_fingerprint([caption.text for caption in self.captions])
 
+    @property
+    def has_masks(self) -> bool:
+        """Tell whether every caption has a mask: then this is a set to learn masks from."""
+        return bool(self.captions) and all(caption.mask is not None for caption in self.captions)
+
+    @cached_property
+    def masks_fingerprint(self) -> str:
+        """Give the SHA-256 over the masks' content and polarity in the captions' order; "" where there is none."""
+        if all(caption.mask is None for caption in self.captions):
+            return ""
+        return _digest("" if caption.mask is None else caption.mask.digest for caption in self.captions)
+
     @cached_property
     def fingerprint(self) -> str:
-        """Give the SHA-256 over everything: content and ids of photos, captions with their photos, and splits."""
+        """Give the SHA-256 over everything: content and ids of photos, captions with photo and mask, and splits."""
         rest = json.dumps(
             [
                 [photo.id if photo.family is None else [photo.id, photo.family] for photo in self.photos],
@@ -148,7 +163,9 @@ class Collection:
             ],
             ensure_ascii=False,
         )
-        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest])
+        # Without masks nothing is added, so that data sets without them keep the fingerprint they always had.
+        masks = [self.masks_fingerprint] if self.masks_fingerprint else []
+        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks])
 
     def photos_of(self, split: str) -> tuple[int, ...]:
         """Give the indices of a split's photos.
@@ -170,7 +187,9 @@ class Collection:
         """Give one `Example` per caption of a split, in the captions' order. Raises as `photos_of`."""
         for index in self.captions_of(split):
             caption = self.captions[index]
-            yield Example(id=caption.id, text=caption.text, image=self.photos[caption.image].source)
+            yield Example(
+                id=caption.id, text=caption.text, image=self.photos[caption.image].source, target=caption.mask
+            )
 
     def facts(self) -> dict[str, Any]:
         """Give what results say of a data set, as plain data: name, origin, fingerprint, counts, splits, skips."""

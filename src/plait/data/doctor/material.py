@@ -14,6 +14,7 @@ from plait.core.errors import InputError
 from plait.data.assemble import Finder, file_finder, read_json_file
 from plait.data.collection import Skip
 from plait.data.images import IMAGE_SUFFIXES
+from plait.data.mask_source import MaskSource
 from plait.data.open import open_collection, source_of
 from plait.data.sources.coco import is_coco, read_coco_rows
 from plait.data.sources.folder import CAPTION_FILES
@@ -51,12 +52,21 @@ class TextRow:
 
 @dataclass(frozen=True)
 class MaskRow:
-    """One mask of an image; `text` is what it shows, "" where nothing says so."""
+    """One mask of an image.
+
+    Fields:
+        where:  file and row
+        image:  the image's name as written
+        mask:   the mask's name as written; of a collection, the caption's id
+        text:   what it shows, "" where nothing says so
+        source: where it is, if that is known with its polarity
+    """
 
     where: str
     image: str
     mask: str
     text: str = ""
+    source: MaskSource | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,8 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     names = [photo.id for photo in collection.photos]
     found.photos = {photo.id: photo.source for photo in collection.photos}
     found.rows = [TextRow(c.id, names[c.image], c.text, "caption") for c in collection.captions]
-    found.tables = [Table(collection.origin, "caption", len(found.rows))]
+    found.masks = [MaskRow(c.id, names[c.image], c.id, c.text, c.mask) for c in collection.captions if c.mask]
+    found.tables = [Table(collection.origin, "mask" if found.masks else "caption", len(found.rows))]
     found.splits = {split: [names[i] for i in members] for split, members in collection.splits.items()}
     found.splits_at = collection.origin
     found.broken = [(skip.where, skip.reason) for skip in collection.skipped]
