@@ -25,14 +25,15 @@ from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairw
 from plait.metrics.verdict import verdict
 from plait.train.budget import Share, match_budgets
 from plait.train.checkpoint import read_tensors
-from plait.train.evaluate import split_for_results
+from plait.train.evaluate import split_for_results, weight_of
+from plait.train.evaluate_mask import CONSTANT
 from plait.train.events import Event, Listener, silent
 from plait.train.run import fit_run
 from plait.train.versions import versions
 
 __all__ = ["Comparison", "compare_fusions", "run_name"]
 
-TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy")
+TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "oiou")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def compare_fusions(
             recipe.
     """
     for fusion in fusions:
-        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion)
+        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion, recipe.task)
     split = split_for_results(dict(collection.splits))
     _claim(out, recipe, collection, {"pairing": pairing, "match": match})
     first = {fusion: _for_fusion(recipe, fusion, seeds[0], pairing) for fusion in fusions}
@@ -99,7 +100,8 @@ def compare_fusions(
     summary = [_summary([row for row in rows if row["fusion"] == name], out) for name in names]
     summary = [entry for entry in summary if entry]
     # Leaky figures come last: they are no results of matching, however high.
-    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry["t2i_r1"]["mean"]))
+    ranked_by = "miou" if recipe.task == "mask" else "t2i_r1"
+    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry[ranked_by]["mean"]))
     tests = _tests(rows, out)
     power = power_of_tests(tests)
     results = {
@@ -124,7 +126,7 @@ def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Re
     if fusion in recipe.variants:
         settings = recipe.variants[fusion]
     elif fusion != settings.name:
-        settings = replace(settings, name=fusion, options={}, head={}, pairing="")
+        settings = replace(settings, name=fusion, options={}, head={}, pairing="", decoder="")
     settings = replace(settings, pairing=pairing or settings.pairing)  # type: ignore[arg-type]
     return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
 
@@ -136,10 +138,10 @@ def _seeded(share: Share, seed: int) -> Share:
 def _row(share: Share, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
     recipe = share.recipe
     fusion, seed = recipe.fusion, recipe.train.seed
-    pairing = resolve_pairing(fusion)
+    pairing = resolve_pairing(fusion, recipe.task)
     row: dict[str, Any] = {
         "fusion": fusion.name,
-        "tokens": tokens_seen(fusion),
+        "tokens": tokens_seen(fusion, recipe.task),
         "pairing": pairing,
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,
@@ -161,6 +163,8 @@ def _row(share: Share, collection: Collection, out: Path, cache: Path, listener:
     row["flags"] = list(dict.fromkeys((*row["flags"], *record.get("flags", ()))))
     if "audit" in record:
         row["audit"] = in_short(record["audit"])
+    if "mask" in record:
+        row["mask"] = record["mask"]
     row["status"] = "ok" if _trained(record) else "did not train"
     if row["status"] != "ok":
         row["flags"].append("did not train")
@@ -169,7 +173,13 @@ def _row(share: Share, collection: Collection, out: Path, cache: Path, listener:
 
 
 def _trained(record: dict[str, Any]) -> bool:
-    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations."""
+    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations.
+
+    For masks: whether mIoU is above that of every mask that reads nothing (see `evaluate_mask.BASELINES`).
+    """
+    metrics = record["metrics"]
+    if "miou" in metrics:
+        return bool(metrics["miou"] > max(metrics[name] for name in CONSTANT))
     chance = 1.0 / record["data"]["photos"]
     bound = chance + 3.0 * (chance * (1 - chance) / record["data"]["captions"]) ** 0.5
     return bool(record["metrics"]["t2i_r1"] / 100.0 > bound)
@@ -183,7 +193,7 @@ def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
 
 def _by_photo(rows: Sequence[dict[str, Any]], out: Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Give what each photo adds to a metric, (S, I), and the photos' weights (I,)."""
-    return _tables(rows, out, metric, f"counts.{metric.split('_')[0]}")
+    return _tables(rows, out, metric, f"counts.{weight_of(metric)}")
 
 
 def _ranks(rows: Sequence[dict[str, Any]], out: Path, way: str) -> tuple[np.ndarray, np.ndarray]:
@@ -243,7 +253,9 @@ def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
 
 
 def _headline(rows: list[dict[str, Any]]) -> str:
-    """Choose what the verdict speaks of: binding where the data tests it, else text-to-image recall@1."""
+    """Choose what the verdict speaks of: mIoU for masks, binding where the data tests it, else recall@1."""
+    if any("miou" in row["metrics"] for row in rows):
+        return "miou"
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
 
 
