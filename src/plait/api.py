@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -26,7 +25,7 @@ from plait.listing import fitting_recipe, list_names, read_named
 from plait.report.check import check_thumbnails, write_check
 from plait.report.gallery import merge_galleries, merge_masks
 from plait.report.page import write_report
-from plait.train.compare import Comparison, compare_fusions
+from plait.train.compare import Comparison, command_of, compare_fusions
 from plait.train.evaluate import Evaluation
 from plait.train.evaluate_mask import MaskEvaluation
 from plait.train.events import Event, Listener, silent
@@ -148,7 +147,7 @@ def compare(
     """Compare fusions under an equal budget; write results.json, gallery.json and report.html into `out`.
 
     Args:
-        fusions: names from `plait list fusions`, or a family ("ladder" for all of it)
+        fusions: names from `plait list fusions`, a family ("ladder" for all of it), or labels of the recipe's variants
         seeds:   how many (0, 1, ...), or which
         epochs:  in place of the recipe's
         tokens, pairing: as in `fit`, for all of these fusions
@@ -158,17 +157,16 @@ def compare(
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
             be asked for.
     """
-    out = Path(out)
-    names = expand_fusions(list(fusions))
+    out, cache = Path(out), cache or cache_root()
+    collection = open_data(data)
+    chosen = _overridden(recipe_for(recipe_or_name, collection), tokens, None)
+    names = expand_fusions(list(fusions), chosen.variants)
     if not names:
         raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
     if not numbers or min(numbers) < 0:
         raise ConfigError(f"expected at least one seed, none below 0, got {seeds}")
-    cache = cache or cache_root()
-    collection = verify(open_data(data), cache=cache, listener=listener)
-    chosen = recipe_for(recipe_or_name, collection)
-    chosen = _overridden(chosen, tokens, None)
+    collection = verify(collection, cache=cache, listener=listener)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
     comparison = compare_fusions(
@@ -179,7 +177,13 @@ def compare(
         out=out,
         cache=cache,
         command=command
-        or _command(data, names, numbers, out, epochs=epochs, tokens=tokens, pairing=pairing, match=match_budget),
+        or command_of(
+            data,
+            names,
+            numbers,
+            out=out,
+            options={"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget},
+        ),
         pairing=pairing or "",
         match=match_budget or "",
         listener=listener,
@@ -393,15 +397,3 @@ def _overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Reci
         settings["tokens"] = tokens or settings["tokens"]
     plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
     return recipe_from_dict(plain)
-
-
-def _command(data: str | Path | Collection, fusions: list[str], seeds: list[int], out: Path, **options: object) -> str:
-    where = data.origin if isinstance(data, Collection) else str(data)
-    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds(seeds)]
-    for name, value in options.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    return shlex.join([*words, "--out", str(out)])
-
-
-def _seeds(seeds: list[int]) -> str:
-    return str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))

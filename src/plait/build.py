@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ __all__ = ["Built", "build", "build_bare", "expand_fusions", "needs_words", "res
 
 # Fusions that look at one vector a side whatever the recipe says.
 POOLED_BY_NATURE = ("late", "product", "chapter/multimodal_embedding")
+# Fusions that give one vector, whatever they are fed: no grid is left to decode.
+VECTOR_BY_NATURE = ("self_cross_printed",)
 _NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -60,8 +62,8 @@ def resolve_pairing(settings: FusionSettings, task: str = "match") -> str:
     if task == "mask":
         if settings.pairing not in ("", "own"):
             raise ConfigError(
-                f"pairing {settings.pairing!r} is a way to compare photos with captions; a mask is read from a text and "
-                "its own photo: leave fusion.pairing out"
+                f"pairing {settings.pairing!r} compares photos with captions; a mask is read from a text and its "
+                "own photo: leave fusion.pairing out"
             )
         return "own"
     pairing = settings.pairing or entry.pairings[0]
@@ -77,17 +79,19 @@ def tokens_seen(settings: FusionSettings, task: str = "match") -> str:
     return "pooled" if task == "match" and settings.name in POOLED_BY_NATURE else settings.tokens
 
 
-def expand_fusions(names: list[str]) -> list[str]:
+def expand_fusions(names: list[str], labels: Collection[str] = ()) -> list[str]:
     """Check fusion names and expand a family folder ("ladder") to all its members, in table order.
 
+    Arguments:
+        labels: of a recipe's variants; they count as names
     Raises:
-        UnknownNameError: a name is neither a fusion nor a family folder.
+        UnknownNameError: a name is neither a fusion, nor a family folder, nor a label.
     """
     expanded: list[str] = []
     for name in names:
-        members = [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        members = [name] if name in labels else [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
         if not members:
-            raise UnknownNameError("fusion", name, FUSIONS)
+            raise UnknownNameError("fusion", name, [*labels, *FUSIONS])
         expanded += [n for n in members if n not in expanded]
     return expanded
 
@@ -163,14 +167,14 @@ def _assemble_mask(text: Side, image: Side, fusion: FusionSettings, objective: O
 
 
 def _mask_head(fusion: FusionSettings, level_widths: tuple[int, ...]) -> nn.Module:
-    pooled = tokens_seen(fusion, "mask") == "pooled"
+    pooled = fusion.tokens == "pooled" or fusion.name in VECTOR_BY_NATURE
     name = fusion.decoder or ("vector" if pooled else "spatial")
     if name == "vector":
         return _named("head", HEADS, name, fusion.head, fusion.width)
     if pooled:
         raise ConfigError(
-            f"fusion {fusion.name!r} with one vector a side leaves no grid for decoder 'spatial'; use decoder 'vector', "
-            "or tokens = \"tokens\""
+            f"fusion {fusion.name!r} with one vector a side leaves no grid for decoder 'spatial'; use decoder "
+            "'vector', or tokens = \"tokens\""
         )
     entry = look_up("head", HEADS, name)
     target = load_entry(entry)

@@ -292,7 +292,7 @@ class FusionModel(nn.Module):
         "itm":     the towers score all pairs, and the objective asks the fused head about the matched pairs and the
                    negatives it mines.
         "matched": pairs are fused first and compared afterwards (`score_matched`); leaky, for reproduction only.
-        "own":     each text is fused with its own photo, and the mask read from the two is held against `mask` (N, h, w).
+        "own":     each text is fused with its own photo, and the mask read from both is held against `mask` (N, h, w).
 
         Shapes: text Tokens (N, T, D); image Tokens (U, P, D); group (N,) int64, the photo's number; photo_row (N,)
         int64 in [0, U), each text's own image, or None where rows belong one to one. Objectives take one row a caption,

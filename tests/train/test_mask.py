@@ -46,7 +46,7 @@ def test_masks_are_learned_and_the_text_is_what_decides(trained: tuple[Feed, Mas
     assert metrics["miou_text_removed"] < metrics["miou"] - 20
     assert found.flags == ()
     assert found.details["fall_without_text"]["low"] > 0
-    assert len(found.photos) == 16 and len(found.captions) == 32
+    assert (len(found.photos), len(found.captions)) == (16, 32)
     assert set(found.intervals()) == set(metrics)
     for name, interval in found.intervals().items():
         assert interval["mean"] == pytest.approx(metrics[name]), name
@@ -60,14 +60,12 @@ def test_the_threshold_is_chosen_where_nothing_is_measured(trained: tuple[Feed, 
     assert 0 < found.details["threshold"] < 1
     again = evaluate_masks(feed.model, feed, split="val", precision="fp32", known=found.details)
     assert again.metrics == found.metrics
-    moved = evaluate_masks(
-        feed.model, feed, split="val", precision="fp32", known={**found.details, "threshold": 0.98}
-    )
+    moved = evaluate_masks(feed.model, feed, split="val", precision="fp32", known={**found.details, "threshold": 0.98})
     assert moved.metrics["miou"] != found.metrics["miou"]
 
 
 def test_a_model_that_ignores_the_text_is_flagged(tmp_path: Path) -> None:
-    model, objective = mask_model()
+    model, _ = mask_model()
     feed = mask_feed(model, tmp_path)
     with torch.no_grad():
         model.text.adapter.map.weight.zero_()  # every text reads alike
@@ -77,10 +75,11 @@ def test_a_model_that_ignores_the_text_is_flagged(tmp_path: Path) -> None:
 
 
 def test_the_curve_measures_miou_alone(trained: tuple[Feed, MaskEvaluation]) -> None:
-    feed, found = trained
+    feed, _ = trained
     quick = evaluate_masks(feed.model, feed, split="val", precision="fp32", limit=4)
-    assert "miou_text_shuffled" not in quick.metrics and quick.metrics["miou"] > 50
-    assert len(quick.photos) == 4 and quick.details["threshold"] == 0.5
+    assert "miou_text_shuffled" not in quick.metrics
+    assert quick.metrics["miou"] > 50
+    assert (len(quick.photos), quick.details["threshold"]) == (4, 0.5)
 
 
 def test_a_photo_and_its_mask_are_flipped_together(tmp_path: Path) -> None:
@@ -90,13 +89,16 @@ def test_a_photo_and_its_mask_are_flipped_together(tmp_path: Path) -> None:
     masks = feed.masks
     assert masks.cells == (8, 8)
     full, flip = masks.take([0]), masks.take([0], np.array([1]))
-    assert torch.equal(full.values.flip(-1), flip.values) and not torch.equal(full.values, flip.values)
+    assert torch.equal(full.values.flip(-1), flip.values)
+    assert not torch.equal(full.values, flip.values)
     rows = np.arange(16)
     drawn = {feed.batch(rows, seed=0, epoch=epoch).mask.values[0, 0, 0].item() for epoch in range(8)}
     assert drawn == {0.0, 1.0}
     for epoch in range(4):
         batch = feed.batch(rows, seed=0, epoch=epoch)
-        assert batch.mask is not None and batch.image is not None and batch.photo_row is not None
+        assert batch.mask is not None
+        assert batch.image is not None
+        assert batch.photo_row is not None
         # Where the mask of a caption is, its photo has one colour: the same in every cell, left or right.
         cells = batch.image.take(batch.photo_row).levels[0].values.view(-1, 8, 8, 3)
         for picture, mask in zip(cells, batch.mask.values, strict=True):
@@ -105,13 +107,14 @@ def test_a_photo_and_its_mask_are_flipped_together(tmp_path: Path) -> None:
 
 def test_targets_are_kept_within_their_budget() -> None:
     collection = mask_collection(8)
-    _, spec = None, mask_model()[0].image.input
+    spec = mask_model()[0].image.input
     few = MaskTargets(collection, spec, cells=(8, 8), budget_bytes=9 * 8 * 3)  # type: ignore[arg-type]
     many = MaskTargets(collection, spec, cells=(8, 8))  # type: ignore[arg-type]
     rows = np.arange(16)
     assert torch.equal(few.take(rows).values, many.take(rows).values)
-    assert len(few._kept) == 3 and len(many._kept) == 16
-    assert many.take([0]).values.sum() == 32 and many.take([0]).valid.all()
+    assert (len(few._kept), len(many._kept)) == (3, 16)
+    assert many.take([0]).values.sum() == 32
+    assert many.take([0]).valid.all()
     assert many.truth(0).shape == (SIDE, SIDE)
 
 
@@ -133,7 +136,8 @@ def test_the_gallery_shows_a_fixed_sample_and_the_extremes(trained: tuple[Feed, 
     assert len(shown["masks"]) == 6
     assert [item["rank"] for item in shown["extremes"]] == ["best", "best", "median", "median", "worst", "worst"]
     ious = [item["iou"] for item in shown["extremes"]]
-    assert ious[0] == round(100 * found.iou.max(), 1) and ious[4] == round(100 * found.iou.min(), 1)
+    assert ious[0] == round(100 * found.iou.max(), 1)
+    assert ious[4] == round(100 * found.iou.min(), 1)
     assert ious[0] >= ious[2] >= ious[4]
     assert all(url.startswith("data:image/jpeg;base64,") for url in shown["masks"][0]["pictures"].values())
     assert shown["attention"][0]["grid"] == [4, 4]
@@ -157,6 +161,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     captions = (replace(collection.captions[0], mask=None),)
     with pytest.raises(InputError, match="caption 'c0' has no mask"):
         MaskTargets(replace(collection, captions=captions), model.image.input, cells=(8, 8)).take([0])  # type: ignore[arg-type]
+    late, _ = toy_model("late")
+    text, image = late.encode_text(torch.ones(1, 1).long(), torch.ones(1, 1).bool()), torch.rand(1, 3, 8, 8)
     with pytest.raises(ConfigError, match="gives no masks"):
-        late, _ = toy_model("late")
-        late.masks(late.encode_text(torch.ones(1, 1).long(), torch.ones(1, 1).bool()), late.encode_image(torch.rand(1, 3, 8, 8)))
+        late.masks(text, late.encode_image(image))

@@ -124,7 +124,9 @@ def _mask(commands: Commands) -> None:
     parser.add_argument("photo", metavar="PHOTO", help="an image file")
     parser.add_argument("text", metavar="TEXT", help='what to find, such as "the red umbrella"')
     parser.add_argument("--run", required=True, help="a run's folder, fitted on data with masks")
-    parser.add_argument("--threshold", type=float, metavar="P", help="least probability, 0 to 1 (default: the run's own)")
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="least probability, 0 to 1 (default: the run's own)"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where mask.png, overlay.png and mask.json are written")
     _json(parser)
 

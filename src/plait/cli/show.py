@@ -46,7 +46,11 @@ def record(found: dict[str, Any], out: Path) -> str:
         f"{found['recipe']['fusion']['name']} on {where['name']}, split {where['split']}: "
         f"{where['photos']:,} photos, {where['captions']:,} captions, seed {found['recipe']['train']['seed']}",
         _metrics(found["metrics"]),
-        *([f"flags: {', '.join(found['flags'])}. {found.get('audit', {}).get('verdict', '')}".rstrip()] if found.get("flags") else []),
+        *(
+            [f"flags: {', '.join(found['flags'])}. {found.get('audit', {}).get('verdict', '')}".rstrip()]
+            if found.get("flags")
+            else []
+        ),
         f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms a step)",
         f"saved in {out}",
     ]
@@ -131,7 +135,11 @@ def matches(found: dict[str, Any], *, most: int = 10) -> str:
 
 def names(rows: list[dict[str, Any]]) -> str:
     """Show a name table."""
-    keys = [key for key in ("name", "side", "family", "tasks", "pairings", "summary", "paper") if any(key in r for r in rows)]
+    keys = [
+        key
+        for key in ("name", "side", "family", "tasks", "pairings", "summary", "paper")
+        if any(key in r for r in rows)
+    ]
     cells = [
         [", ".join(row[key]) if isinstance(row.get(key), list) else str(row.get(key, "")) for key in keys]
         for row in rows

@@ -29,8 +29,9 @@ def mask(found: dict[str, Any]) -> str:
 def mask_figures(metrics: Mapping[str, float]) -> str:
     """Show a run's figures, then what is left without text or photo, then what constant masks score."""
     lines = [
-        f"mIoU {metrics['miou']:.1f}, oIoU {metrics['oiou']:.1f}, P@0.5 {metrics['p50']:.1f}, P@0.7 {metrics['p70']:.1f}, "
-        f"P@0.9 {metrics['p90']:.1f}, Dice {metrics['dice']:.1f}, boundary F {metrics['boundary_f']:.1f}"
+        f"mIoU {metrics['miou']:.1f}, oIoU {metrics['oiou']:.1f}, P@0.5 {metrics['p50']:.1f}, "
+        f"P@0.7 {metrics['p70']:.1f}, P@0.9 {metrics['p90']:.1f}, Dice {metrics['dice']:.1f}, "
+        f"boundary F {metrics['boundary_f']:.1f}"
     ]
     for title, names in (("mIoU with", [name for name, _ in _ABLATIONS]), ("mIoU of", _BASELINES)):
         lines.append(f"{title} " + ", ".join(f"{n} {metrics['miou_' + n.replace(' ', '_')]:.1f}" for n in names))

@@ -29,6 +29,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Li et al. 2019; Chen et al. 2020",
         summary="joint self-attention over text and image tokens together",
         pairings=("itm", "all", "matched"),
+        tasks=("match", "mask"),
     ),
     "cross": Entry(
         target="plait.fusion.cross:CrossFusion",
@@ -36,6 +37,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Lu et al. 2019; Li et al. 2021",
         summary="multi-head cross-attention on tokens, one way or both",
         pairings=("itm", "all", "matched"),
+        tasks=("match", "mask"),
     ),
     "scan_t2i": Entry(
         target="plait.fusion.scan:ScanTextToImage",

@@ -6,7 +6,8 @@ seeds can be asked for later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from plait.audit.record import in_short
 from plait.build import resolve_pairing, tokens_seen
-from plait.core.config import Recipe, recipe_to_dict
+from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict, variant
 from plait.core.errors import CheckpointError, ConfigError, TrainingError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
@@ -31,7 +32,7 @@ from plait.train.events import Event, Listener, silent
 from plait.train.run import fit_run
 from plait.train.versions import versions
 
-__all__ = ["Comparison", "compare_fusions", "run_name"]
+__all__ = ["Comparison", "command_of", "compare_fusions", "run_name"]
 
 TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "oiou")
 
@@ -93,7 +94,7 @@ def compare_fusions(
     for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
         for fusion in fusions:
             listener(Event("run", run_name(fusion, seed), len(rows), total))
-            rows.append(_row(_seeded(shares[fusion], seed), collection, out, cache, listener))
+            rows.append(_row(fusion, _seeded(shares[fusion], seed), collection, out, cache=cache, listener=listener))
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     names = list(dict.fromkeys(row["fusion"] for row in rows))
@@ -122,30 +123,28 @@ def compare_fusions(
 
 
 def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Recipe:
-    settings = recipe.fusion
-    if fusion in recipe.variants:
-        settings = recipe.variants[fusion]
-    elif fusion != settings.name:
-        settings = replace(settings, name=fusion, options={}, head={}, pairing="", decoder="")
-    settings = replace(settings, pairing=pairing or settings.pairing)  # type: ignore[arg-type]
-    return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
+    found = variant(recipe, fusion)
+    settings = replace(found.fusion, pairing=pairing or found.fusion.pairing)  # type: ignore[arg-type]
+    return replace(found, fusion=settings, train=replace(recipe.train, seed=seed))
 
 
 def _seeded(share: Share, seed: int) -> Share:
     return replace(share, recipe=replace(share.recipe, train=replace(share.recipe.train, seed=seed)))
 
 
-def _row(share: Share, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
+def _row(
+    label: str, share: Share, collection: Collection, out: Path, *, cache: Path, listener: Listener
+) -> dict[str, Any]:
     recipe = share.recipe
     fusion, seed = recipe.fusion, recipe.train.seed
     pairing = resolve_pairing(fusion, recipe.task)
     row: dict[str, Any] = {
-        "fusion": fusion.name,
+        "fusion": label,
         "tokens": tokens_seen(fusion, recipe.task),
         "pairing": pairing,
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,
-        "run": f"runs/{run_name(fusion.name, seed)}",
+        "run": f"runs/{run_name(label, seed)}",
         "flags": [*(["leaky"] if pairing == "matched" else []), *share.flags],
         **({"budget": share.told} if share.told else {}),
     }
@@ -259,6 +258,17 @@ def _headline(rows: list[dict[str, Any]]) -> str:
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
 
 
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Add what recipes did not hold when these settings were written, at its default."""
+    try:
+        known = recipe_to_dict(recipe_from_dict(settings))
+    except ConfigError:  # an older recipe that means something else now: it will differ, and that is said
+        return settings
+    known["train"].pop("seed")
+    known.pop("name")
+    return known
+
+
 def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, str]) -> None:
     """Refuse to mix comparisons: one folder holds one data set under one budget."""
     settings = recipe_to_dict(recipe)
@@ -274,9 +284,30 @@ def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, s
         write_json(path, lock)
         return
     then = read_json(path)
+    then["settings"] = _completed(then["settings"])
     if then != lock:
         what = "other data" if then["data"] != lock["data"] else "another budget or recipe"
         raise ConfigError(
             f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
             "not. Choose another --out, or delete that folder"
         )
+
+
+def command_of(
+    data: str | Path | Collection,
+    fusions: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    out: Path,
+    options: Mapping[str, object],
+) -> str:
+    """Give the command line that asks for a comparison; options that are None are left out."""
+    where = data.origin if isinstance(data, Collection) else str(data)
+    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds_told(seeds)]
+    for name, value in options.items():
+        words += [f"--{name}", str(value)] if value is not None else []
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _seeds_told(seeds: Sequence[int]) -> str:
+    return str(len(seeds)) if list(seeds) == list(range(len(seeds))) else ",".join(map(str, seeds))

@@ -47,8 +47,8 @@ class MaskEvaluation:
         photos:   photo indices into the collection
         captions: caption indices
         iou:      (C,) each caption's IoU at the threshold, in [0, 1]
-        by_photo: metric -> (I,) what each photo adds to it, for resampling photos. For oIoU, a ratio of sums, that is its
-                  linear part, whose mean is the ratio itself
+        by_photo: metric -> (I,) what each photo adds to it, for resampling photos. See
+                  `MaskContributions`
         counts:   "mask" -> (I,) captions of each photo: its weight
         metrics:  flat figures in percent: miou, oiou, p50, p70, p90, dice, boundary_f, and miou under each name of
                   `SPOILED` and of the baselines, such as miou_text_shuffled
@@ -109,9 +109,9 @@ def evaluate_masks(
 ) -> MaskEvaluation:
     """Predict the mask of every caption of a split and measure it against the truth at the photo's own size.
 
-    A pixel is foreground where its probability reaches the threshold. That is chosen for the best mIoU on the val split,
-    or, where val itself is measured, on training captions; the result says on which. Pixels that a crop cut off are
-    background.
+    A pixel is foreground where its probability reaches the threshold. That is chosen for the best mIoU on the val
+    split, or, where val itself is measured, on training captions; the result says on which. Pixels that a
+    crop cut off are background.
 
     Arguments:
         limit: only the split's first photos, and mIoU at threshold 0.5 alone: for the curves, which select nothing
@@ -124,7 +124,9 @@ def evaluate_masks(
     photos = np.array(feed.collection.splits[split][:limit], dtype=np.int64)
     captions = np.flatnonzero(np.isin(feed.photo_of, photos))
     if not len(captions):
-        raise InputError(f"data {feed.collection.name!r}: split {split!r} holds no caption; there is nothing to measure")
+        raise InputError(
+            f"data {feed.collection.name!r}: split {split!r} holds no caption; there is nothing to measure"
+        )
     photos = photos[np.isin(photos, feed.photo_of[captions])]
     was_training = model.training
     model.eval()
@@ -191,7 +193,7 @@ class _Judge:
         for places, probabilities in self._chunks(captions, kinds):
             for number, place in enumerate(places):
                 truth = self.feed.masks.truth(int(captions[place]))
-                geometry = geometry_of(*truth.shape, self.spec)
+                geometry = geometry_of(truth.shape[0], truth.shape[1], self.spec)
                 maps = {kind: frame_to_photo(values[number], geometry) for kind, values in probabilities.items()}
                 if threshold is not None:
                     borders[place] = boundary_f(maps["whole"] >= threshold, truth)
@@ -264,7 +266,11 @@ def _chosen(judge: _Judge, feed: Feed, split: str) -> dict[str, Any]:
     prior_counts = []
     for row in captions:
         truth = feed.masks.truth(int(row))
-        prior_counts.append(count(frame_to_photo(prior.astype(np.float32), geometry_of(*truth.shape, judge.spec)), truth))
+        prior_counts.append(
+            count(
+                frame_to_photo(prior.astype(np.float32), geometry_of(truth.shape[0], truth.shape[1], judge.spec)), truth
+            )
+        )
     return {
         "threshold": best_threshold(counts["whole"]),
         "threshold_on": f"{len(captions)} captions of {parts[0]}",

@@ -83,8 +83,8 @@ class Looked:
 class Model:
     """A run, ready to use.
 
-    `match` scores photos against sentences, `mask` gives the region a phrase speaks of, `look` the attention maps of one
-    pair. All take file paths or (H, W, 3) uint8 arrays.
+    `match` scores photos against sentences, `mask` gives the region a phrase speaks of, `look` the attention maps of
+    one pair. All take file paths or (H, W, 3) uint8 arrays.
     """
 
     def __init__(self, run: Run) -> None:
@@ -108,8 +108,8 @@ class Model:
         """
         if self._model.gives_masks:
             raise ConfigError(
-                f"{self.run.folder}: a run of task 'mask' finds regions and does not score photos; use `plait mask`, or "
-                'match with another run, such as "default"'
+                f"{self.run.folder}: a run of task 'mask' finds regions and does not score photos; use `plait mask`, "
+                'or match with another run, such as "default"'
             )
         with autocast_context(resolve_precision(self.recipe.train.precision)):
             image, text = self.encode_images(images), self.encode_texts(texts)
@@ -127,7 +127,7 @@ class Model:
         """Find the region of a photo that a phrase speaks of, at the photo's own size.
 
         Args:
-            threshold: a pixel is meant from this probability on, in [0, 1]; None = the run's own, chosen on held-out data
+            threshold: a pixel is meant from this probability on, in [0, 1]; None = the run's own
         Raises:
             InputError: an empty phrase, a photo that cannot be read, a threshold outside [0, 1].
             ConfigError: the run was not trained for masks.

@@ -31,8 +31,8 @@ ERROR_COLOURS = {"right": (64, 200, 120), "missed": (70, 110, 255), "added": (25
 def show_masks(model: FusionModel, feed: Feed, evaluation: MaskEvaluation, *, fusion: str) -> dict[str, Any]:
     """Collect a run's gallery: photo, phrase, truth, prediction and error map.
 
-    The sample depends on the split alone, so that every fusion of a comparison is shown on the same captions, and nobody
-    picked them by how well they came out; "extremes" are this run's best, middle and worst by IoU.
+    The sample depends on the split alone, so that every fusion of a comparison is shown on the same captions, and
+    nobody picked them by how well they came out; "extremes" are this run's best, middle and worst by IoU.
     """
     model.eval()
     count = len(evaluation.captions)
@@ -63,7 +63,7 @@ def _shown(model: FusionModel, feed: Feed, evaluation: MaskEvaluation, place: in
     spec = model.image.input
     assert isinstance(spec, ImageSpec)
     said = mask_probabilities(model, feed.encode_texts([row]), feed.encode_photos([caption.image]))[0]
-    found = frame_to_photo(said, geometry_of(*truth.shape, spec)) >= evaluation.details["threshold"]
+    found = frame_to_photo(said, geometry_of(truth.shape[0], truth.shape[1], spec)) >= evaluation.details["threshold"]
     wrong = {"right": found & truth, "missed": truth & ~found, "added": found & ~truth}
     error = rgb
     for kind, region in wrong.items():

@@ -7,6 +7,7 @@ each metric, for paired tests) and `events.jsonl`. While it trains there is also
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -197,9 +198,7 @@ def evaluate_run(
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     collection = keep_photos(collection, collection.splits[split])  # nothing else is encoded
     feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
-    return _evaluate(
-        run.built, feed, recipe, split=split, what=run.folder.name, listener=listener, known=known
-    )
+    return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener, known=known)
 
 
 def audit_run(
@@ -213,8 +212,8 @@ def audit_run(
     _check_split(collection, split)
     if run.recipe.task == "mask":
         raise ConfigError(
-            f"{run.folder}: a run of task 'mask' is not audited for matching; `plait evaluate` removes and swaps its text "
-            "and photos, and flags a run that ignores the text"
+            f"{run.folder}: a run of task 'mask' is not audited for matching; `plait evaluate` removes and swaps its "
+            "text and photos, and flags a run that ignores the text"
         )
     audit = audit_fusion(run.recipe.fusion, run.recipe.objective, seeds=seeds)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
@@ -290,6 +289,9 @@ def _claim(folder: Path, plan: dict[str, Any]) -> None:
     path = folder / "plan.json"
     if path.exists():
         then = read_json(path)
+        # What recipes did not hold when the plan was written has its default.
+        with suppress(ConfigError):
+            then["recipe"] = recipe_to_dict(recipe_from_dict(then["recipe"]))
         if then != plan:
             different = _first_difference(then, plan)
             raise ConfigError(
