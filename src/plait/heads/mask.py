@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -16,6 +17,7 @@ from plait.nn.pooling import masked_mean
 __all__ = ["SpatialDecoder", "VectorDecoder", "resize_map"]
 
 VECTOR_SIDE = 224
+FEWEST = 16  # channels of a map
 
 
 def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
@@ -40,9 +42,10 @@ class SpatialDecoder(nn.Module):
     """Decode the fused grid to a mask, coarse to fine, with what the image encoder saw at finer strides.
 
     Formula: z = P LayerNorm(fused image) on its grid. For each finer level s, coarse to fine:
-        z = gelu(GroupNorm(Conv3x3(up(z) + up(sigmoid(G z)) * S LayerNorm(s)))),
-    up to the level's grid. Then `doublings` times z = up2(gelu(GroupNorm(Conv3x3(z)))), half as many channels each
-    time, and a last Conv3x3 to one logit a cell.
+        z = gelu(LayerNorm(Conv3x3(up(R z) + up(sigmoid(G z)) * S LayerNorm(s)))),
+    up to the level's grid. Then `doublings` times z = up2(gelu(LayerNorm(Conv3x3(z)))), and a last Conv3x3 to one logit
+    a cell. Each step after the first has half as many channels, at least 16. Norms are over the channels of a cell, so
+    that a place is decoded from what lies near it alone.
 
     The gate G is the only way text reaches a level: the decoder sees the text through the fusion alone, so that a
     fusion that ignores it cannot be saved here.
@@ -50,7 +53,7 @@ class SpatialDecoder(nn.Module):
     Arguments:
         width:     D of the fused image
         skips:     width of each finer level that will come, coarse to fine; () = none
-        channels:  of z; a multiple of 8 after all doublings
+        channels:  of z at first; at least 16
         doublings: of the resolution after the finest level; -1 = 1 with levels, 2 without
         start:     first value of the last bias: the logit of the share of foreground expected before anything is
                    learned; -2 is 12 %
@@ -59,7 +62,7 @@ class SpatialDecoder(nn.Module):
         levels:  the photo's finer grids, (B, N, D') each, in any precision; None = those of the fused image
         returns: MaskLogits (B, h, w), h and w of the finest grid times 2^doublings
     Raises:
-        ConfigError: channels do not divide, doublings below -1.
+        ConfigError: channels below 16, doublings below -1.
         ShapeError: no grid, or other levels than `skips` announced.
     Source: Lin et al. 2017 (FPN) and Ronneberger et al. 2015 (U-Net) for the levels; Oktay et al. 2018 (attention
     U-Net) for the gate. Differs: levels are added, not concatenated, which halves the convolutions; the gate has one
@@ -79,18 +82,20 @@ class SpatialDecoder(nn.Module):
         if doublings < -1:
             raise ConfigError(f"spatial decoder, doublings: expected at least -1, got {doublings}")
         doublings = (1 if skips else 2) if doublings == -1 else doublings
-        step = 8 * 2**doublings
-        if channels < step or channels % step:
-            raise ConfigError(
-                f"spatial decoder, channels: expected a multiple of {step} with {doublings} doublings, got {channels}"
-            )
+        if channels < FEWEST:
+            raise ConfigError(f"spatial decoder, channels: expected at least {FEWEST}, got {channels}")
+        steps = len(skips) + doublings
+        widths = [channels, *(max(FEWEST, channels >> n) for n in range(steps))]
         self.width = width
         self.skips = tuple(skips)
         self.enter = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
-        self.merges = nn.ModuleList(_Merge(skip, channels) for skip in self.skips)
-        self.doublings = nn.ModuleList(_smooth(channels >> n, channels >> (n + 1)) for n in range(doublings))
-        self.last = nn.Conv2d(channels >> doublings, 1, 3, padding=1)
-        nn.init.constant_(cast(Tensor, self.last.bias), start)
+        ways = list(pairwise(widths))
+        self.merges = nn.ModuleList(
+            _Merge(skip, before, after) for skip, (before, after) in zip(self.skips, ways, strict=False)
+        )
+        self.doublings = nn.ModuleList(_smooth(before, after) for before, after in ways[len(skips) :])
+        self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        _start_at(self.last, start)
 
     def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
         """Decode aligned pairs; see the class."""
@@ -120,18 +125,18 @@ class SpatialDecoder(nn.Module):
 class _Merge(nn.Module):
     """One finer level joins; see `SpatialDecoder`."""
 
-    def __init__(self, skip: int, channels: int) -> None:
+    def __init__(self, skip: int, before: int, after: int) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.LayerNorm(skip), nn.Linear(skip, channels))
-        self.gate = nn.Conv2d(channels, channels, 1)
-        self.smooth = _smooth(channels, channels)
+        self.enter = nn.Sequential(nn.LayerNorm(skip), nn.Linear(skip, after))
+        self.reduce = nn.Conv2d(before, after, 1)
+        self.gate = nn.Conv2d(before, after, 1)
+        self.smooth = _smooth(after, after)
 
     def forward(self, coarse: Tensor, level: Level) -> Tensor:
-        """Give (B, channels, h, w) on the level's grid."""
-        gate = torch.sigmoid(self.gate(coarse))
-        rows, columns = level.grid
-        coarse, gate = resize_map(torch.cat([coarse, gate], 1), (rows, columns)).chunk(2, 1)
-        fine = _map_of(self.enter(level.values.to(coarse.dtype)), level.grid)
+        """Give (B, after, h, w) on the level's grid."""
+        both = torch.cat([self.reduce(coarse), torch.sigmoid(self.gate(coarse))], 1)
+        coarse, gate = resize_map(both, level.grid).chunk(2, 1)
+        fine = _map_of(self.enter(level.values.to(self.reduce.weight.dtype)), level.grid)
         smoothed: Tensor = self.smooth(coarse + gate * fine)
         return smoothed
 
@@ -170,7 +175,7 @@ class VectorDecoder(nn.Module):
             layers += [_norm(channels), nn.ReLU(), nn.ConvTranspose2d(channels, fewer, 4, stride=2, padding=1)]
             channels, side = fewer, 2 * side
         last = nn.ConvTranspose2d(channels, 1, 3, padding=1)
-        nn.init.constant_(cast(Tensor, last.bias), start)
+        _start_at(last, start)
         self.layers = nn.Sequential(*layers, _norm(channels), nn.ReLU(), last)
 
     def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
@@ -180,6 +185,12 @@ class VectorDecoder(nn.Module):
             raise ShapeError(f"vector decoder: expected a fused image of width {self.width}, got {vector.shape[-1]}")
         drawn = self.layers(vector[..., None, None])[:, 0]
         return MaskLogits(drawn if fused.image_row is None else drawn[fused.image_row])
+
+
+def _start_at(last: nn.Conv2d | nn.ConvTranspose2d, logit: float) -> None:
+    """Let the last layer give about one logit everywhere at first, as in Lin et al. 2017 (focal loss), section 4.1."""
+    nn.init.normal_(last.weight, std=0.01)
+    nn.init.constant_(cast(Tensor, last.bias), logit)
 
 
 def _mean(tokens: Tokens) -> Tensor:
@@ -195,5 +206,13 @@ def _norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(channels // 8, channels)
 
 
+class _CellNorm(nn.LayerNorm):
+    """Layer norm over the channels of each cell: what lies elsewhere, padding included, has no say."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, h, w) over C."""
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 def _smooth(channels: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, after, 3, padding=1), _norm(after), nn.GELU())
+    return nn.Sequential(nn.Conv2d(channels, after, 3, padding=1), _CellNorm(after), nn.GELU())
