@@ -83,13 +83,19 @@ def expand_fusions(names: list[str], labels: Collection[str] = ()) -> list[str]:
     """Check fusion names and expand a family folder ("ladder") to all its members, in table order.
 
     Arguments:
-        labels: of a recipe's variants; they count as names
+        labels: of a recipe's variants; they count as names, and "variants" stands for all of them
     Raises:
         UnknownNameError: a name is neither a fusion, nor a family folder, nor a label.
     """
     expanded: list[str] = []
     for name in names:
-        members = [name] if name in labels else [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        members = (
+            [name]
+            if name in labels
+            else list(labels)
+            if name == "variants"
+            else [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        )
         if not members:
             raise UnknownNameError("fusion", name, [*labels, *FUSIONS])
         expanded += [n for n in members if n not in expanded]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 import plait
 from plait import api
+from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
 from tests.doors.tools import call, give_splits, write_recipe
 from tests.tiny import make_tiny
@@ -165,6 +167,15 @@ def test_what_does_not_fit_is_refused_with_a_cure(masked: Masked, tmp_path: Path
         plait.compare(masked.data, tmp_path, fusions=["late"], recipe_or_name=masked.recipe)
     with pytest.raises(ConfigError, match=r"leave fusion\.pairing out"):
         plait.compare(masked.data, tmp_path, fusions=["film"], recipe_or_name=masked.recipe, pairing="itm")
+    own = api.recipe(masked.recipe)
+    with pytest.raises(ConfigError, match=r"objective 'infonce' does not serve task 'mask'; these do: bce, .*focal"):
+        plait.fit(replace(own, objective=ObjectiveSettings()), masked.data, tmp_path / "loss")
+    flat = replace(own, fusion=replace(own.fusion, tokens="pooled", decoder="spatial"))
+    with pytest.raises(ConfigError, match="leaves no grid for decoder 'spatial'; use decoder 'vector'"):
+        plait.fit(flat, masked.data, tmp_path / "flat")
+    matching = replace(own, task="match")
+    with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
+        plait.fit(matching, masked.data, tmp_path / "match")
     captions = make_tiny(tmp_path / "captions")
     answer = call(capsys, "fit", "--data", captions, "--recipe", masked.recipe, "--out", tmp_path / "run")
     assert answer.code == 1

@@ -57,7 +57,11 @@ def _compare(commands: Commands) -> None:
     parser = commands.add_parser("compare", help="compare ways of fusing on your data, with intervals and a verdict")
     _data_options(parser)
     parser.add_argument(
-        "--fusions", type=_names, required=True, metavar="A,B,...", help="names from `plait list fusions`"
+        "--fusions",
+        type=_names,
+        required=True,
+        metavar="A,B,...",
+        help="names from `plait list fusions`, or labels of the recipe's variants (`variants` = all of them)",
     )
     parser.add_argument(
         "--seeds", type=_seeds, default=3, metavar="N", help="how many seeds, or a list such as 0,1,5 (default 3)"

@@ -128,9 +128,9 @@ def mask_contributions(overlap: Overlap, owner: np.ndarray, boundary: np.ndarray
     masks = len(overlap.both)
     if not masks:
         raise InputError("masks: expected at least one to measure, got none; is the split empty?")
-    for name, values in (("owner", owner), ("boundary", boundary)):
-        if values is not None and values.shape != (masks,):
-            raise ShapeError(f"{name}: expected one number for each of {masks} masks, got shape {values.shape}")
+    for name, given in (("owner", owner), ("boundary", boundary)):
+        if given is not None and given.shape != (masks,):
+            raise ShapeError(f"{name}: expected one number for each of {masks} masks, got shape {given.shape}")
     weights = np.bincount(owner)
     if (weights == 0).any():
         raise InputError(f"owner: photo {int((weights == 0).argmax())} has no mask; number the photos without gaps")

@@ -16,11 +16,11 @@ from plait.train.checkpoint import read_tensors, write_tensors
 __all__ = ["export_run"]
 
 _MATCH_LIMITS = """rare there (for Flickr8k, which is people, dogs and sports, already a cat or a cup) is often
-matched with the wrong
-sentence, and with high probability. Counting, text in images, names and spatial relations are beyond it. Probabilities
-are over the candidates given, so one of them always looks likely, fitting or not."""
+matched with the wrong sentence, and with high probability. Counting, text in images, names and spatial relations are
+beyond it. Probabilities are over the candidates given, so one of them always looks likely, fitting or not."""
 _MASK_LIMITS = """rare there is often marked wrongly, and with high probability. A phrase whose thing is not in the
-photo is not told from one whose thing is: something may be marked all the same. Outlines are as coarse as the decoder's grid."""
+photo is not told from one whose thing is: something may be marked all the same. Outlines are as
+coarse as the decoder's grid."""
 _LEAKY = """**Leaky.** The score has read the answer: pairs were fused before they were compared. The numbers below are
 no matching results, and serve to reproduce published tables only.
 
