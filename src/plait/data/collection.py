@@ -14,9 +14,9 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.types import Example
-from plait.data.mask_source import MaskSource
+from plait.data.mask_source import MaskReading, MaskSource
 
-__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_photos", "texts_fingerprint"]
+__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,7 @@ class Collection:
         captions: all captions; several may belong to one photo
         splits:   name -> indices into `photos`
         skipped:  what was left out, and why
+        reading:  how its masks were declared, None where nothing was
 
     Raises:
         InputError: an index is out of range, an id comes twice, or a photo is in two splits.
@@ -104,6 +105,7 @@ class Collection:
     captions: tuple[Caption, ...]
     splits: Mapping[str, tuple[int, ...]]
     skipped: tuple[Skip, ...] = field(default=())
+    reading: MaskReading | None = None
 
     def __post_init__(self) -> None:
         _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: photo")
@@ -250,7 +252,15 @@ def keep_photos(collection: Collection, kept: Iterable[int], *, skipped: Sequenc
         captions=tuple(replace(c, image=new[c.image]) for c in collection.captions if c.image in new),
         splits={name: tuple(new[old] for old in members if old in new) for name, members in collection.splits.items()},
         skipped=collection.skipped + tuple(skipped),
+        reading=collection.reading,
     )
+
+
+def keep_captions(collection: Collection, kept: Iterable[int], *, skipped: Sequence[Skip] = ()) -> Collection:
+    """Give the collection with only the captions of these indices, and without photos that have none left."""
+    wanted = set(kept)
+    captions = tuple(caption for index, caption in enumerate(collection.captions) if index in wanted)
+    return keep_photos(replace(collection, captions=captions), {caption.image for caption in captions}, skipped=skipped)
 
 
 def texts_fingerprint(texts: Sequence[str]) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from plait.core.errors import ConfigError, InputError
 
-__all__ = ["POLARITIES", "MaskSource", "Region", "check_polarity"]
+__all__ = ["POLARITIES", "MaskReading", "MaskSource", "Region", "check_polarity"]
 
 POLARITIES = ("foreground", "background", "alpha", "label:N", "segment:N+N")
 
@@ -90,3 +91,54 @@ def check_polarity(polarity: str) -> None:
     segment = kind == "segment" and all(part.isascii() and part.isdigit() for part in numbers.split("+"))
     if not (plain or label or segment):
         raise ConfigError(f"mask polarity {polarity!r}: expected one of {', '.join(POLARITIES)} with numbers for N")
+
+
+@dataclass(frozen=True)
+class MaskReading:
+    """How the masks of a data set are read, as its user declares it.
+
+    Fields:
+        polarity: see `MaskSource`; "" = not declared: what the format says (the transparent part in MagicBrush), else
+                  "foreground", and a set that is nearly all foreground is then refused
+        empty:    masks with nothing marked: "skip" (listed) or "keep"
+        rows:     conditions (column, equal, value) that a row of a table must meet, all of them
+    Raises:
+        ConfigError: no such polarity or no such way with empty masks.
+    """
+
+    polarity: str = ""
+    empty: Literal["skip", "keep"] = "skip"
+    rows: tuple[tuple[str, bool, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.polarity:
+            check_polarity(self.polarity)
+        if self.empty not in ("skip", "keep"):
+            raise ConfigError(f"empty masks: expected 'skip' or 'keep', got {self.empty!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> MaskReading:
+        """Read it from words such as "masks,polarity=background,empty=keep,source!=web".
+
+        Words: "masks" (nothing more to say), polarity=..., empty=..., COLUMN=VALUE and COLUMN!=VALUE.
+
+        Raises:
+            ConfigError: a word is none of these.
+        """
+        polarity, empty, rows = "", "skip", []
+        for word in filter(None, (part.strip() for part in text.split(","))):
+            name, mark, value = word.partition("=")
+            if word == "masks":
+                continue
+            if not mark or not name.strip("! "):
+                raise ConfigError(
+                    f"{word!r} after '#': expected masks, polarity=..., empty=skip, empty=keep, COLUMN=VALUE or "
+                    "COLUMN!=VALUE, divided by commas"
+                )
+            if name == "polarity":
+                polarity = value.strip()
+            elif name == "empty":
+                empty = value.strip()
+            else:
+                rows.append((name.rstrip("! ").lower(), not name.endswith("!"), value.strip()))
+        return cls(polarity, empty, tuple(rows))  # type: ignore[arg-type]

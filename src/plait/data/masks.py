@@ -15,7 +15,7 @@ from plait.data.images import Stored, load_stored, photo_size
 from plait.data.mask_region import rasterise
 from plait.data.mask_source import MaskSource, Region
 
-__all__ = ["frame_to_photo", "load_mask", "mask_to_frame"]
+__all__ = ["another_size", "frame_to_photo", "load_mask", "mask_to_frame"]
 
 # Above this part of pixels between a fourth and three fourths of the range, a grey picture is no mask with soft edges.
 _MOST_BETWEEN = 0.2
@@ -54,12 +54,16 @@ def load_mask(source: MaskSource, photo: Path | np.ndarray | tuple[int, int] | N
         return mask
     size = photo if isinstance(photo, tuple) else photo_size(photo)
     if mask.shape != size:
-        raise _about(
-            source,
-            f"{mask.shape[1]} x {mask.shape[0]} px, but its photo has {size[1]} x {size[0]}; write masks at the size "
-            "of the photo as seen (EXIF rotation applied)",
-        )
+        raise InputError(another_size(source, mask.shape, size))
     return mask
+
+
+def another_size(source: MaskSource, got: tuple[int, ...], wanted: tuple[int, int]) -> str:
+    """Say that a mask of (H, W) `got` does not lie on its photo of (H, W) `wanted`."""
+    return (
+        f"mask {source.name}: {got[1]} x {got[0]} px, but its photo has {wanted[1]} x {wanted[0]}; write masks at the "
+        "size of the photo as seen (EXIF rotation applied)"
+    )
 
 
 def mask_to_frame(
@@ -199,11 +203,14 @@ def _bright(stored: Stored, source: MaskSource) -> np.ndarray:
             luma = numbers.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
             return _halved(np.rint(luma), 255, source)
         numbers = numbers[:, :, 0]
+    bright = np.asarray(numbers != 0)
+    least, most = int(numbers.min()), int(numbers.max())
+    # Two levels, as nearly all masks have, are told without sorting: a fit reads thousands.
+    if least >= 0 and (least == most or (least == 0 and bool(np.array_equal(bright, numbers == most)))):
+        return bright
     levels = np.unique(numbers)
-    if levels[0] < 0:
+    if least < 0:
         raise _about(source, f"it holds numbers below 0 ({_some(levels)}); expected 0 where nothing is meant")
-    if len(levels) <= 2 and (levels[0] == 0 or len(levels) == 1):
-        return np.asarray(numbers != 0)
     top = 65535 if levels[-1] > 255 else 255
     if levels[-1] <= top // 2 or stored.colours is not None:
         raise _about(
