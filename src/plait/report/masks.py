@@ -190,7 +190,7 @@ def _card(text: str, pictures: Sequence[str]) -> str:
 
 
 def _picture(url: str | None, label: str, text: str) -> str:
-    shown = f'<img src="{url}" alt="{escape(label)}: {escape(text)}" loading="lazy">' if url else _gone()
+    shown = f'<img src="{url}" alt="{escape(label)}: {escape(text)}" decoding="async">' if url else _gone()
     return f"<figure>{shown}<figcaption>{escape(label)}</figcaption></figure>"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,11 @@ class _Judge:
         assert isinstance(model.image.input, ImageSpec)
         self.model, self.feed, self.precision = model, feed, precision
         self.spec = model.image.input
-        self.partner = _partners(feed)
+
+    @cached_property
+    def partner(self) -> np.ndarray:
+        """For each caption another one, whose text its photo is given under "text shuffled"."""
+        return _partners(self.feed)
 
     def counts(
         self,
