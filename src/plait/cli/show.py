@@ -156,12 +156,29 @@ def data(found: dict[str, Any]) -> str:
         f"captions a photo: {found['captions_a_photo']['fewest']} to {found['captions_a_photo']['most']}; "
         f"words a caption: median {found['words_a_caption']['median']}, longest {found['words_a_caption']['longest']}"
     )
+    lines += _masks(found["masks"]) if "masks" in found else []
     skipped = found["skipped"]
     lines.append(f"skipped: {len(skipped)}")
     lines += [f"  {skip['where']}: {skip['reason']}" for skip in skipped[:SKIPS_SHOWN]]
     if len(skipped) > SKIPS_SHOWN:
         lines.append(f"  ... and {len(skipped) - SKIPS_SHOWN} more (--json lists all)")
     return "\n".join(lines)
+
+
+def _masks(found: dict[str, Any]) -> list[str]:
+    area = found["area"]
+    lines = [
+        f"masks: {found['count']:,} of {found['texts']:,} texts, declared {' and '.join(found['polarities'])}; "
+        f"empty {found['empty']}, unusable {found['unusable']}"
+    ]
+    if area is not None:
+        lines.append(
+            f"part of the photo a mask marks: mean {100 * area['mean']:.1f} %, median {100 * area['median']:.1f} %, "
+            f"most {100 * area['most']:.1f} %"
+        )
+    if found["nearly_all_foreground"]:
+        lines.append("nearly everything is marked: probably inverted; declare it with DATA#polarity=background")
+    return [*lines, *([f"the first unusable: {found['first_problem']}"] if found["unusable"] else [])]
 
 
 def checked(found: dict[str, Any]) -> str:
