@@ -158,7 +158,9 @@ def evaluate_masks(
 _CHOSEN = ("threshold", "threshold_on", "mean_mask", "mean_mask_threshold", "mean_mask_of")
 
 
-def mask_probabilities(model: FusionModel, text: Tokens, image: Tokens, photo_row: Tensor | None = None) -> np.ndarray:
+def mask_probabilities(
+    model: FusionModel, text: Tokens, image: Tokens, *, photo_row: Tensor | None = None
+) -> np.ndarray:
     """Give the probability of each cell of the input frame: text Tokens (M, T, D), image (U, P, D) -> (M, h, w)."""
     with torch.no_grad():
         logits, _ = model.masks(text, image, photo_row=photo_row)
@@ -232,7 +234,7 @@ class _Judge:
                     words = self.feed.encode_texts(self.partner[rows]) if kind == "text shuffled" else text
                     words = emptied(text) if kind == "text removed" else words
                     seen = emptied(image) if kind == "image removed" else image
-                    said[kind] = mask_probabilities(self.model, words, seen, row)
+                    said[kind] = mask_probabilities(self.model, words, seen, photo_row=row)
             yield places, said
 
 
@@ -310,7 +312,7 @@ def _measured(
     threshold = float(chosen["threshold"])
     found = overlap_at(counts["whole"], threshold)
     iou = found.iou()
-    by_photo = mask_contributions(found, owner, borders if len(borders) else None).values
+    by_photo = mask_contributions(found, owner, boundary=borders if len(borders) else None).values
     details: dict[str, Any] = dict(chosen)
     flags: tuple[str, ...] = ()
     if len(borders):
