@@ -82,7 +82,7 @@ def test_contributions_average_to_the_figures(seed: int, masks: int) -> None:
     found = overlap_of(generator.random((masks, 5, 6)) < 0.4, generator.random((masks, 5, 6)) < 0.3)
     owner = np.unique(generator.integers(0, 4, masks), return_inverse=True)[1]
     border = generator.random(masks)
-    parts, figures = mask_contributions(found, owner, border), mask_metrics(found, border)
+    parts, figures = mask_contributions(found, owner, boundary=border), mask_metrics(found, border)
     assert parts.values.keys() == figures.keys()
     for name, values in parts.values.items():
         assert values @ parts.weights / parts.weights.sum() == pytest.approx(figures[name])

@@ -108,11 +108,11 @@ def mask_metrics(overlap: Overlap, boundary: np.ndarray | None = None) -> dict[s
         >>> mask_metrics(Overlap(*(np.array(v) for v in ([1, 8], [4, 10], [2, 9], [3, 9]))))["oiou"]
         64.28571428571429
     """
-    parts = mask_contributions(overlap, np.zeros(len(overlap.both), dtype=np.int64), boundary)
+    parts = mask_contributions(overlap, np.zeros(len(overlap.both), dtype=np.int64), boundary=boundary)
     return {name: float(values[0]) for name, values in parts.values.items()}
 
 
-def mask_contributions(overlap: Overlap, owner: np.ndarray, boundary: np.ndarray | None = None) -> MaskContributions:
+def mask_contributions(overlap: Overlap, owner: np.ndarray, *, boundary: np.ndarray | None = None) -> MaskContributions:
     """Split every figure into what each photo adds: masks of one photo stand or fall together.
 
     Shapes:
