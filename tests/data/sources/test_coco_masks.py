@@ -13,6 +13,7 @@ from PIL import Image
 from plait.core.errors import InputError
 from plait.data.masks import load_mask
 from plait.data.open import open_collection, source_of
+from plait.data.sources.coco_masks import layout_of, open_coco_masks
 from tests.data.photos import scene
 
 DOG = [1, 2, 5, 2, 5, 5, 1, 5]  # 3 x 4 pixels
@@ -139,3 +140,10 @@ def test_what_coco_says_itself_is_not_declared(tmp_path: Path) -> None:
     del data["images"][0]["height"]
     with pytest.raises(InputError, match=r"annotations\[2\]: expected height, got id, file_name, width"):
         open_collection(write(path, data))
+
+
+def test_what_is_no_layout_of_masks(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.json: expected COCO's instances, panoptic or RefCOCO's references"):
+        open_coco_masks(write(tmp_path / "a.json", {"images": [], "annotations": []}))
+    assert layout_of({"images": [], "annotations": [{"caption": "a"}]}) == ""
+    assert layout_of([1]) == ""

@@ -160,7 +160,12 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found.tables = [Table(collection.origin, "mask" if found.masks else "caption", len(collection.captions))]
     found.splits = {split: [names[i] for i in members] for split, members in collection.splits.items()}
     found.splits_at = collection.origin
-    found.broken = [(skip.where, skip.reason) for skip in collection.skipped]
+    for skip in collection.skipped:
+        # What was left out because it was asked for, or has no mask to look at, is no fault.
+        if "photos have no mask" in skip.reason or "conditions asked for" in skip.reason:
+            found.cannot.append(f"{skip.where}: {skip.reason}")
+        else:
+            found.broken.append((skip.where, skip.reason))
     _say_what_cannot(found)
     return found
 

@@ -68,9 +68,12 @@ def open_coco_masks(
     reading = masks or MaskReading()
     if reading.polarity or reading.rows:
         raise InputError(f"{path}: COCO says itself which pixels are meant, and has no columns; leave out both")
-    data, layout = read_json_file(path), layout_of(read_json_file(path))
+    data = read_json_file(path)
     skipped: list[Skip] = []
     readers = {"instances": _categories, "phrases": _phrases, "panoptic": _panoptic, "references": _references}
+    layout = layout_of(data)
+    if layout not in readers:
+        raise InputError(f"{path}: expected COCO's instances, panoptic or RefCOCO's references, found none of them")
     rows = list(readers[layout](path, data, skipped))
     if not rows:
         raise InputError(f"{path}: no annotation with a mask in it; {len(skipped)} things were skipped")

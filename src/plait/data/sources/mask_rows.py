@@ -151,6 +151,10 @@ def _first_columns(path: Path) -> list[str]:
         with path.open("rb") as file:
             first = file.readline(100_000).decode("utf-8-sig", errors="replace")
         return [cell.strip().strip('"') for cell in first.strip().split(_divider(path, first))]
+    if path.suffix.lower() == ".json":
+        with path.open("rb") as file:  # COCO's are objects, and of hundreds of MB
+            if not file.read(100).decode("utf-8-sig", errors="replace").lstrip().startswith("["):
+                return []
     for _, value in _objects(path):
         return list(map(str, value))
     return []
