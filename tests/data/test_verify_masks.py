@@ -75,6 +75,14 @@ def test_unreadable_masks_are_listed_and_most_of_them_an_error(tmp_path: Path) -
     assert mask_facts(right)["area"]["mean"] == 0.01
 
 
+def test_a_photo_that_is_damaged_is_said(tmp_path: Path) -> None:
+    folder = mask_set(tmp_path)
+    (folder / "images" / "p1.png").write_bytes(b"no image")
+    facts = mask_facts(open_collection(folder))
+    assert facts["unusable"] == 2
+    assert "p1.png: not an image of a known kind" in facts["first_problem"]
+
+
 def test_a_set_that_looks_inverted_must_be_declared(tmp_path: Path) -> None:
     folder = mask_set(tmp_path)
     for path in (folder / "masks").iterdir():

@@ -124,13 +124,19 @@ def _looks(collection: Collection, root: Path | None, progress: Progress | None)
         return told
 
     sizes: dict[int, tuple[int, int]] = {}
+    lost: dict[int, str] = {}
     for photo in sorted({caption.image for caption in collection.captions}):
-        sizes[photo] = photo_size(collection.photos[photo].source)
+        try:
+            sizes[photo] = photo_size(collection.photos[photo].source)
+        except InputError as error:
+            lost[photo] = str(error)
 
     def one(index: int) -> _Look:
         caption = collection.captions[index]
         if caption.mask is None:
             return 0.0, f"{collection.origin}: caption {caption.id!r} has no mask, while others have", False
+        if caption.image in lost:
+            return 0.0, lost[caption.image], False
         try:
             mask = load_mask(caption.mask)
         except InputError as error:
