@@ -139,7 +139,8 @@ def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_pat
     told = call(capsys, "mask", photo, "the square", "--run", run, "--out", tmp_path / "one", "--json").data
     assert (told["height"], told["width"], told["area"]) == (37, 53, pytest.approx(found.area))
     assert np.array_equal(np.asarray(Image.open(told["files"]["mask"])) == 255, found.mask)
-    assert Image.open(told["files"]["overlay"]).size == (53, 37)
+    with Image.open(told["files"]["overlay"]) as overlay:
+        assert overlay.size == (53, 37)
     assert json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8")) == told
     everything, told = api.mask(photo, "the square", run=run, threshold=0.0)
     assert everything.mask.all()
@@ -173,7 +174,7 @@ def test_what_does_not_fit_is_refused_with_a_cure(masked: Masked, tmp_path: Path
     flat = replace(own, fusion=replace(own.fusion, tokens="pooled", decoder="spatial"))
     with pytest.raises(ConfigError, match="leaves no grid for decoder 'spatial'; use decoder 'vector'"):
         plait.fit(flat, masked.data, tmp_path / "flat")
-    matching = replace(own, task="match")
+    matching = replace(own, task="match", fusion=replace(own.fusion, head={}))
     with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
         plait.fit(matching, masked.data, tmp_path / "match")
     captions = make_tiny(tmp_path / "captions")

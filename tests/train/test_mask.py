@@ -21,14 +21,14 @@ from plait.train.mask_targets import MaskTargets
 from tests.train.mask_toys import SIDE, mask_collection, mask_feed, mask_model
 from tests.train.toys import toy_collection, toy_model
 
-SETTINGS = TrainSettings(epochs=12, batch_size=8, captions_a_photo=2, lr=1e-2, precision="fp32", ema_decay=0.9)
+SETTINGS = TrainSettings(epochs=16, batch_size=8, captions_a_photo=2, lr=1e-2, precision="fp32", ema_decay=0.9)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Feed, MaskEvaluation]:
     folder = tmp_path_factory.mktemp("mask")
     model, objective = mask_model()
-    feed = mask_feed(model, folder / "cache")
+    feed = mask_feed(model, folder / "cache", mask_collection(96))
     trainer = Trainer(model, objective, feed=feed, settings=SETTINGS, folder=folder)
     curve = trainer.run(what="masks", listener=silent, check=dict).curve
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
@@ -46,7 +46,7 @@ def test_masks_are_learned_and_the_text_is_what_decides(trained: tuple[Feed, Mas
     assert metrics["miou_text_removed"] < metrics["miou"] - 20
     assert found.flags == ()
     assert found.details["fall_without_text"]["low"] > 0
-    assert (len(found.photos), len(found.captions)) == (16, 32)
+    assert (len(found.photos), len(found.captions)) == (32, 64)
     assert set(found.intervals()) == set(metrics)
     for name, interval in found.intervals().items():
         assert interval["mean"] == pytest.approx(metrics[name]), name
@@ -55,8 +55,8 @@ def test_masks_are_learned_and_the_text_is_what_decides(trained: tuple[Feed, Mas
 
 def test_the_threshold_is_chosen_where_nothing_is_measured(trained: tuple[Feed, MaskEvaluation]) -> None:
     feed, found = trained
-    assert found.details["threshold_on"] == "64 captions of train"
-    assert found.details["mean_mask_of"] == "64 captions of train"
+    assert found.details["threshold_on"] == "128 captions of train"
+    assert found.details["mean_mask_of"] == "128 captions of train"
     assert 0 < found.details["threshold"] < 1
     again = evaluate_masks(feed.model, feed, split="val", precision="fp32", known=found.details)
     assert again.metrics == found.metrics
