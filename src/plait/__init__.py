@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plait.api import evaluate as evaluate
     from plait.api import fit as fit
     from plait.api import load as load
+    from plait.api import mask as mask
     from plait.api import match as match
     from plait.api import open_data as open_data
     from plait.api import recipe as recipe
@@ -38,6 +39,7 @@ _PUBLIC = {
     "fit": "plait.api",
     "list_names": "plait.listing",
     "load": "plait.api",
+    "mask": "plait.api",
     "match": "plait.api",
     "open_data": "plait.api",
     "recipe": "plait.api",
@@ -55,6 +57,7 @@ __all__ = [
     "fit",
     "list_names",
     "load",
+    "mask",
     "match",
     "open_data",
     "recipe",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -12,8 +11,8 @@ from typing import Any
 from plait.audit.by_name import audit_fusion
 from plait.audit.record import Audit
 from plait.build import expand_fusions
-from plait.core.config import FusionSettings, Recipe, read_recipe, recipe_from_dict, recipe_to_dict
-from plait.core.errors import CheckpointError, ConfigError, nearest
+from plait.core.config import FusionSettings, Recipe, recipe_from_dict, recipe_to_dict
+from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
 from plait.data.cache import cache_root, clear_stores
 from plait.data.collection import Collection
@@ -22,15 +21,17 @@ from plait.data.doctor import check as doctor
 from plait.data.doctor.fix import clean_data
 from plait.data.open import open_collection
 from plait.data.verify import verify_photos
-from plait.listing import list_names, recipe_names
+from plait.listing import fitting_recipe, list_names, read_named
 from plait.report.check import check_thumbnails, write_check
-from plait.report.gallery import merge_galleries
+from plait.report.gallery import merge_galleries, merge_masks
 from plait.report.page import write_report
-from plait.train.compare import Comparison, compare_fusions
+from plait.train.compare import Comparison, command_of, compare_fusions
 from plait.train.evaluate import Evaluation
+from plait.train.evaluate_mask import MaskEvaluation
 from plait.train.events import Event, Listener, silent
 from plait.train.export import export_run
-from plait.train.loaded import MatchResult, Model
+from plait.train.loaded import MaskResult, MatchResult, Model
+from plait.train.mask_files import write_mask
 from plait.train.probe import probe_comparison, probe_photo
 from plait.train.run import audit_run, evaluate_run, fit_run, load_run
 
@@ -45,6 +46,7 @@ __all__ = [
     "fit",
     "list_names",
     "load",
+    "mask",
     "match",
     "open_data",
     "probe",
@@ -66,15 +68,7 @@ def recipe(name: str | Path) -> Recipe:
     Raises:
         ConfigError: neither; or the file is wrong (see `plait.core.config`).
     """
-    text = str(name)
-    if text.endswith(".toml"):
-        return read_recipe(Path(name))
-    names = recipe_names()
-    if text not in names:
-        raise ConfigError(
-            f"no recipe {text!r}{nearest(text, names)}; known: {', '.join(names)}; or give the path of a .toml file"
-        )
-    return read_recipe(Path(str(files("plait") / "recipes" / f"{text}.toml")))
+    return read_named(name)
 
 
 def open_data(
@@ -127,8 +121,8 @@ def evaluate(
     limit: int | None = None,
     cache: Path | None = None,
     listener: Listener = silent,
-) -> Evaluation:
-    """Score a split of a data set with a finished run: recalls both ways, median ranks, mAP, in percent."""
+) -> Evaluation | MaskEvaluation:
+    """Score a split of a data set with a finished run, in percent: recalls, or for a run of masks IoU and baselines."""
     cache = cache or cache_root()
     loaded = load_run(_run_folder(run))
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
@@ -153,27 +147,26 @@ def compare(
     """Compare fusions under an equal budget; write results.json, gallery.json and report.html into `out`.
 
     Args:
-        fusions: names from `plait list fusions`, or a family ("ladder" for all of it)
+        fusions: names from `plait list fusions`, a family ("ladder" for all of it), or labels of the recipe's variants
         seeds:   how many (0, 1, ...), or which
         epochs:  in place of the recipe's
-        tokens, pairing: as in `fit`, for all of these fusions; one that lacks the pairing is refused
+        tokens, pairing: as in `fit`, for all of these fusions
         match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
         data:    to compare on a part of it, `open_data(data, limit=...)`
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
             be asked for.
     """
-    out = Path(out)
-    names = expand_fusions(list(fusions))
+    out, cache = Path(out), cache or cache_root()
+    collection = open_data(data)
+    chosen = _overridden(recipe_for(recipe_or_name, collection), tokens, None)
+    names = expand_fusions(list(fusions), chosen.variants)
     if not names:
         raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
     if not numbers or min(numbers) < 0:
         raise ConfigError(f"expected at least one seed, none below 0, got {seeds}")
-    cache = cache or cache_root()
-    collection = verify(open_data(data), cache=cache, listener=listener)
-    chosen = recipe_for(recipe_or_name, collection)
-    chosen = _overridden(chosen, tokens, None)
+    collection = verify(collection, cache=cache, listener=listener)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
     comparison = compare_fusions(
@@ -184,12 +177,19 @@ def compare(
         out=out,
         cache=cache,
         command=command
-        or _command(data, names, numbers, out, epochs=epochs, tokens=tokens, pairing=pairing, match=match_budget),
+        or command_of(
+            data,
+            names,
+            numbers,
+            out=out,
+            options={"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget},
+        ),
         pairing=pairing or "",
         match=match_budget or "",
         listener=listener,
     )
-    write_json(out / "gallery.json", merge_galleries(out, comparison.results, collection))
+    merge = merge_masks if chosen.task == "mask" else merge_galleries
+    write_json(out / "gallery.json", merge(out, comparison.results, collection))
     report(out)
     return comparison
 
@@ -295,6 +295,24 @@ def match(images: Sequence[str | Path], texts: Sequence[str], *, run: str | Path
     return load(run).match(images, texts)
 
 
+def mask(
+    photo: str | Path,
+    text: str,
+    *,
+    run: str | Path,
+    out: str | Path | None = None,
+    threshold: float | None = None,
+) -> tuple[MaskResult, dict[str, Any]]:
+    """Find the region of a photo that a phrase speaks of with a finished run of task "mask"; see `Model.mask`.
+
+    Args:
+        out: a folder for mask.png (white = meant), overlay.png and mask.json; None = nothing is written
+    Returns: the mask, and what mask.json says: photo, text, size, area, threshold and the files written.
+    """
+    found = load(run).mask(photo, text, threshold=threshold)
+    return found, write_mask(found, photo, text, run=str(run), out=None if out is None else Path(out))
+
+
 def verify(collection: Collection, *, cache: Path | None = None, listener: Listener = silent) -> Collection:
     """Decode every photo; leave out, and list, those that cannot be read.
 
@@ -357,12 +375,10 @@ def clear_cache(name: str | None = None) -> dict[str, Any]:
 
 
 def recipe_for(given: Recipe | str | Path | None, collection: Collection) -> Recipe:
-    """Give the recipe asked for, or the one that suits the data: "scenes" for the generated set, else "photos"."""
+    """Give the recipe asked for, or the one that suits the data; see `plait.listing.fitting_recipe`."""
     if isinstance(given, Recipe):
         return given
-    if given is not None:
-        return recipe(given)
-    return recipe("scenes" if collection.name == "scenes" else "photos")
+    return recipe(given if given is not None else fitting_recipe(collection))
 
 
 def _run_folder(run: str | Path) -> Path:
@@ -381,15 +397,3 @@ def _overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Reci
         settings["tokens"] = tokens or settings["tokens"]
     plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
     return recipe_from_dict(plain)
-
-
-def _command(data: str | Path | Collection, fusions: list[str], seeds: list[int], out: Path, **options: object) -> str:
-    where = data.origin if isinstance(data, Collection) else str(data)
-    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds(seeds)]
-    for name, value in options.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    return shlex.join([*words, "--out", str(out)])
-
-
-def _seeds(seeds: list[int]) -> str:
-    return str(len(seeds)) if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))

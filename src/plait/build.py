@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from plait.core.config import FusionSettings, ObjectiveSettings, Recipe
 from plait.core.errors import ConfigError, UnknownNameError
-from plait.core.tables import check_options, load_entry, look_up
+from plait.core.tables import Entry, check_options, load_entry, look_up
 from plait.core.types import EncoderParts, ImageSpec, Modality, TextInput
 from plait.encoders.choose import adapter, image_parts, needs_text_input, text_parts
 from plait.fusion import FUSIONS
@@ -25,6 +25,8 @@ __all__ = ["Built", "build", "build_bare", "expand_fusions", "needs_words", "res
 
 # Fusions that look at one vector a side whatever the recipe says.
 POOLED_BY_NATURE = ("late", "product", "chapter/multimodal_embedding")
+# Fusions that give one vector, whatever they are fed: no grid is left to decode.
+VECTOR_BY_NATURE = ("self_cross_printed",)
 _NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -35,7 +37,7 @@ class Built:
     Fields:
         model:     the fusion model
         objective: nn.Module; see `plait.objectives`
-        pairing:   "all", "itm" or "matched"
+        pairing:   "all", "itm", "matched" or, for masks, "own"
     """
 
     model: FusionModel
@@ -48,14 +50,22 @@ def needs_words(recipe: Recipe) -> bool:
     return needs_text_input(recipe.text.encoder)
 
 
-def resolve_pairing(settings: FusionSettings) -> str:
-    """Give the pairing a fusion is trained and scored with: the asked one, or the fusion's first.
+def resolve_pairing(settings: FusionSettings, task: str = "match") -> str:
+    """Give the pairing a fusion is trained and scored with: the asked one, or the fusion's first; for masks "own".
 
     Raises:
         UnknownNameError: no such fusion.
-        ConfigError: the fusion cannot be scored that way.
+        ConfigError: the fusion does not serve the task, or cannot be scored that way.
     """
     entry = look_up("fusion", FUSIONS, settings.name)
+    _check_task("fusion", FUSIONS, settings.name, task)
+    if task == "mask":
+        if settings.pairing not in ("", "own"):
+            raise ConfigError(
+                f"pairing {settings.pairing!r} compares photos with captions; a mask is read from a text and its "
+                "own photo: leave fusion.pairing out"
+            )
+        return "own"
     pairing = settings.pairing or entry.pairings[0]
     if pairing not in entry.pairings:
         raise ConfigError(
@@ -64,22 +74,30 @@ def resolve_pairing(settings: FusionSettings) -> str:
     return pairing
 
 
-def tokens_seen(settings: FusionSettings) -> str:
+def tokens_seen(settings: FusionSettings, task: str = "match") -> str:
     """Say whether the fusion meets "tokens" or one "pooled" vector a side, whatever the recipe asks of it."""
-    return "pooled" if settings.name in POOLED_BY_NATURE else settings.tokens
+    return "pooled" if task == "match" and settings.name in POOLED_BY_NATURE else settings.tokens
 
 
-def expand_fusions(names: list[str]) -> list[str]:
+def expand_fusions(names: list[str], labels: Collection[str] = ()) -> list[str]:
     """Check fusion names and expand a family folder ("ladder") to all its members, in table order.
 
+    Arguments:
+        labels: of a recipe's variants; they count as names, and "variants" stands for all of them
     Raises:
-        UnknownNameError: a name is neither a fusion nor a family folder.
+        UnknownNameError: a name is neither a fusion, nor a family folder, nor a label.
     """
     expanded: list[str] = []
     for name in names:
-        members = [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        members = (
+            [name]
+            if name in labels
+            else list(labels)
+            if name == "variants"
+            else [n for n in FUSIONS if n == name or n.startswith(f"{name}/")]
+        )
         if not members:
-            raise UnknownNameError("fusion", name, FUSIONS)
+            raise UnknownNameError("fusion", name, [*labels, *FUSIONS])
         expanded += [n for n in members if n not in expanded]
     return expanded
 
@@ -91,8 +109,11 @@ def build(recipe: Recipe, words: TextInput | None = None) -> Built:
         ConfigError: an unknown name or option, or no `words` for a text encoder that learns its own (`needs_words`).
     """
     torch.manual_seed(recipe.train.seed)
-    resolve_pairing(recipe.fusion)  # refuse before encoders are loaded
-    return _assemble(_text_side(recipe, words), _image_side(recipe), recipe.fusion, recipe.objective)
+    resolve_pairing(recipe.fusion, recipe.task)  # refuse before encoders are loaded
+    text, image = _text_side(recipe, words), _image_side(recipe)
+    if recipe.task == "mask":
+        return _assemble_mask(text, image, recipe.fusion, recipe.objective)
+    return _assemble(text, image, recipe.fusion, recipe.objective)
 
 
 def build_bare(
@@ -131,10 +152,47 @@ def _assemble(text: Side, image: Side, fusion: FusionSettings, objective: Object
     options = dict(objective.options)
     if pairing == "all" and not model.has_algebra and objective.name != "triplet":
         options.setdefault("scale", 1.0)  # a logit is on its own scale already; 14.3 is for cosines
+    _check_task("objective", OBJECTIVES, objective.name, "match")
     contrast = _named("objective", OBJECTIVES, objective.name, options)
     if pairing != "itm":
         return Built(model, contrast, pairing)
     return Built(model, _named("objective", OBJECTIVES, "match", objective.match, contrast), pairing)
+
+
+def _assemble_mask(text: Side, image: Side, fusion: FusionSettings, objective: ObjectiveSettings) -> Built:
+    model = FusionModel(
+        text,
+        image,
+        fusion=_fusion(fusion.name, fusion),
+        head=_mask_head(fusion, image.level_widths),
+        pool=single_token if fusion.tokens == "pooled" else None,
+        pairing="own",
+    )
+    _check_task("objective", OBJECTIVES, objective.name, "mask")
+    return Built(model, _named("objective", OBJECTIVES, objective.name, objective.options), "own")
+
+
+def _mask_head(fusion: FusionSettings, level_widths: tuple[int, ...]) -> nn.Module:
+    pooled = fusion.tokens == "pooled" or fusion.name in VECTOR_BY_NATURE
+    name = fusion.decoder or ("vector" if pooled else "spatial")
+    if name == "vector":
+        return _named("head", HEADS, name, fusion.head, fusion.width)
+    if pooled:
+        raise ConfigError(
+            f"fusion {fusion.name!r} with one vector a side leaves no grid for decoder 'spatial'; use decoder "
+            "'vector', or tokens = \"tokens\""
+        )
+    entry = look_up("head", HEADS, name)
+    target = load_entry(entry)
+    check_options("head", name, target, fusion.head)
+    module: nn.Module = target(fusion.width, **{"skips": level_widths, **fusion.head})
+    return module
+
+
+def _check_task(kind: str, table: Mapping[str, Entry], name: str, task: str) -> None:
+    if task not in look_up(kind, table, name).tasks:
+        fitting = ", ".join(other for other, entry in table.items() if task in entry.tasks)
+        raise ConfigError(f"{kind} {name!r} does not serve task {task!r}; these do: {fitting or 'none'}")
 
 
 def _text_side(recipe: Recipe, words: TextInput | None) -> Side:

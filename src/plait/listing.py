@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from plait.core.errors import UnknownNameError
+from plait.core.config import Recipe, read_recipe
+from plait.core.errors import ConfigError, UnknownNameError, nearest
 from plait.core.tables import Entry
 from plait.data.sources import SOURCES
 from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
@@ -15,7 +17,10 @@ from plait.fusion import FUSIONS
 from plait.heads import HEADS
 from plait.objectives import OBJECTIVES
 
-__all__ = ["KINDS", "list_names", "recipe_names"]
+if TYPE_CHECKING:  # at run time it would bring torch along
+    from plait.data.collection import Collection
+
+__all__ = ["KINDS", "fitting_recipe", "list_names", "read_named", "recipe_names"]
 
 KINDS = ("fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
 
@@ -42,6 +47,34 @@ def recipe_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+def read_named(name: str | Path) -> Recipe:
+    """Read a recipe by its name in the package or from a TOML file.
+
+    Raises:
+        ConfigError: neither; or the file is wrong (see `plait.core.config`).
+    """
+    text = str(name)
+    if text.endswith(".toml"):
+        return read_recipe(Path(name))
+    names = recipe_names()
+    if text not in names:
+        raise ConfigError(
+            f"no recipe {text!r}{nearest(text, names)}; known: {', '.join(names)}; or give the path of a .toml file"
+        )
+    return read_recipe(Path(str(files("plait") / "recipes" / f"{text}.toml")))
+
+
+def fitting_recipe(collection: Collection) -> str:
+    """Name the recipe that suits the data: "mask_photos" where every caption has a mask, else "photos".
+
+    The generated sets have their own: "scenes_mask" and "scenes".
+    """
+    is_generated = collection.name.startswith("scenes")
+    if collection.has_masks:
+        return "scenes_mask" if is_generated else "mask_photos"
+    return "scenes" if is_generated else "photos"
+
+
 def _rows(table: Mapping[str, Entry], **more: str) -> list[dict[str, Any]]:
     rows = []
     for name, entry in table.items():
@@ -49,6 +82,8 @@ def _rows(table: Mapping[str, Entry], **more: str) -> list[dict[str, Any]]:
         row |= {"family": entry.family, "paper": entry.paper, "summary": entry.summary}
         if entry.pairings:
             row["pairings"] = list(entry.pairings)
+        if table in (FUSIONS, HEADS, OBJECTIVES):
+            row["tasks"] = list(entry.tasks)
         rows.append(row)
     return rows
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
-from plait.core.types import Batch, EncoderParts, Fused, Loss, MatchScores, Tokens
+from plait.core.types import Batch, EncoderParts, Fused, Loss, MaskLogits, MaskTarget, MatchScores, Tokens
 from plait.fusion.pairwise import PairFusion, rows_of, shared_rows
 from plait.nn.pairs import cosine_similarities
 from plait.nn.pooling import masked_mean
 
 __all__ = ["PAIRINGS", "FusionModel", "Side", "Towers"]
 
-PAIRINGS = ("all", "itm", "matched")
+PAIRINGS = ("all", "itm", "matched", "own")
 
 # One chunk of pairs may hold this many token vectors: bounds memory in scoring, and few chunks share rows. Speed was
 # the same from a quarter of it to thirty times as many.
@@ -41,6 +42,7 @@ class Side(nn.Module):
         self.adapter = adapter
         self.input = parts.input
         self.identity = parts.identity
+        self.level_widths = parts.level_widths
 
     @property
     def has_frozen(self) -> bool:
@@ -87,10 +89,10 @@ class FusionModel(nn.Module):
     Args:
         text, image: the two `Side`s
         fusion:      aligned pairs of Tokens -> Fused (see `plait.fusion`)
-        head:        Fused -> MatchScores (see `plait.heads`)
+        head:        Fused -> MatchScores, or MaskLogits with pairing "own" (see `plait.heads`)
         towers:      the first stage for pairing "itm", or None for pairing "all"
         pool:        module Tokens -> Tokens with one token a side, for the pooled baselines, or None
-        pairing:     "all", "itm" or "matched" (see `judge`); "" = "itm" with towers, else "all"
+        pairing:     "all", "itm", "matched" or, for masks, "own" (see `judge`); "" = "itm" with towers, else "all"
     Raises:
         ConfigError: an unknown pairing, or one that does not fit the towers.
 
@@ -147,9 +149,43 @@ class FusionModel(nn.Module):
         scores: MatchScores = self.head(fused)
         return scores
 
+    def masks(
+        self, text: Tokens, image: Tokens, *, photo_row: Tensor | None = None, maps: bool = False
+    ) -> tuple[MaskLogits, Fused]:
+        """Give where in its own photo each text speaks of, and the fused pairs.
+
+        Finer levels of the photo go past the fusion to the head.
+
+        Shapes: text Tokens (N, T, D); image Tokens (U, P, D); photo_row (N,) int64 in [0, U), or None where rows belong
+        one to one. Returns MaskLogits (N, h, w) at the head's own resolution in the image encoder's input frame.
+        Raises:
+            ConfigError: the model was not made for masks.
+        """
+        if not self.gives_masks:
+            raise ConfigError(
+                "this model scores whole photos against sentences and gives no masks; expected a run of task 'mask': "
+                "`plait fit --recipe scenes_mask --data scenes-masks --out RUN` makes one"
+            )
+        if photo_row is None:
+            fused = self.fuse(text, image, maps=maps)
+        elif isinstance(self.fusion, PairFusion):  # what needs one side alone is done once a photo
+            sides = self.fusion.prepare(text, image)
+            fused = self.fusion.meet(*sides, text_row=torch.arange(len(text)), image_row=photo_row, maps=maps)
+        else:
+            fused = self.fuse(text, image.take(photo_row), maps=maps)
+        levels = image.levels if photo_row is None else image.take(photo_row).levels
+        fused = _a_row_a_pair(fused)
+        logits: MaskLogits = self.head(replace(fused, image=replace(fused.image, levels=levels)))
+        return logits, fused
+
     def forward(self, batch: Batch) -> MatchScores:
         """Score the batch's aligned pairs: encode, fuse, read."""
         return self.read(self.fuse(*self.encode(batch)))
+
+    @property
+    def gives_masks(self) -> bool:
+        """Whether the model's head gives masks, not match scores."""
+        return self.pairing == "own"
 
     @property
     def has_algebra(self) -> bool:
@@ -241,7 +277,14 @@ class FusionModel(nn.Module):
         return cosine_similarities(*self.matched_sides(text, image))
 
     def judge(
-        self, objective: nn.Module, text: Tokens, image: Tokens, group: Tensor, *, photo_row: Tensor | None = None
+        self,
+        objective: nn.Module,
+        text: Tokens,
+        image: Tokens,
+        group: Tensor,
+        *,
+        photo_row: Tensor | None = None,
+        mask: MaskTarget | None = None,
     ) -> Loss:
         """Give the objective's loss of encoded pairs under the model's pairing.
 
@@ -249,11 +292,17 @@ class FusionModel(nn.Module):
         "itm":     the towers score all pairs, and the objective asks the fused head about the matched pairs and the
                    negatives it mines.
         "matched": pairs are fused first and compared afterwards (`score_matched`); leaky, for reproduction only.
+        "own":     each text is fused with its own photo, and the mask read from both is held against `mask` (N, h, w).
 
         Shapes: text Tokens (N, T, D); image Tokens (U, P, D); group (N,) int64, the photo's number; photo_row (N,)
         int64 in [0, U), each text's own image, or None where rows belong one to one. Objectives take one row a caption,
         its own photo on the diagonal; a photo that comes twice is scored once.
         """
+        if self.gives_masks:
+            if mask is None:
+                raise ShapeError("this model gives masks, but the batch holds none; train it on data with masks")
+            found: Loss = objective(self.masks(text, image, photo_row=photo_row)[0], mask)
+            return found
         row = torch.arange(len(text)) if photo_row is None else photo_row
         if self.pairing == "matched":
             loss: Loss = objective(self.score_matched(text, image.take(row)), group)
@@ -270,6 +319,12 @@ class FusionModel(nn.Module):
 
     def _pooled(self, tokens: Tokens) -> Tokens:
         return tokens if self.pool is None else self.pool(tokens)
+
+
+def _a_row_a_pair(fused: Fused) -> Fused:
+    text = fused.text if fused.text_row is None else fused.text.take(fused.text_row)
+    image = fused.image if fused.image_row is None else fused.image.take(fused.image_row)
+    return Fused(text, image, fused.maps)
 
 
 def _raw_text(batch: Batch) -> tuple[Tensor, Tensor]:

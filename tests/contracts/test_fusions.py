@@ -30,15 +30,22 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "product": [{"pool": "max"}],
     "cross": [{"direction": "t2i"}, {"direction": "i2t"}, {"self_attention": True, "layers": 1, "dropout": 0.1}],
     "concat": [{"layers": 1, "heads": 4, "dropout": 0.1}],
+    "film": [{"layers": 0}],
+    "pixel_word": [{"layers": 2, "self_attention": False, "dropout": 0.1}],
+    "grid_product": [{"self_attention": True}],
     "max_sim": [{"direction": "i2t"}, {"direction": "two_way", "project": True}],
 }
 CASES = [(name, options) for name in FUSIONS for options in ({}, *VARIANTS.get(name, []))]
 IDS = [name + "".join(f"-{key}={value}" for key, value in options.items()) for name, options in CASES]
 
 # Nothing attends across in these, so there is no map to return.
-WITHOUT_MAPS = {"late", "product", "chapter/multimodal_embedding"}
+WITHOUT_MAPS = {"late", "product", "chapter/multimodal_embedding", "film", "correlation", "grid_product", "clip_dense"}
 # With one token a side these do not read one side: reproduced from print, and stated in their docstrings.
-UNREAD_WITH_ONE_TOKEN = {"ladder/v7": "image", "chapter/cross_modal_attention": "text"}
+UNREAD_WITH_ONE_TOKEN = {
+    "ladder/v7": "image",
+    "chapter/cross_modal_attention": "text",
+    "self_cross_printed": "text",
+}
 # Parameters whose gradient may be zero throughout, by (fusion, name) and why. None today.
 EXEMPT: dict[tuple[str, str], str] = {}
 

@@ -8,7 +8,7 @@ from plait.core.tables import load_entry
 from plait.objectives import OBJECTIVES
 from plait.objectives.match import Matching
 
-CONTRASTS = [name for name, entry in OBJECTIVES.items() if entry.family != "matching"]
+CONTRASTS = [name for name, entry in OBJECTIVES.items() if entry.family in ("contrastive", "ranking")]
 GROUP = torch.tensor([0, 1, 1, 2, 3])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plait.core.config import Recipe, read_recipe, recipe_from_dict, recipe_to_dict
+from plait.core.config import FusionSettings, Recipe, read_recipe, recipe_from_dict, recipe_to_dict, variant
 from plait.core.errors import ConfigError
 
 FULL = """
@@ -110,7 +110,7 @@ def test_not_text(tmp_path: Path) -> None:
         ({"train": {"lr": "fast"}}, r"key 'lr': expected float, got 'fast'"),
         ({"train": {"lr": True}}, r"key 'lr': expected float, got True"),
         ({"train": {"precision": "fp16"}}, r"expected one of 'auto', 'fp32', 'bf16', got 'fp16'"),
-        ({"task": "dream"}, r"key 'task': expected one of 'match', got 'dream'"),
+        ({"task": "dream"}, r"key 'task': expected one of 'match', 'mask', got 'dream'"),
         ({"fusion": {"tokens": "many"}}, r"expected one of 'tokens', 'pooled', got 'many'"),
         ({"fusion": {"options": [1]}}, r"key 'options': expected a table, got \[1\]"),
         ({"image": {"views": "full"}}, r"key 'views': expected a list of strings, got 'full'"),
@@ -167,3 +167,35 @@ def test_the_message_names_the_file(tmp_path: Path) -> None:
         read_recipe(write(tmp_path, '[fusion]\nnam = "late"\n'))
     with pytest.raises(ConfigError, match=r"recipe .*mine\.toml, key 'train\.epochs'"):
         read_recipe(write(tmp_path, "[train]\nepochs = 0\n"))
+
+
+def test_a_mask_recipe_has_an_objective_for_masks() -> None:
+    assert recipe_from_dict({"task": "mask"}).objective.name == "bce_dice"
+    assert recipe_from_dict({"task": "mask", "objective": {"options": {"weight": 2.0}}}).objective.name == "bce_dice"
+    assert recipe_from_dict({"task": "mask", "objective": {"name": "focal"}}).objective.name == "focal"
+    assert recipe_from_dict({}).objective.name == "infonce"
+
+
+def test_a_variant_may_name_its_fusion_and_its_objective() -> None:
+    data = {
+        "fusion": {"name": "cross", "width": 64, "options": {"layers": 2}},
+        "objective": {"name": "infonce", "options": {"scale": 20.0}},
+        "variants": {
+            "late": {"tokens": "pooled"},
+            "shallow": {"name": "cross", "options": {"layers": 1}},
+            "hard": {"name": "cross", "objective": {"name": "triplet"}},
+        },
+    }
+    recipe = recipe_from_dict(data)
+    assert variant(recipe, "late").fusion == FusionSettings(name="late", tokens="pooled", width=64)
+    assert variant(recipe, "shallow").fusion.options == {"layers": 1}
+    assert variant(recipe, "shallow").objective.options == {"scale": 20.0}
+    hard = variant(recipe, "hard")
+    assert (hard.fusion.name, hard.fusion.objective, hard.variants) == ("cross", {}, {})
+    assert (hard.objective.name, hard.objective.options) == ("triplet", {})
+    assert variant(recipe, "cross").fusion.options == {"layers": 2}
+    assert variant(recipe, "scan").fusion == FusionSettings(name="scan", width=64)
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    bad = recipe_from_dict({"variants": {"x": {"name": "cross", "objective": {"nam": "bce"}}}})
+    with pytest.raises(ConfigError, match=r"variants\.x, key 'objective': unknown key 'nam'; did you mean 'name'"):
+        variant(bad, "x")

@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, photos: list[Photo]) -> No
         load_pixels(PixelSource(photos, SPEC), one, view=torch.tensor([1]))
     with pytest.raises(ShapeError, match=r"expected a \(B,\) photo index, B > 0"):
         load_pixels(PixelSource(photos, SPEC), torch.tensor([], dtype=torch.int64))
-    with pytest.raises(ShapeError, match=r"expected stores of one \(width, pooled width, grid\)"):
+    with pytest.raises(ShapeError, match=r"expected stores of one \(width, pooled width, grid, levels\)"):
         TokenViews((image, store(tmp_path, "wide", 3, width=5)))
     with pytest.raises(InputError, match=r"gone\.jpg: no such file"):
         load_pixels(PixelSource([Photo("x", tmp_path / "gone.jpg")], SPEC), one)

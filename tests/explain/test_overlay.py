@@ -11,7 +11,7 @@ from PIL import Image
 from plait.core.errors import InputError, ShapeError, StorageError
 from plait.core.types import ImageSpec
 from plait.data.images import geometry_of
-from plait.explain.overlay import COLOURS, colour_scale, grid_box, overlay, save_png
+from plait.explain.overlay import COLOURS, colour_scale, grid_box, overlay, paint_mask, save_png
 
 
 def test_scale_runs_from_0_to_the_largest_weight() -> None:
@@ -86,3 +86,16 @@ def test_refuses_what_is_no_map(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         save_png(photo, tmp_path / "file" / "map.png")
+
+
+def test_paints_a_region_and_nothing_else() -> None:
+    photo = np.full((2, 3, 3), 100, dtype=np.uint8)
+    mask = np.array([[True, False, False], [False, False, True]])
+    painted = paint_mask(photo, mask, colour=(200, 0, 100), opacity=0.5)
+    assert painted[0, 0].tolist() == painted[1, 2].tolist() == [150, 50, 100]
+    assert (painted[~mask] == 100).all()
+    assert (photo == 100).all()
+    with pytest.raises(ShapeError, match=r"expected \(H, W, 3\) and \(H, W\) bool, got \(2, 3, 3\) and \(3, 2\)"):
+        paint_mask(photo, mask.T)
+    with pytest.raises(InputError, match=r"uint8 and opacity in \[0, 1\], got uint8 and 2"):
+        paint_mask(photo, mask, opacity=2)

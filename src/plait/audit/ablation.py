@@ -12,7 +12,7 @@ from torch import Tensor
 from plait.core.types import Tokens
 from plait.metrics.retrieval import image_to_text, recall_at, text_to_image
 
-__all__ = ["ABLATIONS", "Recalls", "ablate", "recalls"]
+__all__ = ["ABLATIONS", "Recalls", "ablate", "emptied", "recalls"]
 
 ABLATIONS = ("text shuffled", "text removed", "image shuffled", "image removed")
 Recalls = dict[str, float]
@@ -38,7 +38,7 @@ def ablate(
     for kind in kinds:
         side, _, how = kind.partition(" ")
         tokens = text if side == "text" else image
-        spoiled = tokens.take(other) if how == "shuffled" else _emptied(tokens)
+        spoiled = tokens.take(other) if how == "shuffled" else emptied(tokens)
         scores = score(spoiled, image) if side == "text" else score(text, spoiled)
         found[kind] = recalls(scores)
     return found
@@ -51,9 +51,11 @@ def recalls(scores: Tensor) -> Recalls:
     return {"t2i_r1": recall_at(text_to_image(values, own), 1), "i2t_r1": recall_at(image_to_text(values, own), 1)}
 
 
-def _emptied(tokens: Tokens) -> Tokens:
+def emptied(tokens: Tokens) -> Tokens:
+    """Set everything that tokens (B, N, D) say to 0, their finer levels included; masks and grids stay."""
     return replace(
         tokens,
         values=torch.zeros_like(tokens.values),
         pooled=None if tokens.pooled is None else torch.zeros_like(tokens.pooled),
+        levels=tuple(replace(level, values=torch.zeros_like(level.values)) for level in tokens.levels),
     )

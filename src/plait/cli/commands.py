@@ -32,6 +32,7 @@ def run(arguments: Namespace) -> int:
         "evaluate": _evaluate,
         "audit": _audit,
         "match": _match,
+        "mask": _mask,
         "probe": _probe,
         "list": _list,
         "data": _data,
@@ -96,10 +97,11 @@ def _evaluate(arguments: Namespace) -> int:
         "split": found.split,
         "photos": len(found.photos),
         "captions": len(found.captions),
-        "score_kind": found.scores.kind,
-        "flags": list(found.scores.flags),
+        "score_kind": found.score_kind,
+        "flags": list(found.flags),
         "metrics": found.metrics,
         "intervals": found.intervals(),
+        **({"mask": found.details} if hasattr(found, "details") else {}),
     }
     _print(arguments, result, show.evaluation(result))
     return 0
@@ -158,6 +160,16 @@ def _match(arguments: Namespace) -> int:
         "prob_image": found.prob_image.tolist(),
     }
     _print(arguments, result, show.matches(result))
+    return 0
+
+
+def _mask(arguments: Namespace) -> int:
+    from plait import api
+
+    _, result = api.mask(
+        arguments.photo, arguments.text, run=arguments.run, out=arguments.out, threshold=arguments.threshold
+    )
+    _print(arguments, result, show.mask(result))
     return 0
 
 

@@ -10,7 +10,8 @@ __all__ = ["make_parser"]
 
 KINDS = ("fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
 DATA_HELP = (
-    "a folder with images/ and captions.csv, a CSV/JSONL/COCO file, hub:NAME, or scenes[:COUNT] for the generated set"
+    "a folder with images/ and captions.csv, a CSV/JSONL/COCO file, hub:NAME, or scenes[:COUNT] for the generated set "
+    "(scenes-masks[:COUNT]: with masks)"
 )
 
 
@@ -27,6 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     _evaluate(commands)
     _audit(commands)
     _match(commands)
+    _mask(commands)
     _probe(commands)
     _list(commands)
     _data(commands)
@@ -55,7 +57,11 @@ def _compare(commands: Commands) -> None:
     parser = commands.add_parser("compare", help="compare ways of fusing on your data, with intervals and a verdict")
     _data_options(parser)
     parser.add_argument(
-        "--fusions", type=_names, required=True, metavar="A,B,...", help="names from `plait list fusions`"
+        "--fusions",
+        type=_names,
+        required=True,
+        metavar="A,B,...",
+        help="names from `plait list fusions`, or labels of the recipe's variants (`variants` = all of them)",
     )
     parser.add_argument(
         "--seeds", type=_seeds, default=3, metavar="N", help="how many seeds, or a list such as 0,1,5 (default 3)"
@@ -114,6 +120,18 @@ def _match(commands: Commands) -> None:
     parser.add_argument("--images", nargs="+", required=True, metavar="FILE", help="photos")
     parser.add_argument("--texts", nargs="+", required=True, metavar="TEXT", help="sentences")
     parser.add_argument("--run", default="default", help="a run's folder (default: the shipped model)")
+    _json(parser)
+
+
+def _mask(commands: Commands) -> None:
+    parser = commands.add_parser("mask", help="find the region of a photo that a phrase speaks of")
+    parser.add_argument("photo", metavar="PHOTO", help="an image file")
+    parser.add_argument("text", metavar="TEXT", help='what to find, such as "the red umbrella"')
+    parser.add_argument("--run", required=True, help="a run's folder, fitted on data with masks")
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="least probability, 0 to 1 (default: the run's own)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where mask.png, overlay.png and mask.json are written")
     _json(parser)
 
 

@@ -36,7 +36,7 @@ class ProgressBar:
             figures = ", ".join(f"{k} {v:.4g}" for k, v in event.data.items() if k not in ("epoch", "seconds"))
             self._line(f"{self._runs}{event.what}: epoch {event.done}/{event.total}  {figures}")
         elif event.kind == "evaluate":
-            chosen = ("t2i_r1", "i2t_r1", "binding_accuracy")
+            chosen = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "miou_text_shuffled")
             figures = ", ".join(f"{k} {event.data[k]:.1f}" for k in chosen if k in event.data)
             self._line(f"{self._runs}{event.what}: {figures}")
         else:

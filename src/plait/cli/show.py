@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from plait.cli.show_mask import mask, mask_figures, masks_compared
+from plait.cli.tables import figure, table
+
 __all__ = [
     "audit",
     "cache",
@@ -18,6 +21,7 @@ __all__ = [
     "data",
     "demo",
     "evaluation",
+    "mask",
     "matches",
     "names",
     "probed",
@@ -28,18 +32,6 @@ __all__ = [
 
 EXAMPLES_SHOWN = 3
 SKIPS_SHOWN = 10
-
-
-def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
-    """Lay rows out in columns; columns that hold only numbers are aligned right."""
-    widths = [max(len(str(row[i])) for row in (header, *rows)) for i in range(len(header))]
-    right = [bool(rows) and all(_numeric(str(row[i])) for row in rows) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(map(str, row), widths, right, strict=True)]
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([line(header), line(["─" * width for width in widths]), *map(line, rows)])
 
 
 def command_line() -> str:
@@ -54,7 +46,11 @@ def record(found: dict[str, Any], out: Path) -> str:
         f"{found['recipe']['fusion']['name']} on {where['name']}, split {where['split']}: "
         f"{where['photos']:,} photos, {where['captions']:,} captions, seed {found['recipe']['train']['seed']}",
         _metrics(found["metrics"]),
-        *([f"flags: {', '.join(found['flags'])}. {found['audit']['verdict']}"] if found.get("flags") else []),
+        *(
+            [f"flags: {', '.join(found['flags'])}. {found.get('audit', {}).get('verdict', '')}".rstrip()]
+            if found.get("flags")
+            else []
+        ),
         f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms a step)",
         f"saved in {out}",
     ]
@@ -63,6 +59,8 @@ def record(found: dict[str, Any], out: Path) -> str:
 
 def comparison(results: dict[str, Any], folder: Path) -> str:
     """Show a comparison's leaderboard and verdict."""
+    if results["task"] == "mask":
+        return masks_compared(results, folder)
     binding = any("binding_accuracy" in entry for entry in results["summary"])
     header = ["fusion", "tokens", "pairing", "seeds", "t2i R@1", "95 %", "i2t R@1", "95 %"]
     header += ["binding", "95 %"] if binding else []
@@ -74,7 +72,7 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
         pairing = entry["pairing"] + (f" k={entry['rerank_k']}" if entry["rerank_k"] else "")
         row = [entry["fusion"], entry["tokens"], pairing, str(entry["seeds"])]
         for metric in ("t2i_r1", "i2t_r1", *(("binding_accuracy",) if binding else ())):
-            row += _figure(entry.get(metric))
+            row += figure(entry.get(metric))
         row += [f"{entry['params']:,}", f"{entry['step_ms']:.0f}", f"{entry['train_s']:.0f}"]
         row += [", ".join(entry["flags"])] if flagged else []
         rows.append(row)
@@ -137,7 +135,11 @@ def matches(found: dict[str, Any], *, most: int = 10) -> str:
 
 def names(rows: list[dict[str, Any]]) -> str:
     """Show a name table."""
-    keys = [key for key in ("name", "side", "family", "pairings", "summary", "paper") if any(key in r for r in rows)]
+    keys = [
+        key
+        for key in ("name", "side", "family", "tasks", "pairings", "summary", "paper")
+        if any(key in r for r in rows)
+    ]
     cells = [
         [", ".join(row[key]) if isinstance(row.get(key), list) else str(row.get(key, "")) for key in keys]
         for row in rows
@@ -154,12 +156,29 @@ def data(found: dict[str, Any]) -> str:
         f"captions a photo: {found['captions_a_photo']['fewest']} to {found['captions_a_photo']['most']}; "
         f"words a caption: median {found['words_a_caption']['median']}, longest {found['words_a_caption']['longest']}"
     )
+    lines += _masks(found["masks"]) if "masks" in found else []
     skipped = found["skipped"]
     lines.append(f"skipped: {len(skipped)}")
     lines += [f"  {skip['where']}: {skip['reason']}" for skip in skipped[:SKIPS_SHOWN]]
     if len(skipped) > SKIPS_SHOWN:
         lines.append(f"  ... and {len(skipped) - SKIPS_SHOWN} more (--json lists all)")
     return "\n".join(lines)
+
+
+def _masks(found: dict[str, Any]) -> list[str]:
+    area = found["area"]
+    lines = [
+        f"masks: {found['count']:,} of {found['texts']:,} texts, declared {' and '.join(found['polarities'])}; "
+        f"empty {found['empty']}, unusable {found['unusable']}"
+    ]
+    if area is not None:
+        lines.append(
+            f"part of the photo a mask marks: mean {100 * area['mean']:.1f} %, median {100 * area['median']:.1f} %, "
+            f"most {100 * area['most']:.1f} %"
+        )
+    if found["nearly_all_foreground"]:
+        lines.append("nearly everything is marked: probably inverted; declare it with DATA#polarity=background")
+    return [*lines, *([f"the first unusable: {found['first_problem']}"] if found["unusable"] else [])]
 
 
 def checked(found: dict[str, Any]) -> str:
@@ -213,13 +232,9 @@ def demo(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _figure(value: dict[str, float] | None) -> list[str]:
-    if value is None:
-        return ["", ""]
-    return [f"{value['mean']:.1f}", f"{value['low']:.1f}-{value['high']:.1f}"]
-
-
 def _metrics(metrics: dict[str, float]) -> str:
+    if "miou" in metrics:
+        return mask_figures(metrics)
     lines = []
     for direction, words in (("t2i", "text to image"), ("i2t", "image to text")):
         recalls = ", ".join(f"R@{k} {metrics[f'{direction}_r{k}']:.1f}" for k in (1, 5, 10))
@@ -227,10 +242,6 @@ def _metrics(metrics: dict[str, float]) -> str:
     if "binding_accuracy" in metrics:
         lines.append(f"binding: {metrics['binding_accuracy']:.1f} % (chance 50)")
     return "\n".join(lines)
-
-
-def _numeric(text: str) -> bool:
-    return text.replace(",", "").replace(".", "").replace("-", "").replace(" ", "").isdigit() or text == ""
 
 
 def probed(found: dict[str, Any]) -> str:

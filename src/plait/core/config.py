@@ -28,6 +28,7 @@ __all__ = [
     "read_recipe",
     "recipe_from_dict",
     "recipe_to_dict",
+    "variant",
 ]
 
 
@@ -91,6 +92,9 @@ class FusionSettings:
         rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
         head:     keyword arguments of the head that reads it; unused with pairing "matched", which compares the sides
+        objective: in a variant: its own objective, as a table like `[objective]`; empty = the recipe's
+        decoder:  for task "mask": "spatial" (from the fused grid), "vector" (from one vector, the literature's stack of
+                  transposed convolutions) or "" = spatial for tokens, vector for pooled
     """
 
     name: str = "cross"
@@ -103,6 +107,8 @@ class FusionSettings:
     rerank_k: int = 16
     options: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
+    objective: dict[str, Any] = field(default_factory=dict)
+    decoder: Literal["", "spatial", "vector"] = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class ObjectiveSettings:
     """What the scores are judged by.
 
     Fields:
-        name:    "infonce", "sigmoid" or "triplet"
+        name:    "infonce", "sigmoid" or "triplet"; for task "mask": "bce", "bce_iou", "bce_dice" or "focal"
         options: keyword arguments of the objective
         match:   keyword arguments of the matching term that pairing "itm" adds (see `plait.objectives.match`)
     """
@@ -161,12 +167,13 @@ class Recipe:
     Fields:
         name, task, text, image, fusion, objective, train: see there
         variants: for comparisons: settings of other fusions, by name, where their defaults will not do. Keys that a
-                  variant leaves out are taken from `fusion`, but for `options`, `head` and `pairing`, which belong to
-                  one fusion.
+                  variant leaves out are taken from `fusion`, but for those that belong to one fusion: `options`,
+                  `head`, `pairing`, `decoder`. A variant that gives `name` is that fusion under a label of its own,
+                  so that one fusion can be compared with itself under other options or another `objective`.
     """
 
     name: str = "unnamed"
-    task: Literal["match"] = "match"
+    task: Literal["match", "mask"] = "match"
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
     fusion: FusionSettings = field(default_factory=FusionSettings)
@@ -196,6 +203,9 @@ def read_recipe(path: Path | str) -> Recipe:
 def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors."""
     data = {**data, "variants": _filled_variants(data, where)}
+    objective = data.get("objective", {})
+    if data.get("task") == "mask" and isinstance(objective, Mapping):
+        data["objective"] = {"name": "bce_dice", **objective}
     recipe: Recipe = _make(Recipe, data, where)
     _check_ranges(recipe, where)
     return recipe
@@ -207,17 +217,38 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     return plain
 
 
+def variant(recipe: Recipe, label: str) -> Recipe:
+    """Give the recipe of one entrant of a comparison: a variant by its label, or a fusion by its name.
+
+    A fusion that the recipe does not speak of has its defaults under the recipe's width, tokens and adapter.
+
+    Raises:
+        ConfigError: the variant's own objective has an unknown key.
+    """
+    settings = recipe.fusion
+    if label in recipe.variants:
+        settings = recipe.variants[label]
+    elif label != settings.name:
+        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", decoder="", objective={})
+    objective = recipe.objective
+    if settings.objective:
+        objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}, key 'objective'")
+        settings = dataclasses.replace(settings, objective={})
+    return dataclasses.replace(recipe, fusion=settings, objective=objective, variants={})
+
+
 def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Give each variant the keys of `[fusion]` that it leaves out and that are not one fusion's own."""
     base, variants = data.get("fusion", {}), data.get("variants", {})
     if not isinstance(base, Mapping) or not isinstance(variants, Mapping):
         raise ConfigError(f"{where}: expected 'fusion' and 'variants' to be tables")
-    shared = {key: value for key, value in base.items() if key not in ("name", "options", "head", "pairing")}
+    own_keys = ("name", "options", "head", "pairing", "decoder", "objective")
+    shared = {key: value for key, value in base.items() if key not in own_keys}
     filled = {}
     for name, own in variants.items():
         if not isinstance(own, Mapping):
             raise ConfigError(f"{where}, key 'variants.{name}': expected a table, got {own!r}")
-        filled[name] = {**shared, **own, "name": name}
+        filled[name] = {**shared, "name": name, **own}
     return filled
 
 

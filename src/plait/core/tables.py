@@ -24,6 +24,7 @@ class Entry:
         summary:  one line for `plait list`
         pairings: for fusions, the ways it can be scored and trained, the default first
         options:  keyword arguments that distinguish this name from others with the same target
+        tasks:    for fusions, heads and objectives, the tasks it serves: "match", "mask" or both
     """
 
     target: str
@@ -32,6 +33,7 @@ class Entry:
     summary: str
     pairings: tuple[str, ...] = ()
     options: Mapping[str, Any] | None = None
+    tasks: tuple[str, ...] = ("match",)
 
 
 def look_up(kind: str, table: Mapping[str, Entry], name: str) -> Entry:

@@ -21,7 +21,10 @@ __all__ = [
     "Example",
     "Fused",
     "ImageSpec",
+    "Level",
     "Loss",
+    "MaskLogits",
+    "MaskTarget",
     "MatchScores",
     "Modality",
     "Similarities",
@@ -50,6 +53,19 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A finer grid of a photo: what an image encoder saw before its last strides.
+
+    Fields:
+        values: (B, N, D) float, row by row; D is the encoder's own at this stride
+        grid:   (h, w) with h * w = N
+    """
+
+    values: Tensor
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Tokens:
     """A sequence of vectors with their mask and, for images, their geometry.
 
@@ -60,6 +76,7 @@ class Tokens:
         boxes:  (B, N, 4) float x0, y0, x1, y1 in [0, 1] for region tokens, else None
         pooled: (B, D') float, the encoder's own one-vector summary, or None. D' may differ from D: a sentence
                 embedding or a classifier's features need not live in the tokens' space.
+        levels: finer grids of the same photo, coarse to fine (stride 16, then 8). Never fused; decoders read them.
     """
 
     values: Tensor
@@ -67,6 +84,7 @@ class Tokens:
     grid: tuple[int, int] | None = None
     boxes: Tensor | None = None
     pooled: Tensor | None = None
+    levels: tuple[Level, ...] = ()
 
     def __len__(self) -> int:
         return self.values.shape[0]
@@ -79,7 +97,24 @@ class Tokens:
             valid=self.valid[index],
             boxes=None if self.boxes is None else self.boxes[index],
             pooled=None if self.pooled is None else self.pooled[index],
+            levels=tuple(replace(level, values=level.values[index]) for level in self.levels),
         )
+
+
+@dataclass(frozen=True)
+class MaskTarget:
+    """The regions that texts speak of, in the image encoder's input frame.
+
+    Fields:
+        values: (B, h, w) float in [0, 1], the share of each cell that is foreground
+        valid:  (B, h, w) bool, True = the cell lies inside the photo, False = padding
+    """
+
+    values: Tensor
+    valid: Tensor
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
 
 
 @dataclass(frozen=True)
@@ -97,6 +132,7 @@ class Batch:
         photo_row:  (B,) int64 in [0, U), or None where U = B and rows belong one to one
         target:     (B,) int64. For matching: the image's number in its collection; rows with equal numbers show the
                     same photo, so they are never each other's negatives.
+        mask:       the region each text speaks of, B rows; None for tasks without masks
     """
 
     text_ids: Tensor | None
@@ -106,6 +142,7 @@ class Batch:
     text: Tokens | None = None
     image: Tokens | None = None
     photo_row: Tensor | None = None
+    mask: MaskTarget | None = None
 
     def __len__(self) -> int:
         return self.target.shape[0]
@@ -174,6 +211,20 @@ class MatchScores:
 
 
 @dataclass(frozen=True)
+class MaskLogits:
+    """Where in the photo each text speaks of, at the decoder's own resolution in the image encoder's input frame.
+
+    Fields:
+        values: (B, h, w) float logits, unbounded; sigmoid gives the probability that the cell is foreground
+    """
+
+    values: Tensor
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
 class Loss:
     """What an objective returns.
 
@@ -229,6 +280,7 @@ class EncoderParts:
         width:    D of the tokens that come out at the end
         pooled_width: D' of `Tokens.pooled` that comes out at the end, or None if there is none
         input:    `TextInput` for a text encoder, `ImageSpec` for an image encoder
+        level_widths: D of each of `Tokens.levels` that come out at the end, coarse to fine; empty if there are none
         identity: name, cut, options and the weights' SHA-256 of the *frozen* part; two equal identities give equal
                   tokens. Part of the cache's key, and checked when a run is loaded.
     """
@@ -239,3 +291,4 @@ class EncoderParts:
     pooled_width: int | None
     input: TextInput | ImageSpec
     identity: str
+    level_widths: tuple[int, ...] = ()

@@ -14,6 +14,7 @@ import numpy as np
 from plait.core.errors import ConfigError, InputError
 from plait.data.collection import Caption, Collection, Photo, Skip
 from plait.data.images import IMAGE_SUFFIXES
+from plait.data.mask_source import MaskReading, MaskSource
 
 __all__ = ["Finder", "Row", "SplitMaking", "assemble", "file_finder", "read_json_file", "read_splits"]
 
@@ -30,12 +31,14 @@ class Row:
         image: the photo's name
         text:  the caption, as written
         split: the split this row names, or None
+        mask:  the region it speaks of, or None
     """
 
     where: str
     image: str
     text: str
     split: str | None = None
+    mask: MaskSource | None = None
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,18 @@ def assemble(
     making: SplitMaking,
     splits: Mapping[str, Sequence[str]] | None = None,
     splits_origin: str = "splits.json",
+    skipped: Sequence[Skip] = (),
+    reading: MaskReading | None = None,
 ) -> Collection:
     """Build a collection from rows; photos come in the order in which rows first name them.
 
     `splits` gives photo names; without it the rows' own split is used, and without that splits are made.
+    `skipped` is what the reader left out already, `reading` how it was told to read masks.
 
     Raises:
         InputError: a photo is in two splits, a split has fewer than 2 photos, or nothing usable is left.
     """
-    skipped: list[Skip] = []
+    skipped = list(skipped)
     photos: dict[str, Photo | None] = {}
     texts: list[tuple[str, Row]] = []
     homes: dict[str, str] = {}
@@ -136,7 +142,7 @@ def assemble(
     if splits is None:
         made = making.splits(list(kept))
     else:
-        made, lost = _given(splits, index, find, splits_origin)
+        made, lost = _given(splits, index, find, splits_origin, masks=any(row.mask for _, row in texts))
         skipped += lost
     in_split = {i for members in made.values() for i in members}
     if loose := [key for key, i in index.items() if i not in in_split]:
@@ -150,7 +156,7 @@ def assemble(
         number = numbers[row.image]
         numbers[row.image] += 1
         if index[row.image] in order:
-            captions.append(Caption(f"{row.image}#{number}", text, order[index[row.image]]))
+            captions.append(Caption(f"{row.image}#{number}", text, order[index[row.image]], mask=row.mask))
     return Collection(
         name=name,
         origin=origin,
@@ -158,6 +164,7 @@ def assemble(
         captions=tuple(captions),
         splits={split: tuple(order[i] for i in members) for split, members in made.items()},
         skipped=tuple(skipped),
+        reading=reading,
     ).check_splits()
 
 
@@ -220,12 +227,13 @@ def read_json_file(path: Path) -> object:
 
 
 def _given(
-    splits: Mapping[str, Sequence[str]], index: Mapping[str, int], find: Finder, origin: str
+    splits: Mapping[str, Sequence[str]], index: Mapping[str, int], find: Finder, origin: str, *, masks: bool
 ) -> tuple[dict[str, tuple[int, ...]], list[Skip]]:
     given: dict[str, tuple[int, ...]] = {}
     lost: list[Skip] = []
     home: dict[str, str] = {}
     for name, members in splits.items():
+        bare = []
         for member in members:
             if member in home:
                 both = f"{home[member]!r} and {name!r}" if home[member] != name else f"{name!r} twice"
@@ -233,8 +241,16 @@ def _given(
             home[member] = name
             if member not in index:
                 found = find(member)
+                if masks and not isinstance(found, Skip):  # common: only a part of a set of captions has masks
+                    bare.append(member)
+                    continue
                 reason = found.reason if isinstance(found, Skip) else "the photo has no caption"
                 lost.append(Skip(f"{origin}, split {name!r}: {member}", reason))
+        if bare:
+            more = ", ..." if len(bare) > 3 else ""
+            lost.append(
+                Skip(f"{origin}, split {name!r}", f"{len(bare)} photos have no mask: {', '.join(bare[:3])}{more}")
+            )
         if members:
             given[name] = tuple(index[member] for member in members if member in index)
         else:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import ConfigError, ShapeError
-from plait.core.types import Batch, ImageSpec, TextInput, Tokens
+from plait.core.types import Batch, ImageSpec, Level, TextInput, Tokens
 from plait.data.collection import Collection, Photo
 from plait.data.images import read_pixels
 from plait.data.store import TokenStore
@@ -55,16 +55,18 @@ class TokenViews:
         rows:   (photos,) int64, the row of each photo in the stores after the first, -1 where it has none (photos that
                 are never trained on need no other view); None = every store holds every photo, in the same order
     Raises:
-        ShapeError: there is no store, or they differ in width, pooled width or grid.
+        ShapeError: there is no store, or they differ in width, pooled width, grid or levels.
     """
 
     stores: tuple[TokenStore, ...]
     rows: Tensor | None = None
 
     def __post_init__(self) -> None:
-        kinds = {(store.width, store.pooled_width, store.grid) for store in self.stores}
+        kinds = {(store.width, store.pooled_width, store.grid, store.levels) for store in self.stores}
         if len(kinds) != 1:
-            raise ShapeError(f"expected stores of one (width, pooled width, grid), got {sorted(map(str, kinds))}")
+            raise ShapeError(
+                f"expected stores of one (width, pooled width, grid, levels), got {sorted(map(str, kinds))}"
+            )
 
     def take(self, index: Tensor, view: Tensor | None = None) -> Tokens:
         """Give the tokens of these photos, (M,) int64, each in its view, (M,) int64; None = the first view."""
@@ -188,6 +190,10 @@ def join_tokens(parts: Sequence[Tokens]) -> Tokens:
         grid=parts[0].grid,
         boxes=torch.cat([padded(box) for box in boxes]) if boxes else None,
         pooled=torch.cat(pooled) if pooled else None,
+        levels=tuple(
+            Level(torch.cat([level.values for level in same]), same[0].grid)
+            for same in zip(*(part.levels for part in parts), strict=True)
+        ),
     )
 
 

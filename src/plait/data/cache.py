@@ -242,11 +242,14 @@ def _build_shards(
             None if shard.pooled is None else shard.pooled.shape[1],
             shard.grid,
             shard.boxes is None,
+            tuple((grid, level.shape[2]) for grid, level in zip(shard.level_grids, shard.levels, strict=True)),
         )
         shape = shape or form
         if form != shape:
             path.unlink()
-            raise ShapeError(f"the encoder changed (width, pooled width, grid, no boxes) from {shape} to {form}")
+            raise ShapeError(
+                f"the encoder changed (width, pooled width, grid, no boxes, levels) from {shape} to {form}"
+            )
         done += len(part)
         if progress:
             progress(done, len(items))

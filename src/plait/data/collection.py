@@ -14,8 +14,9 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.types import Example
+from plait.data.mask_source import MaskReading, MaskSource
 
-__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_photos", "texts_fingerprint"]
+__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +59,14 @@ class Caption:
         text:           never empty
         image:          the photo's index in `Collection.photos`
         counterfactual: a sentence of the same words that is wrong for this photo, where the data has one
+        mask:           the region of the photo it speaks of, where the data has one
     """
 
     id: str
     text: str
     image: int
     counterfactual: str | None = None
+    mask: MaskSource | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Collection:
         captions: all captions; several may belong to one photo
         splits:   name -> indices into `photos`
         skipped:  what was left out, and why
+        reading:  how its masks were declared, None where nothing was
 
     Raises:
         InputError: an index is out of range, an id comes twice, or a photo is in two splits.
@@ -101,6 +105,7 @@ class Collection:
     captions: tuple[Caption, ...]
     splits: Mapping[str, tuple[int, ...]]
     skipped: tuple[Skip, ...] = field(default=())
+    reading: MaskReading | None = None
 
     def __post_init__(self) -> None:
         _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: photo")
@@ -137,9 +142,21 @@ class Collection:
         """Give the SHA-256 over the captions' texts in their order. Photos and splits do not enter it."""
         return texts_fingerprint([caption.text for caption in self.captions])
 
+    @property
+    def has_masks(self) -> bool:
+        """Tell whether every caption has a mask: then this is a set to learn masks from."""
+        return bool(self.captions) and all(caption.mask is not None for caption in self.captions)
+
+    @cached_property
+    def masks_fingerprint(self) -> str:
+        """Give the SHA-256 over the masks' content and polarity in the captions' order; "" where there is none."""
+        if all(caption.mask is None for caption in self.captions):
+            return ""
+        return _digest("" if caption.mask is None else caption.mask.digest for caption in self.captions)
+
     @cached_property
     def fingerprint(self) -> str:
-        """Give the SHA-256 over everything: content and ids of photos, captions with their photos, and splits."""
+        """Give the SHA-256 over everything: content and ids of photos, captions with photo and mask, and splits."""
         rest = json.dumps(
             [
                 [photo.id if photo.family is None else [photo.id, photo.family] for photo in self.photos],
@@ -148,7 +165,9 @@ class Collection:
             ],
             ensure_ascii=False,
         )
-        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest])
+        # Without masks nothing is added, so that data sets without them keep the fingerprint they always had.
+        masks = [self.masks_fingerprint] if self.masks_fingerprint else []
+        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks])
 
     def photos_of(self, split: str) -> tuple[int, ...]:
         """Give the indices of a split's photos.
@@ -170,7 +189,9 @@ class Collection:
         """Give one `Example` per caption of a split, in the captions' order. Raises as `photos_of`."""
         for index in self.captions_of(split):
             caption = self.captions[index]
-            yield Example(id=caption.id, text=caption.text, image=self.photos[caption.image].source)
+            yield Example(
+                id=caption.id, text=caption.text, image=self.photos[caption.image].source, target=caption.mask
+            )
 
     def facts(self) -> dict[str, Any]:
         """Give what results say of a data set, as plain data: name, origin, fingerprint, counts, splits, skips."""
@@ -231,7 +252,15 @@ def keep_photos(collection: Collection, kept: Iterable[int], *, skipped: Sequenc
         captions=tuple(replace(c, image=new[c.image]) for c in collection.captions if c.image in new),
         splits={name: tuple(new[old] for old in members if old in new) for name, members in collection.splits.items()},
         skipped=collection.skipped + tuple(skipped),
+        reading=collection.reading,
     )
+
+
+def keep_captions(collection: Collection, kept: Iterable[int], *, skipped: Sequence[Skip] = ()) -> Collection:
+    """Give the collection with only the captions of these indices, and without photos that have none left."""
+    wanted = set(kept)
+    captions = tuple(caption for index, caption in enumerate(collection.captions) if index in wanted)
+    return keep_photos(replace(collection, captions=captions), {caption.image for caption in captions}, skipped=skipped)
 
 
 def texts_fingerprint(texts: Sequence[str]) -> str:

@@ -8,12 +8,18 @@ from typing import Any
 
 from plait.data.cache import list_stores
 from plait.data.collection import Collection
+from plait.data.verify_masks import mask_facts
 
 __all__ = ["cache_facts", "describe"]
 
 
-def describe(collection: Collection) -> dict[str, Any]:
-    """Say what a data set holds: splits, captions a photo, words a caption, and what was skipped."""
+def describe(collection: Collection, *, root: Path | None = None) -> dict[str, Any]:
+    """Say what a data set holds: splits, captions a photo, words a caption, masks and how much they mark, skips.
+
+    Args:
+        collection: what to describe; its masks are read
+        root:       folder of the caches, where what was seen of masks is remembered; None = remember nothing
+    """
     captions = Counter(caption.image for caption in collection.captions)
     counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
     words = sorted(len(caption.text.split()) for caption in collection.captions)
@@ -21,6 +27,7 @@ def describe(collection: Collection) -> dict[str, Any]:
         **collection.facts(),
         "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
         "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
+        **({"masks": mask_facts(collection, root=root)} if collection.has_masks else {}),
     }
 
 

@@ -1,8 +1,7 @@
-"""Photos to pixels and back: decoding, the views of a photo, normalising, and the geometry that undoes them."""
+"""Photos to pixels: decoding, the views of a photo, normalising; `geometry` tells the way back."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from dataclasses import dataclass
@@ -13,21 +12,24 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import InputError
 from plait.core.types import ImageSpec
+from plait.data.geometry import Geometry, geometry_of
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "FileFacts",
     "Geometry",
+    "Stored",
     "check_photo",
     "denormalise",
     "geometry_of",
     "inspect_photo",
-    "load_levels",
     "load_rgb",
+    "load_stored",
     "normalise",
+    "photo_size",
     "read_pixels",
     "thumbnail_jpeg",
     "to_pixels",
@@ -41,97 +43,6 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 _ORIENTATION = 0x0112  # the EXIF tag
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Which part of a photo became which part of the encoder's square, so that a mask can go back.
-
-    Coordinates are of pixel edges: the first pixel spans 0 to 1 and its centre lies at 0.5.
-
-    Fields:
-        height, width: of the photo, px, as seen (EXIF rotation applied)
-        size_px:       side of the encoder's square
-        box:           (x0, y0, x1, y1) of the part of the photo that is shown, px of the photo
-        target:        (x0, y0, x1, y1) of where it lies in the square, px of the square before mirroring; the rest is
-                       padding
-        mirrored:      the square shows the photo left to right
-    """
-
-    height: int
-    width: int
-    size_px: int
-    box: tuple[float, float, float, float]
-    target: tuple[int, int, int, int]
-    mirrored: bool
-
-    def to_photo(self, values: np.ndarray | Tensor, *, smooth: bool = True, outside: float = 0.0) -> np.ndarray:
-        """Map values over the square (a token grid or a mask) to the photo's own size.
-
-        Formula: the centre of each photo pixel is carried to the square and read there, bilinear between the centres
-        of the grid's cells (held constant beyond the outermost centres; cells of padding are not read) or, with
-        smooth=False, from the cell it is in.
-
-        Shapes:
-            values:  (h, w) bool or float, row by row over the whole square; any h and w
-            returns: (H, W) float32, or bool for bool input with smooth=False; `outside` where the photo was cut off
-        Raises:
-            InputError: `values` is not two-dimensional.
-        """
-        array = values.detach().cpu().float().numpy() if isinstance(values, Tensor) else np.asarray(values)
-        is_mask = values.dtype in (torch.bool, np.bool_)
-        if array.ndim != 2 or 0 in array.shape:
-            raise InputError(f"to_photo: expected values of shape (h, w), got {tuple(array.shape)}")
-        array = array.astype(np.float32)
-        x, seen_x = self._to_square(self.width, 0)
-        y, seen_y = self._to_square(self.height, 1)
-        left, top, right, bottom = self.target
-        if self.mirrored:
-            x, left, right = self.size_px - x, self.size_px - right, self.size_px - left
-        scale_x, scale_y = array.shape[1] / self.size_px, array.shape[0] / self.size_px
-        across = _sampling(x * scale_x, (left * scale_x, right * scale_x), smooth)
-        down = _sampling(y * scale_y, (top * scale_y, bottom * scale_y), smooth)
-        rows = array[down[0]] * (1 - down[2])[:, None] + array[down[1]] * down[2][:, None]
-        result = rows[:, across[0]] * (1 - across[2]) + rows[:, across[1]] * across[2]
-        result = np.where(seen_y[:, None] & seen_x[None, :], result, np.float32(outside))
-        return result > 0.5 if is_mask and not smooth else result.astype(np.float32)
-
-    def _to_square(self, length: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-        """Carry pixel centres of one axis of the photo to the (unmirrored) square; True where they are shown."""
-        centre = np.arange(length) + 0.5
-        low, high = self.box[axis], self.box[axis + 2]
-        start, stop = self.target[axis], self.target[axis + 2]
-        return start + (centre - low) / (high - low) * (stop - start), (centre >= low) & (centre <= high)
-
-
-def geometry_of(height: int, width: int, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Geometry:
-    """Tell which part of a photo a view shows and where it lies in the encoder's square.
-
-    Views: "full"; "flip" (mirrored); "crop0" ... "crop9": a part of 70 to 100 % of the full view's area, of the same
-    shape, anywhere in the photo, drawn from the view's number and `seed`; odd numbers are mirrored.
-
-    Raises:
-        ConfigError: an unknown view.
-    """
-    box_width, box_height = float(width), float(height)
-    if spec.fit == "crop":
-        box_width = box_height = float(min(height, width))
-    mirrored, share, across, down = _draw_view(view, seed)
-    box_width *= share
-    box_height *= share
-    x0, y0 = (width - box_width) * across, (height - box_height) * down
-    side = spec.size_px
-    target = (0, 0, side, side)
-    x1, y1 = min(x0 + box_width, float(width)), min(y0 + box_height, float(height))  # rounding may lead past the edge
-    if spec.fit == "pad":
-        scale = side / max(height, width)
-        new_width = min(side, max(1, round(width * scale)))
-        new_height = min(side, max(1, round(height * scale)))
-        left, top = (side - new_width) // 2, (side - new_height) // 2
-        if mirrored:  # the square is mirrored as a whole, and an odd margin must stay where `to_photo` looks for it
-            left = side - new_width - left
-        target = (left, top, left + new_width, top + new_height)
-    return Geometry(height, width, side, (x0, y0, x1, y1), target, mirrored)
 
 
 def to_pixels(rgb: np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Tensor:
@@ -263,22 +174,73 @@ def inspect_photo(path: Path, *, enough_px: int = 64) -> FileFacts:
     return FileFacts(width, height, kind, mode, turn in range(2, 9), clear, rgb)
 
 
-def load_levels(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a mask as it is stored: grey levels (H, W) uint8, or colour's luma, and its opacity (H, W) uint8 or None.
+@dataclass(frozen=True)
+class Stored:
+    """An image file's pixels as they are stored, for masks: nothing is converted, because numbers may have a meaning.
 
-    A palette's numbers are the levels, because label maps are stored so. Raises as `load_rgb`.
+    Fields:
+        mode:    Pillow's name of how pixels are stored
+        numbers: (H, W) grey levels, palette numbers or 16-bit values; or (H, W, 3) uint8 of colours
+        opacity: (H, W) uint8, 255 = opaque, or None without transparency
+        colours: (256, 3) uint8 of a palette, else None
     """
-    load_rgb(path)  # says what is wrong with a damaged file
-    with Image.open(path, formats=_FORMATS) as image:
-        alpha = None
-        if image.mode in _WITH_ALPHA:
-            alpha = np.asarray(image.convert("RGBA"))[:, :, 3]
-        if image.mode == "P":
-            return np.asarray(image), alpha
-        if image.mode.startswith("I"):
-            levels = np.asarray(image).astype(np.int64)
-            return np.minimum(levels, 255).astype(np.uint8), alpha
-        return np.asarray(image.convert("L")), alpha
+
+    mode: str
+    numbers: np.ndarray
+    opacity: np.ndarray | None
+    colours: np.ndarray | None
+
+
+def load_stored(path: Path) -> Stored:
+    """Read an image file as it is stored. Raises as `load_rgb`."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            _refuse_huge(path, image.width, image.height)
+            image.load()
+            return _stored(path, _upright(image))
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+        raise _unreadable(path, error) from error
+
+
+def _stored(path: Path, image: Image.Image) -> Stored:
+    opacity = colours = None
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+        opacity = np.asarray(image.convert("RGBA"))[:, :, 3]
+    if image.mode == "P":
+        colours = np.zeros((256, 3), dtype=np.uint8)
+        given = np.array(image.getpalette("RGB") or [], dtype=np.uint8)
+        colours[: len(given) // 3] = given.reshape(-1, 3)
+    if image.mode == "F":
+        raise InputError(f"photo {path}: floating-point pixels have no agreed range; save it as 8-bit grey")
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode in ("P", "L") or image.mode.startswith("I"):
+        return Stored(image.mode, np.asarray(image), opacity, colours)
+    if image.mode in ("LA", "La", "PA"):
+        return Stored(image.mode, np.asarray(image.convert("LA"))[:, :, 0], opacity, None)
+    return Stored(
+        image.mode, np.asarray(image.convert("RGBA" if opacity is not None else "RGB"))[:, :, :3], opacity, colours
+    )
+
+
+def photo_size(source: Path | np.ndarray) -> tuple[int, int]:
+    """Give a photo's (height, width) as seen, from the file's header: nothing is decoded. Raises as `load_rgb`."""
+    if isinstance(source, np.ndarray):
+        return int(source.shape[0]), int(source.shape[1])
+    try:
+        with Image.open(source, formats=_FORMATS) as image:
+            _refuse_huge(source, image.width, image.height)
+            try:
+                turn = int(image.getexif().get(_ORIENTATION, 1))
+            except Exception:  # a photo whose EXIF block is damaged is still a photo
+                turn = 1
+            return (image.width, image.height) if turn in (5, 6, 7, 8) else (image.height, image.width)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unreadable(source, error) from error
 
 
 def thumbnail_jpeg(rgb: np.ndarray, side_px: int) -> bytes:
@@ -343,33 +305,3 @@ def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", over.size, (255, 255, 255, 255))
         return np.array(Image.alpha_composite(white, over).convert("RGB"))
     return np.array(image.convert("RGB"))
-
-
-def _draw_view(view: str, seed: int) -> tuple[bool, float, float, float]:
-    """Give (mirrored, share of each side, place across in [0, 1], place down in [0, 1]) of a view."""
-    if view in ("full", "flip"):
-        return view == "flip", 1.0, 0.5, 0.5
-    number = view.removeprefix("crop")
-    if number == view or not (number.isascii() and number.isdigit()):
-        raise ConfigError(f"unknown view {view!r}; expected 'full', 'flip' or 'crop' and a number, such as 'crop0'")
-    # A hash, not a random generator: the same crop in every version of every library.
-    draw = hashlib.blake2b(f"crop {int(number)} {seed}".encode(), digest_size=24).digest()
-    area, across, down = (int.from_bytes(draw[i : i + 8], "big") / 2**64 for i in (0, 8, 16))
-    return int(number) % 2 == 1, math.sqrt(0.7 + 0.3 * area), across, down
-
-
-def _sampling(
-    position: np.ndarray, within: tuple[float, float], smooth: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give lower cell, upper cell and the upper one's weight for positions in units of cells (edges at 0, 1, ...).
-
-    Only cells that touch `within`, the part that is no padding, are read: the padding's values mean nothing. The bounds
-    are rounded first, because 3 * (7 / 21) may come out a hair above 1.
-    """
-    first, last = math.floor(round(within[0], 6)), math.ceil(round(within[1], 6)) - 1
-    if not smooth:
-        nearest_cell = np.clip(np.floor(position), first, last).astype(np.int64)
-        return nearest_cell, nearest_cell, np.zeros(len(position), dtype=np.float32)
-    centred = np.clip(position - 0.5, first, last)
-    low = np.floor(centred).astype(np.int64)
-    return low, np.minimum(low + 1, last), (centred - low).astype(np.float32)

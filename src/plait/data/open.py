@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from plait.core.errors import InputError, nearest
 from plait.core.tables import load_entry
-from plait.data.assemble import SplitMaking
+from plait.data.assemble import SplitMaking, read_json_file
 from plait.data.collection import Collection
+from plait.data.mask_source import MaskReading
 from plait.data.sources import SOURCES
 from plait.data.sources.coco import is_coco
+from plait.data.sources.coco_masks import layout_of
+from plait.data.sources.folder import find_masks, has_captions
+from plait.data.sources.mask_rows import is_mask_table
 
-__all__ = ["SCENES_COUNT", "open_collection", "source_of"]
+__all__ = ["SCENES_COUNT", "open_collection", "source_of", "split_where"]
 
 # Scenes generated where no number is given: enough to learn binding from, made in seconds.
 SCENES_COUNT = 2400
@@ -26,7 +31,12 @@ def open_collection(
     val_frac: float = 0.1,
     test_frac: float = 0.1,
 ) -> Collection:
-    """Open a data set: a folder, a file, "hub:NAME", "scenes" or "scenes:COUNT". No photo is decoded.
+    """Open a data set: a folder, a file, "hub:NAME", "scenes[-masks]" or "scenes[-masks]:COUNT".
+
+    No photo and no mask is decoded. A folder with captions and masks is opened for its captions, unless "#masks"
+    follows its name; how masks are read may follow there too, as in "photos#polarity=background" and
+    "photos#source!=web,empty=keep" (see `MaskReading.parse`). A table of masks, or a folder with no other, needs no
+    such word.
 
     Args:
         where: what to open; `plait list sources` shows the forms
@@ -40,44 +50,87 @@ def open_collection(
         InputError: nothing is there, or it cannot be read; the message names the file, row or key.
         OfflineError: a hub data set is wanted and there is no network.
         MissingPackageError: a hub data set is wanted and the `datasets` package is not installed.
+        ConfigError: what follows a "#" says nothing of masks.
     """
     making = SplitMaking(seed, val_frac, test_frac)
+    place, masks = split_where(where)
     source = source_of(where)
     reader = load_entry(SOURCES[source])
     collection: Collection
-    if source == "scenes":
-        collection = reader(count=_scenes_count(str(where)), seed=seed)
+    if source in ("scenes", "scenes_masks"):
+        collection = reader(count=_scenes_count(str(place)), seed=seed)
     elif source == "hub":
-        collection = reader(where, images=images, making=making)
+        collection = reader(place, images=images, making=making, masks=masks)
+    elif source in ("mask_rows", "coco_masks"):
+        path = Path(place)
+        table = find_masks(path) if path.is_dir() else path
+        if images is None and path.is_dir() and (path / "images").is_dir():
+            images = path / "images"
+        collection = reader(table, images=images, making=making, masks=masks)
+        name = path.resolve().name if path.is_dir() else collection.name
+        collection = replace(collection, name=name, origin=str(where))
     else:
-        collection = reader(Path(where), images=images, making=making)
+        collection = reader(Path(place), images=images, making=making)
     return collection if limit is None else collection.limit(limit)
+
+
+def split_where(where: str | Path) -> tuple[str | Path, MaskReading | None]:
+    """Divide "DATA#words" into DATA and how its masks are read; None without "#", or where a file has it in its name.
+
+    Raises:
+        ConfigError: the words are none; see `MaskReading.parse`.
+    """
+    text = str(where)
+    if "#" not in text or Path(where).exists():
+        return where, None
+    place, _, words = text.rpartition("#")
+    return place, MaskReading.parse(words)
 
 
 def source_of(where: str | Path) -> str:
     """Give the name in `SOURCES` of the reader for `where`. Raises InputError when there is nothing to read."""
+    place, masks = split_where(where)
+    source = _source_of(place, masks is not None)
+    if masks is not None and source not in ("mask_rows", "coco_masks", "hub"):
+        raise InputError(f"{where}: {place} holds no masks to which {str(where).rpartition('#')[2]!r} could apply")
+    return source
+
+
+def _source_of(where: str | Path, masks: bool) -> str:
     text, path = str(where), Path(where)
     if text.startswith("hub:"):
         return "hub"
     if text == "scenes" or text.startswith("scenes:"):
         return "scenes"
+    if text == "scenes-masks" or text.startswith("scenes-masks:"):
+        return "scenes_masks"
     if path.is_dir():
-        return "hub" if (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file() else "folder"
+        if (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file():
+            return "hub"
+        if masks or not has_captions(path):
+            table = find_masks(path)
+            if table is not None:
+                return "mask_rows" if is_mask_table(table) else "coco_masks"
+        return "folder"
     if path.is_file():
         if path.suffix.lower() == ".parquet":
             return "hub"
+        if is_mask_table(path):
+            return "mask_rows"
+        if path.suffix.lower() == ".json" and layout_of(read_json_file(path)):
+            return "coco_masks"
         return "coco" if is_coco(path) else "rows"
     hub = f"; for the data set of that name on the Hugging Face hub, write hub:{text}" if text.count("/") == 1 else ""
     raise InputError(
-        f"no data at {text!r}: expected a folder, a file of captions, hub:NAME, scenes or scenes:COUNT"
-        f"{nearest(text, ['scenes'])}{hub}"
+        f"no data at {text!r}: expected a folder, a file of captions, hub:NAME, scenes, scenes:COUNT "
+        f"or scenes-masks{nearest(text, ['scenes', 'scenes-masks'])}{hub}"
     )
 
 
 def _scenes_count(where: str) -> int:
-    count = where.removeprefix("scenes").removeprefix(":")
+    kind, _, count = where.partition(":")
     if not count and ":" not in where:
         return SCENES_COUNT
     if not (count.isascii() and count.isdigit()) or int(count) < 6:
-        raise InputError(f"{where!r}: expected scenes:COUNT with a count of at least 6, such as scenes:2000")
+        raise InputError(f"{where!r}: expected {kind}:COUNT with a count of at least 6, such as {kind}:2000")
     return int(count)

@@ -174,9 +174,16 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
                 found.append(Phrase(f"the {description.text}", number, "object"))
                 break
     for one, other in permutations(range(len(scene.things)), 2):
-        landmark = Description("", scene.things[other].colour)
-        if [landmark.fits(thing) for thing in scene.things].count(True) != 1:
+        beside = scene.things[other]
+        names = (
+            Description("", beside.colour),
+            Description(beside.shape, ""),
+            Description(beside.shape, beside.colour),
+        )
+        telling = [name for name in names if [name.fits(thing) for thing in scene.things].count(True) == 1]
+        if not telling:
             continue
+        landmark = telling[0]
         for relation in _relations(scene.things[one], scene.things[other], generous=False):
             rivals = [t for n, t in enumerate(scene.things) if n not in (one, other)]
             if not any(relation in _relations(rival, scene.things[other], generous=True) for rival in rivals):

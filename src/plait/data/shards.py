@@ -40,6 +40,8 @@ class Shard:
         pooled:   (n, D') likewise, or None
         boxes:    (tokens, 4) float32 or None
         grid:     (h, w) or None
+        levels:   (n, h * w, D'') bits as `values`, one array a finer grid, coarse to fine
+        level_grids: (h, w) of each
         brain:    names of the arrays whose bits are bfloat16, because float16 ends at 65,504
         map:      the memory map
     """
@@ -53,6 +55,8 @@ class Shard:
     grid: tuple[int, int] | None
     brain: frozenset[str]
     map: mmap.mmap
+    levels: tuple[np.ndarray, ...] = ()
+    level_grids: tuple[tuple[int, int], ...] = ()
 
     def release(self) -> None:
         """Let the system take back the pages read so far; they stay in its cache and are read again when needed."""
@@ -63,10 +67,11 @@ class Shard:
 def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
     """Write the tokens of these items as safetensors, durably and all at once; give the bytes written.
 
-    Values and `pooled` are stored as float16, or as bfloat16 when a value of this shard is beyond float16's range.
+    Each of values, levels and `pooled` is stored as float16, or as bfloat16 when one is beyond float16's range.
 
     Raises:
-        ShapeError: the tokens are not those of these items, or a grid has tokens that are not valid.
+        ShapeError: the tokens are not those of these items, a grid has tokens that are not valid, or a level is not
+            one row an item of its grid.
         InputError: a value is not finite; the message names the item.
         OSError: from the file system; no part of the file is left behind.
     """
@@ -86,9 +91,19 @@ def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
         tensors["pooled"] = _to_half(tokens.pooled.detach().cpu())
     if tokens.boxes is not None:
         tensors["boxes"] = tokens.boxes.detach().cpu()[valid].to(torch.float32)
+    for number, level in enumerate(tokens.levels):
+        if level.values.shape[:2] != (len(items), level.grid[0] * level.grid[1]):
+            raise ShapeError(
+                f"level {number} on a {level.grid} grid: expected ({len(items)}, h * w, D) values, got "
+                f"{tuple(level.values.shape)}"
+            )
+        _refuse_not_finite(level.values, items)
+        tensors[f"level{number}"] = _to_half(level.values.detach().cpu())
     grid = "" if tokens.grid is None else f"{tokens.grid[0]} {tokens.grid[1]}"
     bits = {name: (t.view(torch.int16) if t.element_size() == 2 else t).numpy() for name, t in tensors.items()}
     metadata = {"format": _FORMAT, "grid": grid, "crc32": str(_checksum(bits))}
+    if tokens.levels:  # absent without: a shard of a version that knew no levels reads the same
+        metadata["levels"] = ";".join(f"{level.grid[0]} {level.grid[1]}" for level in tokens.levels)
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
     replace_file(path, data)
     return len(data)
@@ -110,6 +125,10 @@ def open_shard(path: Path) -> Shard | None:
     if len(arrays["items"]) != len(lengths) or starts[-1] != len(arrays["values"]):
         return None
     grid = metadata.get("grid", "").split()
+    finer = [pair.split() for pair in metadata.get("levels", "").split(";") if pair]
+    levels = [arrays.get(f"level{number}") for number in range(len(finer))]
+    if any(level is None or len(level) != len(lengths) for level in levels):
+        return None
     return Shard(
         items=arrays["items"],
         lengths=lengths,
@@ -120,6 +139,8 @@ def open_shard(path: Path) -> Shard | None:
         grid=(int(grid[0]), int(grid[1])) if grid else None,
         brain=brain,
         map=mapped,
+        levels=tuple(level for level in levels if level is not None),
+        level_grids=tuple((int(height), int(width)) for height, width in finer),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import ShapeError
-from plait.core.types import Tokens
+from plait.core.types import Level, Tokens
 from plait.data.shards import Shard
 
 __all__ = ["TokenStore"]
@@ -61,6 +61,12 @@ class TokenStore:
         return self._shards[0].grid
 
     @property
+    def levels(self) -> tuple[tuple[tuple[int, int], int], ...]:
+        """Give ((h, w), D) of each finer grid, coarse to fine."""
+        first = self._shards[0]
+        return tuple((grid, int(values.shape[2])) for grid, values in zip(first.level_grids, first.levels, strict=True))
+
+    @property
     def lengths(self) -> Tensor:
         """Give how many tokens each item has: (items,) int64."""
         return torch.from_numpy(self._lengths.copy())
@@ -77,7 +83,7 @@ class TokenStore:
 
         Shapes:
             index:   (M,) int64 in [0, items); repeats are fine
-            returns: values (M, N, D) float32, valid (M, N) bool, pooled (M, D') float32 or None
+            returns: values (M, N, D) float32, valid (M, N) bool, pooled (M, D') float32 or None, levels float32
         Raises:
             ShapeError: `index` is not one-dimensional, is empty, or leaves the range.
         """
@@ -94,8 +100,12 @@ class TokenStore:
             grid=self.grid,
             boxes=None if self._shards[0].boxes is None else self._gather_tokens("boxes", places, longest, False),
             pooled=None if self._shards[0].pooled is None else self._gather_pooled(places),
+            levels=tuple(
+                Level(self._gather_level(number, places), grid) for number, (grid, _) in enumerate(self.levels)
+            ),
         )
-        self._read_bytes += int(lengths.sum()) * self.width * 2
+        finer = sum(grid[0] * grid[1] * width for grid, width in self.levels)
+        self._read_bytes += (int(lengths.sum()) * self.width + len(rows) * finer) * 2
         if self._read_bytes > _RELEASE_BYTES:
             self._read_bytes = 0
             for shard in self._shards:
@@ -115,6 +125,13 @@ class TokenStore:
         arrays = [shard.pooled for shard in self._shards]
         out = np.stack([arrays[number][row] for number, row, _ in places])  # type: ignore[index]
         return self._to_float("pooled", out, places)
+
+    def _gather_level(self, level: int, places: list[tuple[int, int, int]]) -> Tensor:
+        arrays = [shard.levels[level] for shard in self._shards]
+        out = np.empty((len(places), *arrays[0].shape[1:]), dtype=arrays[0].dtype)
+        for position, (number, row, _) in enumerate(places):
+            out[position] = arrays[number][row]
+        return self._to_float(f"level{level}", out, places)
 
     def _to_float(self, name: str, out: np.ndarray, places: list[tuple[int, int, int]]) -> Tensor:
         bits = torch.from_numpy(out)

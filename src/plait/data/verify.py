@@ -1,4 +1,4 @@
-"""Look at every photo once, to its last byte, before anything is computed from it."""
+"""Look at every photo and mask once, to its last byte, before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from plait.core.errors import InputError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
 from plait.data.images import check_photo
+from plait.data.verify_masks import verify_masks
 
 __all__ = ["verify_photos"]
 
@@ -21,6 +22,8 @@ def verify_photos(
 ) -> Collection:
     """Give the collection without the photos that cannot be decoded to their end; each is listed as a `Skip`.
 
+    Where captions have masks, `verify_masks` looks at those as well.
+
     Args:
         collection: what to check; photos in memory are taken as they are
         progress: called with (photos done, photos in all)
@@ -28,7 +31,7 @@ def verify_photos(
             costs only reading the files; None = remember nothing
 
     Raises:
-        InputError: a split has fewer than 2 photos left.
+        InputError: a split has fewer than 2 photos left; or what `verify_masks` raises.
     """
     readable, bad = [], {}
     for index, photo in enumerate(collection.photos):
@@ -47,10 +50,10 @@ def verify_photos(
         progress(len(wanted), len(wanted))
     bad |= told
     if not bad:
-        return collection
+        return verify_masks(collection, progress, root=root)
     kept = [index for index in range(len(collection.photos)) if index not in bad]
     skipped = [Skip(collection.photos[index].id, reason) for index, reason in sorted(bad.items())]
-    return keep_photos(collection, kept, skipped=skipped).check_splits()
+    return verify_masks(keep_photos(collection, kept, skipped=skipped).check_splits(), progress, root=root)
 
 
 def _look(photos: tuple[Photo, ...], wanted: list[int], progress: Callable[[int, int], None] | None) -> dict[int, str]:

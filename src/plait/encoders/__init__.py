@@ -77,4 +77,10 @@ ADAPTERS: dict[str, Entry] = {
         "Messina et al. 2021",
         "one matrix, then self-attention within the side",
     ),
+    "none": Entry(
+        "plait.encoders.adapters:NoAdapter",
+        "none",
+        "-",
+        "tokens as they are, for encoders that share a space; fusion.width must be theirs",
+    ),
 }

@@ -13,7 +13,7 @@ from plait.nn.blocks import SelfBlock, padded
 from plait.nn.dropout import Dropout
 from plait.nn.positions import sinusoid_2d
 
-__all__ = ["BottleneckAdapter", "LinearAdapter", "TransformerAdapter"]
+__all__ = ["BottleneckAdapter", "LinearAdapter", "NoAdapter", "TransformerAdapter"]
 
 
 class _Projection(nn.Module):
@@ -225,3 +225,28 @@ class TransformerAdapter(nn.Module):
         for block in self.blocks:
             values = block(values, tokens.valid)
         return replace(tokens, values=self.norm(values), pooled=self.sides.pool(tokens))
+
+
+class NoAdapter(nn.Module):
+    """Pass tokens through as they are: for encoders that share a space, which an adapter would leave.
+
+    Arguments:
+        width_in, width, pooled_width_in, modality: see `LinearAdapter`
+    Shapes: `Tokens` as they came, in float32 where the cache held half precision
+    Raises:
+        ConfigError: the encoder's tokens or pooled vector are not of `width`.
+    """
+
+    def __init__(
+        self, width_in: int, *, width: int, pooled_width_in: int | None = None, modality: Modality = "text"
+    ) -> None:
+        super().__init__()
+        if width_in != width or pooled_width_in not in (None, width):
+            raise ConfigError(
+                f"adapter 'none': expected fusion.width = {width_in}, that of the {modality} encoder's tokens and "
+                f"of its pooled vector ({pooled_width_in}), got {width}; set it so, or choose another adapter"
+            )
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        pooled = None if tokens.pooled is None else tokens.pooled.float()
+        return replace(tokens, values=tokens.values.float(), pooled=pooled)

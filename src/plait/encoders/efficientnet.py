@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plait.core.errors import CheckpointError
-from plait.core.types import Tokens
+from plait.core.types import Level, Tokens
 
 __all__ = [
     "BLOCKS",
@@ -209,13 +209,15 @@ class FrozenTrunk(nn.Module):
         net:    where the weights come from
         last:   number of blocks the tokens have passed, 0 to 21
         pooled: also give the classifier's features: run the remaining blocks and the head, and average
+        levels: also give the finer grids after these numbers of blocks, below `last`, coarse to fine
     Shapes:
         pixels:  (B, 3, H, W) float32
-        returns: `Tokens` values (B, h * w, C), all valid, grid (h, w); pooled (B, 1280) or None
+        returns: `Tokens` values (B, h * w, C), all valid, grid (h, w); pooled (B, 1280) or None; a level each
     """
 
-    def __init__(self, net: EfficientNetLite2, *, last: int, pooled: bool) -> None:
+    def __init__(self, net: EfficientNetLite2, *, last: int, pooled: bool, levels: tuple[int, ...] = ()) -> None:
         super().__init__()
+        self.levels = levels
         self.stem = _ConvNorm(net._conv_stem, net._bn0)
         blocks = [_FoldedBlock(block) for block in net._blocks]  # type: ignore[arg-type]
         self.blocks = nn.Sequential(*blocks[:last])
@@ -234,11 +236,21 @@ class FrozenTrunk(nn.Module):
             torch.cat([part.valid for part in parts]),
             grid=parts[0].grid,
             pooled=torch.cat(pooled) if pooled else None,
+            levels=tuple(
+                Level(torch.cat([level.values for level in same]), same[0].grid)
+                for same in zip(*(part.levels for part in parts), strict=True)
+            ),
         )
 
     def _encode(self, pixels: Tensor) -> Tokens:
-        x = self.blocks(_relu6(self.stem(pixels.contiguous(memory_format=torch.channels_last))))
-        tokens = _as_tokens(x)
+        x = _relu6(self.stem(pixels.contiguous(memory_format=torch.channels_last)))
+        passed: dict[int, Level] = {}
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x)
+            if number in self.levels:
+                grid = _as_tokens(x)
+                passed[number] = Level(grid.values, grid.grid or (0, 0))  # a map's tokens always carry their grid
+        tokens = replace(_as_tokens(x), levels=tuple(passed[number] for number in self.levels))
         if self.head is None or self.rest is None:
             return tokens
         return replace(tokens, pooled=self.head(_as_tokens(self.rest(x))).values.mean(1))
@@ -284,10 +296,12 @@ class TrainedTop(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         for block in self._blocks.values():
             x = block(x)
+        # Finer grids were frozen before the cut and go by unchanged.
+        levels = () if isinstance(tokens, Tensor) else tokens.levels
         if not self.to_end:
-            return _as_tokens(x)
+            return replace(_as_tokens(x), levels=levels)
         features = _relu6(_conv_norm(x, self._conv_head, self._bn1))
-        return replace(_as_tokens(features if self.head else x), pooled=features.mean((2, 3)))
+        return replace(_as_tokens(features if self.head else x), pooled=features.mean((2, 3)), levels=levels)
 
 
 def _varied(x: Tensor) -> Tensor:

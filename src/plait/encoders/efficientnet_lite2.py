@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -27,6 +28,7 @@ def efficientnet_lite2(
     stride: int = 32,
     head: bool | None = None,
     augment: bool = False,
+    levels: Sequence[int] = (),
 ) -> EncoderParts:
     """Build the packaged image encoder: 21 inverted-residual blocks, 4.9 million parameters without the classifier.
 
@@ -50,10 +52,14 @@ def efficientnet_lite2(
         stride:    8, 16 or 32 pixels a token
         head:      apply the last 1x1 convolution to the tokens; None = at stride 32
         augment:   while blocks are trained from a cached map: mirror it and shift it by a token (see `TrainedTop`)
+        levels:    strides finer than `stride`, coarse to fine, such as [16, 8]: these grids come along as
+                   `Tokens.levels`, for decoders of masks; 120 wide at 16, 48 at 8. They are frozen and cached with the
+                   tokens, about 160 kB a photo of 256 px for both
     Raises:
         MissingPackageError: the package with the weights is not installed.
         CheckpointError: its file is not the one we know.
-        ConfigError: a value is out of its range, or `head` is asked for at a finer stride than 32.
+        ConfigError: a value is out of its range, `head` is asked for at a finer stride than 32, or a level is not
+            finer than the grid, lies among trained blocks or would be left behind by `augment`.
     Source: Tan & Le 2019, EfficientNet, Lite variant. Trained at 260 px; we default to 256, eight tokens a side.
     """
     if stride not in LAST_BLOCK:
@@ -67,6 +73,7 @@ def efficientnet_lite2(
         raise ConfigError(f"image.trainable: expected 0 to {last} blocks, or -1 for all of it, got {trainable}")
     if augment and trainable < 1:
         raise ConfigError("image.options.augment: expected trained blocks behind a cut (image.trainable of 1 or more)")
+    passed = _levels(tuple(levels), stride=stride, frozen=-1 if trainable == -1 else last - trainable, augment=augment)
     head = stride == 32 if head is None else head
     path = packaged_file(MODULE, FILE, sha256=SHA256, distribution=DISTRIBUTION)
     net = load_efficientnet(torch.load(path, map_location="cpu", weights_only=True), str(path))
@@ -74,13 +81,15 @@ def efficientnet_lite2(
     frozen: FrozenTrunk | None = None
     trained: FrozenHead | TrainedTop | None = None
     if trainable == 0:
-        frozen = FrozenTrunk(net, last=last, pooled=True)
+        frozen = FrozenTrunk(net, last=last, pooled=True, levels=passed)
         trained = FrozenHead(net) if head else None
     else:
         first = -1 if trainable == -1 else last - trainable
-        frozen = None if first < 0 else FrozenTrunk(net, last=first, pooled=False)
+        frozen = None if first < 0 else FrozenTrunk(net, last=first, pooled=False, levels=passed)
         trained = TrainedTop(net, first=first, last=last, head=head, augment=augment)
     cut = "none" if frozen is None else f"{last - trainable}/{len(BLOCKS)}"
+    # Named only where there are levels: tokens cached without them stay what they were.
+    also = f" levels={','.join(map(str, levels))}" if passed else ""
     return EncoderParts(
         frozen=frozen,
         trained=trained,
@@ -88,5 +97,25 @@ def efficientnet_lite2(
         pooled_width=HEAD_WIDTH if stride == 32 or trainable == 0 else None,
         # (x - 127) / 128 on 0..255, written for the [0, 1] that `ImageSpec` counts in
         input=ImageSpec(size_px, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic", fit),
-        identity=f"efficientnet_lite2 blocks={cut} size_px={size_px} fit={fit} sha256={SHA256}",
+        identity=f"efficientnet_lite2 blocks={cut} size_px={size_px} fit={fit}{also} sha256={SHA256}",
+        level_widths=tuple(BLOCKS[number - 1][1] for number in passed),
     )
+
+
+def _levels(levels: tuple[int, ...], *, stride: int, frozen: int, augment: bool) -> tuple[int, ...]:
+    """Give after how many blocks each level is taken. Raises ConfigError."""
+    finer = [known for known in sorted(LAST_BLOCK, reverse=True) if known < stride]
+    if list(levels) != [known for known in finer if known in levels]:
+        raise ConfigError(
+            f"image.options.levels: expected strides finer than {stride}, coarse to fine, of {finer or 'none'}; got "
+            f"{list(levels)}"
+        )
+    blocks = tuple(LAST_BLOCK[level] for level in levels)
+    if blocks and max(blocks) > frozen:
+        raise ConfigError(
+            f"image.options.levels: stride {levels[0]} ends at block {max(blocks)}, but only {max(frozen, 0)} blocks "
+            "are frozen; train fewer blocks (image.trainable) or leave that level out"
+        )
+    if blocks and augment:
+        raise ConfigError("image.options.augment: it would shift the tokens against their finer levels; leave one out")
+    return blocks

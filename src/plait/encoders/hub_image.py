@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from plait.core.errors import CheckpointError, ConfigError, ShapeError
 from plait.core.types import EncoderParts, ImageSpec, Tokens
 from plait.encoders.hub import find_folder, folder_identity, read_json
-from plait.encoders.hub_text import load_tower
+from plait.encoders.hub_text import load_tower, towers_of
 
 __all__ = ["HubImage", "hub_image", "read_image_spec"]
 
@@ -25,6 +25,8 @@ IMAGE_TOWERS = {
     "siglip": "SiglipVisionModel",
     "siglip_vision_model": "SiglipVisionModel",
 }
+# Those whose patches have a way into the space that their texts share.
+SHARED_TOWERS = {"clip": "CLIPVisionModelWithProjection"}
 BILINEAR, BICUBIC = 2, 3  # Pillow's numbers, which the files hold
 
 
@@ -32,13 +34,15 @@ class HubImage(nn.Module):
     """An image model of transformers as an encoder.
 
     A feature map becomes one token a cell, and `pooled` is the model's own average. A sequence loses the tokens before
-    its patches (class and register tokens); `pooled` is the model's pooler for CLIP, else the class token.
+    its patches (class and register tokens); `pooled` is the model's pooler for CLIP, else the class token. With
+    `shared`, patches and `pooled` pass the model's last norm and its projection to the space of its texts.
 
     Arguments:
         model:         gives `last_hidden_state` for pixels
         patch_px:      side of a patch, or None if unknown (feature maps)
         interpolate:   resample the learned positions, for another size than the model was trained at
         trusts_pooler: take the pooler even where there is a class token
+        shared:        the model has a `visual_projection`; give tokens of the shared space
     Shapes:
         pixels:  (B, 3, H, W) float32
         returns: `Tokens` values (B, h * w, D), all valid, grid (h, w), pooled (B, D') or None
@@ -46,12 +50,21 @@ class HubImage(nn.Module):
         ShapeError: the tokens fit no grid.
     """
 
-    def __init__(self, model: nn.Module, *, patch_px: int | None, interpolate: bool, trusts_pooler: bool) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        patch_px: int | None,
+        interpolate: bool,
+        trusts_pooler: bool,
+        shared: bool = False,
+    ) -> None:
         super().__init__()
         self.model = model
         self.patch_px = patch_px
         self.options = {"interpolate_pos_encoding": True} if interpolate else {}
         self.trusts_pooler = trusts_pooler
+        self.shared = shared
 
     def train(self, mode: bool = True) -> HubImage:
         """Switch dropout, but leave batch statistics as pretraining left them: our photos are too few for new ones."""
@@ -73,6 +86,10 @@ class HubImage(nn.Module):
             if before and not self.trusts_pooler:
                 pooled = values[:, 0]
             values = values[:, before:]
+        if self.shared:
+            # What CLIP does to its class token, done to the patches, as in Zhou et al. 2022.
+            inner = cast(Any, self.model)
+            values, pooled = inner.visual_projection(inner.vision_model.post_layernorm(values)), out.image_embeds
         return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device), grid, pooled=pooled)
 
 
@@ -141,7 +158,12 @@ def _side(size: Any) -> int:
 
 
 def hub_image(
-    *, name: str, size_px: int = 0, fit: Literal["", "squash", "crop", "pad"] = "", trainable: int = 0
+    *,
+    name: str,
+    size_px: int = 0,
+    fit: Literal["", "squash", "crop", "pad"] = "",
+    trainable: int = 0,
+    space: Literal["own", "shared"] = "own",
 ) -> EncoderParts:
     """Build an image encoder from a model of the hub, its local cache or a folder.
 
@@ -150,11 +172,13 @@ def hub_image(
         size_px:   side of the square input; 0 = the model's own. Learned positions are resampled to another.
         fit:       see `ImageSpec`; "" = the model's own
         trainable: 0 = frozen, -1 = everything
+        space:     "own" = the tower's last hidden states; "shared" = projected to the space that its texts share (CLIP)
     Raises:
         OfflineError: the model is nowhere on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.
         CheckpointError: no safetensors, missing weights, or no word on how photos are prepared.
-        ConfigError: the model is no image encoder, cannot take the size, or `trainable` is another number.
+        ConfigError: the model is no image encoder, cannot take the size, has no shared space, or `trainable` is
+            another number.
     """
     if trainable not in (0, -1):
         raise ConfigError(
@@ -166,7 +190,8 @@ def hub_image(
     config = read_json(folder / "config.json")
     kind = config.get("model_type", "")
     vision = {**config, **(config.get("vision_config") or {})}
-    model = load_tower(folder, IMAGE_TOWERS, needs_pooler=kind in IMAGE_TOWERS)
+    towers = towers_of(space, kind, name, own=IMAGE_TOWERS, shared=SHARED_TOWERS)
+    model = load_tower(folder, towers, needs_pooler=kind in IMAGE_TOWERS)
     takes_any = "interpolate_pos_encoding" in inspect.signature(model.forward).parameters
     patch = vision.get("patch_size")
     encoder = HubImage(
@@ -174,6 +199,7 @@ def hub_image(
         patch_px=patch if isinstance(patch, int) else None,
         interpolate=takes_any and vision.get("image_size", spec.size_px) != spec.size_px,
         trusts_pooler=kind in IMAGE_TOWERS,
+        shared=space == "shared",
     ).eval()
     try:
         with torch.inference_mode():
@@ -190,5 +216,5 @@ def hub_image(
         width=tokens.values.shape[-1],
         pooled_width=None if tokens.pooled is None else tokens.pooled.shape[-1],
         input=spec,
-        identity=f"hub image {kind} all {spec} {folder_identity(folder)}",
+        identity=f"hub image {kind} all {spec}{' space=shared' * (space == 'shared')} {folder_identity(folder)}",
     )

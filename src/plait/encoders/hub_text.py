@@ -19,7 +19,7 @@ from plait.encoders.hub import find_folder, folder_identity, read_json, transfor
 from plait.encoders.pieces import WordPieceInput
 from plait.nn.pooling import masked_mean
 
-__all__ = ["HubText", "HubTextInput", "hub_text", "load_tower"]
+__all__ = ["HubText", "HubTextInput", "hub_text", "load_tower", "towers_of"]
 
 # Models with two towers, and the class of the text side; every other type is left to AutoModel.
 TEXT_TOWERS = {
@@ -28,6 +28,9 @@ TEXT_TOWERS = {
     "siglip": "SiglipTextModel",
     "siglip_text_model": "SiglipTextModel",
 }
+# Those with a projection to the space that their photos share.
+SHARED_TOWERS = {"clip": "CLIPTextModelWithProjection"}
+PROJECTED = "WithProjection"  # how transformers names a tower with its projection
 HubPool = Literal["", "mean", "cls", "pooler"]
 
 
@@ -80,6 +83,7 @@ class HubText(nn.Module):
         model:       gives `last_hidden_state` for ids and a mask
         special_ids: tokens that are read but are no words
         pool:        "mean" over all real tokens, "cls" the first token, "pooler" the model's own
+        shared:      the model has a `text_projection`; words and `pooled` pass it to the space of its photos
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real
         returns: `Tokens` values (B, T, D), special tokens not valid, pooled (B, D')
@@ -87,17 +91,27 @@ class HubText(nn.Module):
 
     special: Tensor
 
-    def __init__(self, model: nn.Module, special_ids: Sequence[int], *, pool: Literal["mean", "cls", "pooler"]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        special_ids: Sequence[int],
+        *,
+        pool: Literal["mean", "cls", "pooler"],
+        shared: bool = False,
+    ) -> None:
         super().__init__()
         self.model = model
         self.pool = pool
+        self.shared = shared
         self.register_buffer("special", torch.tensor(list(special_ids), dtype=torch.int64), persistent=False)
 
     def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
         out = self.model(input_ids=ids, attention_mask=valid.to(torch.int64))
         values = out.last_hidden_state
+        if self.shared:
+            values = cast(Any, self.model).text_projection(values)
         if self.pool == "pooler":
-            pooled = out.get("pooler_output")
+            pooled = out.text_embeds if self.shared else out.get("pooler_output")
         else:
             pooled = values[:, 0] if self.pool == "cls" else masked_mean(values, valid)
         return Tokens(values, valid & ~torch.isin(ids, self.special), pooled=pooled)
@@ -112,13 +126,21 @@ def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> n
     Raises:
         CheckpointError: the checkpoint lacks weights of the tower, or cannot be read.
     """
-    kind = read_json(folder / "config.json").get("model_type", "")
+    config = read_json(folder / "config.json")
+    kind = config.get("model_type", "")
     loader = transformers_class(towers.get(kind, "AutoModel"))
     weight_files(folder)
+    # The width of the shared space stands beside both towers' settings; a tower alone would take its default.
+    joint = {"projection_dim": config.get("projection_dim", 512)} if towers.get(kind, "").endswith(PROJECTED) else {}
     try:
         with _quiet():
             model, info = loader.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **joint,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
@@ -151,7 +173,32 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPool = "") -> EncoderParts:
+def towers_of(space: str, kind: str, name: str, *, own: dict[str, str], shared: dict[str, str]) -> dict[str, str]:
+    """Give model type -> class for tokens of the tower's own space, or of the space both towers share.
+
+    Raises:
+        ConfigError: an unknown space, or a model without a projection to a shared one.
+    """
+    if space not in ("own", "shared"):
+        raise ConfigError(f"encoder option space: expected 'own' or 'shared', got {space!r}")
+    if space == "own":
+        return own
+    if kind not in shared:
+        raise ConfigError(
+            f"hub:{name}: expected a model of two towers that project to one space ({', '.join(shared)}) for space = "
+            f"'shared', got one of type {kind!r}; leave space out"
+        )
+    return shared
+
+
+def hub_text(
+    *,
+    name: str,
+    max_tokens: int = 48,
+    trainable: int = 0,
+    pool: HubPool = "",
+    space: Literal["own", "shared"] = "own",
+) -> EncoderParts:
     """Build a text encoder from a model of the hub, its local cache or a folder.
 
     BERT is computed by a module of our own, which saves the seconds that importing transformers costs and can be cut
@@ -163,6 +210,7 @@ def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPo
         trainable:  0 = frozen; for BERT, how many of its last layers are trained; -1 = everything (not BERT)
         pool:       "mean" over the tokens, "cls" the first token, "pooler" the model's own output (not BERT);
                     "" = "pooler" for models made of two towers, such as CLIP, else "mean"
+        space:      "own" = the tower's last hidden states; "shared" = projected to the space of its photos (CLIP)
     Raises:
         OfflineError: the model is nowhere on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.
@@ -181,6 +229,7 @@ def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPo
         raise ConfigError(
             f"text.max_tokens: expected at most {limit}, the positions hub:{name} knows, got {max_tokens}"
         )
+    towers = towers_of(space, kind, name, own=TEXT_TOWERS, shared=SHARED_TOWERS)
     if kind == "bert" and config.get("hidden_act", "gelu") == "gelu":
         return _own_bert(folder, config, name=name, max_tokens=max_tokens, trainable=trainable, pool=pool)
     if trainable not in (0, -1):
@@ -190,10 +239,11 @@ def hub_text(*, name: str, max_tokens: int = 48, trainable: int = 0, pool: HubPo
         )
     chosen = pool or ("pooler" if kind in TEXT_TOWERS else "mean")
     text_input = HubTextInput(folder, max_tokens)
-    model = load_tower(folder, TEXT_TOWERS, needs_pooler=chosen == "pooler")
-    encoder = HubText(model, text_input.special_ids, pool=chosen).eval()
+    model = load_tower(folder, towers, needs_pooler=chosen == "pooler")
+    encoder = HubText(model, text_input.special_ids, pool=chosen, shared=space == "shared").eval()
     tokens = _try(encoder, text_input, name)
-    identity = f"hub text {kind} all max_tokens={max_tokens} pool={chosen} {folder_identity(folder)}"
+    cut = f"max_tokens={max_tokens} pool={chosen}{' space=shared' * (space == 'shared')}"
+    identity = f"hub text {kind} all {cut} {folder_identity(folder)}"
     return _parts(encoder, tokens, text_input, identity, frozen=trainable == 0)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from plait.core.errors import InputError, ShapeError, StorageError
 from plait.data.images import Geometry
 
-__all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "save_png"]
+__all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "paint_mask", "save_png"]
 
 # Dark to light with steadily rising lightness: the order of weights survives grey printing and colour blindness. The
 # page of the report uses the same five anchors.
@@ -102,8 +102,32 @@ def overlay(
     return result
 
 
+def paint_mask(
+    rgb: np.ndarray, mask: np.ndarray, *, colour: tuple[int, int, int] = (64, 200, 120), opacity: float = 0.55
+) -> np.ndarray:
+    """Tint a region of a photo and leave the rest as it is.
+
+    Shapes:
+        rgb:     (H, W, 3) uint8
+        mask:    (H, W) bool, True = tinted
+        returns: (H, W, 3) uint8, a new array
+    Units: `opacity` 0 (photo only) to 1 (colour only).
+    Raises:
+        ShapeError: the two differ in size, or the mask is not bool.
+        InputError: the photo is not uint8, or opacity outside [0, 1].
+    """
+    if rgb.shape != (*mask.shape, 3) or mask.dtype != np.bool_:
+        raise ShapeError(f"mask over a photo: expected (H, W, 3) and (H, W) bool, got {rgb.shape} and {mask.shape}")
+    if rgb.dtype != np.uint8 or not 0 <= opacity <= 1:
+        raise InputError(f"mask over a photo: expected uint8 and opacity in [0, 1], got {rgb.dtype} and {opacity}")
+    result = rgb.copy()
+    tinted = (1 - opacity) * rgb[mask] + opacity * np.array(colour, dtype=np.float64)
+    result[mask] = tinted.round().astype(np.uint8)
+    return result
+
+
 def save_png(rgb: np.ndarray, path: Path | str) -> Path:
-    """Write an (H, W, 3) uint8 picture as PNG and give its path; folders on the way are made.
+    """Write an (H, W, 3) or grey (H, W) uint8 picture as PNG and give its path; folders on the way are made.
 
     Raises:
         StorageError: the file cannot be written.

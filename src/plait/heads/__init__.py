@@ -25,4 +25,18 @@ HEADS: dict[str, Entry] = {
         paper="-",
         summary='cosine of a fused pair\'s two sides: the reader of the leaky pairing "matched"',
     ),
+    "spatial": Entry(
+        target="plait.heads.mask:SpatialDecoder",
+        family="mask",
+        paper="Lin et al. 2017; Ronneberger et al. 2015",
+        summary="the fused grid to a mask, coarse to fine, with the image encoder's finer levels",
+        tasks=("mask",),
+    ),
+    "vector": Entry(
+        target="plait.heads.mask:VectorDecoder",
+        family="mask",
+        paper="course report on masks from instructions",
+        summary="seven transposed convolutions from one vector to 224 x 224: a baseline",
+        tasks=("mask",),
+    ),
 }

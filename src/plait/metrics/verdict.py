@@ -21,6 +21,19 @@ METRIC_NAMES = {
     "i2t_median_rank": "image-to-text median rank",
     "i2t_map": "image-to-text mAP",
     "binding_accuracy": "binding accuracy",
+    "miou": "mIoU",
+    "oiou": "oIoU",
+    "p50": "precision at IoU 0.5",
+    "p70": "precision at IoU 0.7",
+    "p90": "precision at IoU 0.9",
+    "dice": "Dice",
+    "boundary_f": "boundary F",
+    "miou_text_shuffled": "mIoU with another's text",
+    "miou_text_removed": "mIoU without the text",
+    "miou_image_removed": "mIoU without the photo",
+    "miou_all_foreground": "mIoU of all foreground",
+    "miou_all_background": "mIoU of all background",
+    "miou_mean_mask": "mIoU of the mean mask",
 }
 # More than this many single differences read as a list, not as a sentence.
 _IN_DETAIL = 3

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from plait.metrics.verdict import METRIC_NAMES
 from plait.report.text import cell_of, escape, figure, number_of, seconds, thousands
 
-__all__ = ["curves", "interval_bar", "nice_ticks", "scatter"]
+__all__ = ["curves", "interval_bar", "nice_ticks", "plain_lines", "scatter"]
 
 _BAR_WIDTH = 168
 _BAR_HEIGHT = 26
@@ -115,11 +116,13 @@ def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str
     return _figure(title, _svg(drawn, f"{title} by epoch for {last_of}"))
 
 
-def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order: Sequence[str]) -> str:
-    """Draw text-to-image R@1 with its interval against one cost, on a logarithmic axis; up and left is better."""
+def scatter(
+    summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order: Sequence[str], metric: str = "t2i_r1"
+) -> str:
+    """Draw a metric in percent with its interval against one cost, on a logarithmic axis; up and left is better."""
     dots = []
     for row in summary:
-        cost, cell = number_of(row.get(key)), cell_of(row, "t2i_r1")
+        cost, cell = number_of(row.get(key)), cell_of(row, metric)
         if cost is not None and cost > 0 and cell is not None:
             dots.append((str(row["fusion"]), cost, cell))
     if not dots:
@@ -140,7 +143,42 @@ def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5"/></g>'
         )
         names.append((name, x + 9, y))
-    return _figure(title, _svg([*drawn, *ends, _free_labels(names, order)], f"text-to-image R@1 against {title}"))
+    return _figure(
+        title, _svg([*drawn, *ends, _free_labels(names, order)], f"{METRIC_NAMES.get(metric, metric)} against {title}")
+    )
+
+
+def plain_lines(
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    title: str,
+    x_name: str,
+    order: Sequence[str],
+    diagonal: bool = False,
+) -> str:
+    """Draw one line a fusion over an axis from 0 to 1, in percent.
+
+    Shapes: name -> (x in [0, 1], y in percent), in order of x. `diagonal` adds the line y = 100 x.
+    """
+    if not lines:
+        return _figure(title, f'<p class="empty">No run recorded “{escape(title)}”.</p>')
+    top = 100.0 if diagonal else nice_ticks(0, max(y for points in lines.values() for _, y in points), wanted=5)[-1]
+    frame = _Frame(0.0, 1.0, 0.0, top)
+    ticks = [tick for tick in nice_ticks(0, top, wanted=5) if tick <= top]
+    drawn = [_axes(frame, ticks, [0.0, 0.25, 0.5, 0.75, 1.0], x_name, "%")]
+    if diagonal:
+        drawn.append(
+            f'<line class="axis" x1="{frame.x(0):.1f}" y1="{frame.y(0):.1f}" x2="{frame.x(1):.1f}" '
+            f'y2="{frame.y(100):.1f}"/>'
+        )
+    for name, points in lines.items():
+        path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in points)
+        drawn.append(
+            f'<g class="run s{order.index(name) % 10}" data-fusion="{escape(name)}"><title>{escape(name)}</title>'
+            f'<polyline points="{path}"/></g>'
+        )
+    drawn.append(_end_labels({name: frame.y(points[-1][1]) for name, points in lines.items()}, order))
+    return _figure(title, _svg(drawn, f"{title} for {', '.join(lines)}"))
 
 
 def _axes(

@@ -10,7 +10,7 @@ from plait.core.files import read_json
 from plait.data.collection import Collection
 from plait.data.images import load_rgb, thumbnail_jpeg
 
-__all__ = ["merge_galleries"]
+__all__ = ["merge_galleries", "merge_masks"]
 
 THUMBNAIL_PX = 256
 
@@ -21,12 +21,7 @@ def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) 
     Returns: what gallery.json holds: thumbnails as data URLs, top answers by photo and by caption for every fusion, and
         the attention maps.
     """
-    shown: dict[str, Any] = {}
-    for entry in results["summary"]:
-        rows = [row for row in results["rows"] if row["fusion"] == entry["fusion"] and row["status"] != "failed"]
-        path = out / min(rows, key=lambda row: row["seed"])["run"] / "gallery.json"
-        if path.exists():
-            shown[entry["fusion"]] = read_json(path)
+    shown = _first_seeds(out, results)
     merged: dict[str, Any] = {"photos": {}, "by_photo": [], "by_caption": [], "attention": []}
     for part in ("by_photo", "by_caption"):
         for fusion, gallery in shown.items():
@@ -37,6 +32,42 @@ def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) 
     merged["attention"] = [item for gallery in shown.values() for item in gallery["attention"]]
     merged["photos"] = _thumbnails(merged, collection)
     return merged
+
+
+def merge_masks(out: Path, results: dict[str, Any], collection: Collection) -> dict[str, Any]:
+    """Join the mask galleries of each fusion's first seed.
+
+    Returns: what gallery.json holds: "photos" of the attention maps, "masks": [{photo, text, pictures of the photo and
+        the truth, "results": {fusion: {iou, prediction, error}}}], "extremes" of every fusion, "attention".
+    """
+    shown = _first_seeds(out, results)
+    masks: list[dict[str, Any]] = []
+    for fusion, gallery in shown.items():
+        for place, item in enumerate(gallery["masks"]):
+            pictures = item["pictures"]
+            if place == len(masks):
+                given = {key: pictures[key] for key in ("photo", "truth")}
+                masks.append({"photo": item["photo"], "text": item["text"], "pictures": given, "results": {}})
+            own = {key: pictures[key] for key in ("prediction", "error")}
+            masks[place]["results"][fusion] = {"iou": item["iou"], **own}
+    merged: dict[str, Any] = {
+        "masks": masks,
+        "extremes": [item for gallery in shown.values() for item in gallery["extremes"]],
+        "attention": [item for gallery in shown.values() for item in gallery["attention"]],
+    }
+    merged["photos"] = _thumbnails({"by_photo": [], "by_caption": [], "attention": merged["attention"]}, collection)
+    return merged
+
+
+def _first_seeds(out: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Give the gallery of each fusion's first seed that did not fail, best fusion first."""
+    shown: dict[str, Any] = {}
+    for entry in results["summary"]:
+        rows = [row for row in results["rows"] if row["fusion"] == entry["fusion"] and row["status"] != "failed"]
+        path = out / min(rows, key=lambda row: row["seed"])["run"] / "gallery.json"
+        if path.exists():
+            shown[entry["fusion"]] = read_json(path)
+    return shown
 
 
 def _thumbnails(merged: dict[str, Any], collection: Collection) -> dict[str, str]:

@@ -16,13 +16,12 @@ from plait.core.errors import InputError, StorageError
 from plait.metrics.verdict import verdict
 from plait.report.audit import audit_table, legend
 from plait.report.charts import curves, scatter
-from plait.report.tables import data_card, leaderboard, reproduce, runs_table, tests_matrix
-from plait.report.text import cell_of, count, escape, figure, inline_json, number_of
+from plait.report.masks import MASK, constant_score, mask_curves, mask_figures, mask_gallery, reading_table
+from plait.report.tables import MATCH, data_card, leaderboard, reproduce, runs_table, tests_matrix
+from plait.report.text import PICTURE, cell_of, count, empty, escape, figure, inline_json, number_of
+from plait.report.words import MASK_WORDS, MATCH_WORDS
 
 __all__ = ["write_report"]
-
-# Pictures must lie in the file itself; an address of any other kind would be a request to somewhere.
-_PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
 def write_report(results: Mapping[str, Any], gallery: Mapping[str, Any] | None, path: Path | str) -> Path:
@@ -65,13 +64,16 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
     summary = _complete(list(results.get("summary") or ()), rows)
     tests = list(results.get("tests") or ())
     leaky = {str(row["fusion"]) for row in (*summary, *rows) if "leaky" in (row.get("flags") or ())}
-    summary.sort(key=lambda row: (row["fusion"] in leaky, _rank(row)))
+    is_mask = results.get("task") == "mask"
+    layout, words = (MASK, MASK_WORDS) if is_mask else (MATCH, MATCH_WORDS)
+    headline = layout.bars[0][0]
+    summary.sort(key=lambda row: (row["fusion"] in leaky, _rank(row, headline)))
     order = [str(row["fusion"]) for row in summary]
     # Charts would rank what cannot be ranked; where all is leaky there is nothing to mix it with.
     drawn = [row for row in summary if row["fusion"] not in leaky] or summary
     data = results.get("data") or {}
-    chance = _chance(data)
-    said = str(results.get("verdict") or verdict(summary, tests, rows=rows))
+    chance = constant_score(summary) if is_mask else _chance(data)
+    said = str(results.get("verdict") or verdict(summary, tests, rows=rows, metric=headline))
     style, script = _resource("page.css"), _resource("page.js")
     shown = _safe_gallery(gallery)
     name = str(data.get("name") or "unnamed data")
@@ -82,23 +84,34 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
         script=script,
         script_hash=_hash(script),
         lead=_lead(said),
-        figures=_figures(summary, rows, data, chance),
-        leaderboard=leaderboard(summary, rows, order, chance) if summary else _empty("No run has finished yet."),
-        chance=f"{chance:.2g} %" if chance is not None else "unknown",
+        figures=_cards(
+            [
+                *(mask_figures(summary, chance) if is_mask else _best(summary, rows, chance)),
+                *_amounts(rows, data, is_mask),
+            ]
+        ),
+        views=words.buttons(),
+        leaderboard=leaderboard(summary, rows, order, chance, layout=layout)
+        if summary
+        else empty("No run has finished yet."),
+        board_note=words.board_note.format(chance=f"{chance:.2g} %" if chance is not None else "unknown"),
         legend=legend(rows),
-        audit=audit_table(rows, order),
+        audit=reading_table(summary, order) if is_mask else audit_table(rows, order),
+        audit_note=words.audit_note,
+        cost_note=words.cost_note,
+        definitions=words.definitions(),
         left_out=_left_out(leaky) if len(drawn) < len(summary) else "",
-        curves=_curves([row for row in rows if any(row["fusion"] == kept["fusion"] for kept in drawn)], order),
+        curves=_curves([row for row in rows if any(row["fusion"] == kept["fusion"] for kept in drawn)], order, is_mask),
         scatters="".join(
-            scatter(drawn, key, title=title, order=order)
+            scatter(drawn, key, title=title, order=order, metric=headline)
             for key, title in (("step_ms", "time a step"), ("train_s", "training time"), ("params", "parameters"))
         ),
-        tests=tests_matrix(tests, order, results.get("power") or ()) if tests else _empty(_why_no_tests(summary)),
-        gallery=_gallery_part(shown),
+        tests=tests_matrix(tests, order, results.get("power") or ()) if tests else empty(_why_no_tests(summary)),
+        gallery=mask_gallery(gallery, order) if is_mask else _gallery_part(shown),
         attention=_attention_part(shown),
         data=data_card(data),
         reproduce=reproduce(results),
-        runs=runs_table(rows) if rows else _empty("No run is recorded."),
+        runs=runs_table(rows, layout=layout) if rows else empty("No run is recorded."),
         gallery_json=inline_json({**shown, "order": order}),
         version=escape(results.get("plait", "")),
     )
@@ -119,9 +132,9 @@ def _complete(summary: list[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]
     return [row for row in summary if row.get("fusion")]
 
 
-def _rank(row: Mapping[str, Any]) -> float:
-    """Sort best text-to-image R@1 first and fusions without it last; equal ones stay in their order."""
-    cell = cell_of(row, "t2i_r1")
+def _rank(row: Mapping[str, Any], metric: str) -> float:
+    """Sort the best first and fusions without the metric last; equal ones stay in their order."""
+    cell = cell_of(row, metric)
     return 1.0 if cell is None else -cell[0]
 
 
@@ -145,12 +158,9 @@ def _lead(said: str) -> str:
     return f'<p class="finding">{body}</p>{tail}'
 
 
-def _figures(
-    summary: Sequence[Mapping[str, Any]],
-    rows: Sequence[Mapping[str, Any]],
-    data: Mapping[str, Any],
-    chance: float | None,
-) -> str:
+def _best(
+    summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], chance: float | None
+) -> list[tuple[str, str]]:
     cards = []
     leaky = {row["fusion"] for row in rows if "leaky" in (row.get("flags") or ())}
     for metric, label in (("t2i_r1", "best text → image R@1"), ("i2t_r1", "best image → text R@1")):
@@ -159,30 +169,40 @@ def _figures(
         if found:
             mean, name = max(found)
             cards.append((f"{mean:.1f}<small>%</small>", f"{label}<br>{escape(name)}"))
+    if chance is not None:
+        cards.append((f"{chance:.2g}<small>%</small>", "chance<br>R@1 of random scores"))
+    return cards
+
+
+def _amounts(rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], is_mask: bool) -> list[tuple[str, str]]:
+    cards = []
     part = (data.get("splits") or {}).get(data.get("eval_split")) or {}
     if part:
         asked = f"{figure(part.get('photos'), 0)}"
-        cards.append((asked, f"photos asked about<br>{figure(part.get('captions'), 0)} captions"))
+        unit = "masks" if is_mask else "captions"
+        cards.append((asked, f"photos asked about<br>{figure(part.get('captions'), 0)} {unit}"))
     if rows:
         fusions, seeds = len({row["fusion"] for row in rows}), len({row.get("seed") for row in rows})
         label = "run" if len(rows) == 1 else "runs"
         cards.append((str(len(rows)), f"{label}<br>{count(fusions, 'fusion')}, {count(seeds, 'seed')}"))
-    if chance is not None:
-        cards.append((f"{chance:.2g}<small>%</small>", "chance<br>R@1 of random scores"))
+    return cards
+
+
+def _cards(cards: Sequence[tuple[str, str]]) -> str:
     return "".join(f"<li><b>{value}</b><span>{label}</span></li>" for value, label in cards)
 
 
-def _curves(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
+def _curves(rows: Sequence[Mapping[str, Any]], order: Sequence[str], is_mask: bool) -> str:
     if not any(row.get("curve") for row in rows):
-        return _empty("No training curve is recorded.")
-    return "".join(
+        return empty("No training curve is recorded.")
+    metrics = [("miou", "mIoU at threshold 0.5, part of val", "%")]
+    if not is_mask:
+        metrics = [("t2i_r1", "text-to-image R@1", "%"), ("i2t_r1", "image-to-text R@1", "%")]
+    drawn = [
         curves(rows, key, title=title, unit=unit, order=order)
-        for key, title, unit in (
-            ("t2i_r1", "text-to-image R@1", "%"),
-            ("i2t_r1", "image-to-text R@1", "%"),
-            ("loss", "training loss", ""),
-        )
-    )
+        for key, title, unit in (*metrics, ("loss", "training loss", ""))
+    ]
+    return "".join([*drawn, mask_curves(rows, order) if is_mask else ""])
 
 
 def _why_no_tests(summary: Sequence[Mapping[str, Any]]) -> str:
@@ -193,7 +213,7 @@ def _safe_gallery(gallery: Mapping[str, Any]) -> dict[str, Any]:
     photos = {
         str(key): value
         for key, value in (gallery.get("photos") or {}).items()
-        if isinstance(value, str) and _PICTURE.fullmatch(value)
+        if isinstance(value, str) and PICTURE.fullmatch(value)
     }
     return {
         "photos": photos,
@@ -211,18 +231,14 @@ def _fits(entry: Mapping[str, Any]) -> bool:
 
 def _gallery_part(gallery: Mapping[str, Any]) -> str:
     if not gallery["by_photo"] and not gallery["by_caption"]:
-        return _empty("No gallery was made for this comparison.")
+        return empty("No gallery was made for this comparison.")
     return '<div id="gallery"></div><noscript><p class="empty">The gallery needs JavaScript.</p></noscript>'
 
 
 def _attention_part(gallery: Mapping[str, Any]) -> str:
     if not gallery["attention"]:
-        return _empty("No attention map was made: none of these fusions attends, or none was asked for.")
+        return empty("No attention map was made: none of these fusions attends, or none was asked for.")
     return '<div id="attention"></div><noscript><p class="empty">The maps need JavaScript.</p></noscript>'
-
-
-def _empty(text: str) -> str:
-    return f'<p class="empty">{escape(text)}</p>'
 
 
 def _resource(name: str) -> str:

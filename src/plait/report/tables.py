@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from plait.metrics.effects import power_sentence
@@ -12,48 +13,77 @@ from plait.report.audit import FLAG_WORDS, flags_of_runs
 from plait.report.charts import interval_bar, nice_ticks
 from plait.report.text import MISSING, badge, cell_of, count, escape, figure, number_of, seconds, thousands
 
-__all__ = ["data_card", "leaderboard", "reproduce", "runs_table", "tests_matrix"]
+__all__ = ["MATCH", "Layout", "data_card", "leaderboard", "reproduce", "runs_table", "tests_matrix"]
 
-# Metric columns by the view of the leaderboard that shows them; the first two are drawn as interval bars.
-_VIEWS: dict[str, tuple[tuple[str, str], ...]] = {
-    "t2i": (
-        ("t2i_r1", "R@1 %"),
-        ("t2i_r5", "R@5 %"),
-        ("t2i_r10", "R@10 %"),
-        ("t2i_median_rank", "Median rank"),
-        ("t2i_map", "mAP %"),
-    ),
-    "i2t": (
-        ("i2t_r1", "R@1 %"),
-        ("i2t_r5", "R@5 %"),
-        ("i2t_r10", "R@10 %"),
-        ("i2t_median_rank", "Median rank"),
-        ("i2t_map", "mAP %"),
-    ),
-}
+
+@dataclass(frozen=True)
+class Layout:
+    """Which metrics a leaderboard shows, and where.
+
+    Fields:
+        bars:  (metric, head) drawn as interval bars in the overview; the first ranks
+        main:  (metric, head) further columns of the overview, shown where a row has them
+        views: view -> (metric, head) columns that its button shows
+        short: (metric, head) columns of the list of runs
+    """
+
+    bars: tuple[tuple[str, str], ...]
+    main: tuple[tuple[str, str], ...]
+    views: Mapping[str, tuple[tuple[str, str], ...]]
+    short: tuple[tuple[str, str], ...]
+
+
+MATCH = Layout(
+    bars=(("t2i_r1", "Text → image R@1 %"), ("i2t_r1", "Image → text R@1 %")),
+    main=(("binding_accuracy", "Binding %"),),
+    views={
+        "t2i": (
+            ("t2i_r1", "R@1 %"),
+            ("t2i_r5", "R@5 %"),
+            ("t2i_r10", "R@10 %"),
+            ("t2i_median_rank", "Median rank"),
+            ("t2i_map", "mAP %"),
+        ),
+        "i2t": (
+            ("i2t_r1", "R@1 %"),
+            ("i2t_r5", "R@5 %"),
+            ("i2t_r10", "R@10 %"),
+            ("i2t_median_rank", "Median rank"),
+            ("i2t_map", "mAP %"),
+        ),
+    },
+    short=(("t2i_r1", "t→i R@1"), ("i2t_r1", "i→t R@1")),
+)
 _MOST_SKIPS = 200
 
 
 def leaderboard(
-    summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], order: Sequence[str], chance: float | None
+    summary: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    order: Sequence[str],
+    chance: float | None,
+    *,
+    layout: Layout = MATCH,
 ) -> str:
-    """Draw one row a fusion, in the order given; JavaScript sorts it and switches the column groups."""
-    tops = {metric: _top(summary, metric, chance) for metric in ("t2i_r1", "i2t_r1")}
-    has_binding = any(cell_of(row, "binding_accuracy") for row in summary)
+    """Draw one row a fusion, in the order given; JavaScript sorts it and switches the column groups.
+
+    `chance` marks the bars: what a model that read nothing would score, in percent.
+    """
+    tops = {metric: _top(summary, metric, chance) for metric, _ in layout.bars}
+    main = [(metric, label) for metric, label in layout.main if any(cell_of(row, metric) for row in summary)]
     head = ['<th scope="col" class="name" data-sort="text"><button type="button">Fusion</button></th>']
-    for metric, way in (("t2i_r1", "Text → image"), ("i2t_r1", "Image → text")):
+    for metric, label in layout.bars:
         ticks = "".join(
             f'<span style="left:{100 * tick / tops[metric]:.1f}%">{tick:g}</span>'
             for tick in nice_ticks(0, tops[metric], wanted=4)
             if tick <= tops[metric]
         )
         head.append(
-            f'<th scope="col" class="view-main" data-sort="number"><button type="button">{way} R@1 %</button>'
+            f'<th scope="col" class="view-main" data-sort="number"><button type="button">{label}</button>'
             f'<span class="scale" aria-hidden="true">{ticks}</span></th>'
         )
-    if has_binding:
-        head.append(_head("view-main", "Binding %"))
-    for view, columns in _VIEWS.items():
+    head.extend(_head("view-main", label) for _, label in main)
+    for view, columns in layout.views.items():
         head.extend(_head(f"view-{view}", label) for _, label in columns)
     head.append(_head("view-main view-cost", "Parameters"))
     head.append(_head("view-main view-cost", "Step ms"))
@@ -65,11 +95,9 @@ def leaderboard(
         mine = [run for run in rows if run.get("fusion") == row["fusion"]]
         colour = order.index(str(row["fusion"])) % 10
         cells = [_name_cell(row, mine, colour)]
-        for metric in ("t2i_r1", "i2t_r1"):
-            cells.append(_bar_cell(row, metric, tops[metric], chance, colour))
-        if has_binding:
-            cells.append(_metric_cell(row, "binding_accuracy", "view-main"))
-        for view, columns in _VIEWS.items():
+        cells.extend(_bar_cell(row, metric, tops[metric], chance, colour) for metric, _ in layout.bars)
+        cells.extend(_metric_cell(row, metric, "view-main") for metric, _ in main)
+        for view, columns in layout.views.items():
             cells.extend(_metric_cell(row, metric, f"view-{view}") for metric, _ in columns)
         memory = _largest(mine, "peak_mb")
         cells.append(_cost_cell("view-main view-cost", row.get("params"), thousands(row.get("params"))))
@@ -134,7 +162,7 @@ def data_card(data: Mapping[str, Any]) -> str:
     )
 
 
-def runs_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def runs_table(rows: Sequence[Mapping[str, Any]], *, layout: Layout = MATCH) -> str:
     """Draw one row a run (a fusion with a seed): what happened to it, and where it lies."""
     body = []
     for row in rows:
@@ -143,13 +171,13 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> str:
         metrics = row.get("metrics") or {}
         body.append(
             f'<tr><th scope="row">{escape(row.get("fusion", ""))}</th><td>{escape(row.get("seed", ""))}</td>'
-            f"<td>{mark}</td><td>{figure(metrics.get('t2i_r1'))}</td><td>{figure(metrics.get('i2t_r1'))}</td>"
+            f"<td>{mark}</td>{''.join(f'<td>{figure(metrics.get(metric))}</td>' for metric, _ in layout.short)}"
             f'<td>{seconds(row.get("train_s"))}</td><td class="mono">{escape(row.get("run", ""))}</td></tr>'
         )
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="table"><caption class="hidden">'
         'Every run</caption><thead><tr><th scope="col">Fusion</th><th scope="col">Seed</th><th scope="col">Status</th>'
-        '<th scope="col">t→i R@1</th><th scope="col">i→t R@1</th><th scope="col">Training</th>'
+        f'{"".join(f"""<th scope="col">{label}</th>""" for _, label in layout.short)}<th scope="col">Training</th>'
         f'<th scope="col">Folder</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
     "MISSING",
+    "PICTURE",
     "badge",
     "cell_of",
     "count",
+    "empty",
     "escape",
     "figure",
     "inline_json",
@@ -22,6 +25,8 @@ __all__ = [
 ]
 
 MISSING = '<span class="missing" title="not measured">–</span>'
+# Pictures must lie in the file itself; an address of any other kind would be a request to somewhere.
+PICTURE = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/=\s]+")
 
 
 def escape(value: object) -> str:
@@ -86,6 +91,11 @@ def seconds(value: object) -> str:
 def count(number: int, word: str) -> str:
     """Give `1 photo`, `2 photos`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}".replace(",", "\u202f")
+
+
+def empty(text: str) -> str:
+    """Draw a quiet box where there is nothing to show."""
+    return f'<p class="empty">{escape(text)}</p>'
 
 
 def badge(text: str, kind: str = "plain", *, title: str = "") -> str:

@@ -6,7 +6,8 @@ seeds can be asked for later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from plait.audit.record import in_short
 from plait.build import resolve_pairing, tokens_seen
-from plait.core.config import Recipe, recipe_to_dict
+from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict, variant
 from plait.core.errors import CheckpointError, ConfigError, TrainingError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
@@ -25,14 +26,15 @@ from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairw
 from plait.metrics.verdict import verdict
 from plait.train.budget import Share, match_budgets
 from plait.train.checkpoint import read_tensors
-from plait.train.evaluate import split_for_results
+from plait.train.evaluate import split_for_results, weight_of
+from plait.train.evaluate_mask import CONSTANT
 from plait.train.events import Event, Listener, silent
 from plait.train.run import fit_run
 from plait.train.versions import versions
 
-__all__ = ["Comparison", "compare_fusions", "run_name"]
+__all__ = ["Comparison", "command_of", "compare_fusions", "run_name"]
 
-TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy")
+TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "oiou")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def compare_fusions(
             recipe.
     """
     for fusion in fusions:
-        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion)
+        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion, recipe.task)
     split = split_for_results(dict(collection.splits))
     _claim(out, recipe, collection, {"pairing": pairing, "match": match})
     first = {fusion: _for_fusion(recipe, fusion, seeds[0], pairing) for fusion in fusions}
@@ -92,14 +94,15 @@ def compare_fusions(
     for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
         for fusion in fusions:
             listener(Event("run", run_name(fusion, seed), len(rows), total))
-            rows.append(_row(_seeded(shares[fusion], seed), collection, out, cache, listener))
+            rows.append(_row(fusion, _seeded(shares[fusion], seed), collection, out, cache=cache, listener=listener))
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     names = list(dict.fromkeys(row["fusion"] for row in rows))
     summary = [_summary([row for row in rows if row["fusion"] == name], out) for name in names]
     summary = [entry for entry in summary if entry]
     # Leaky figures come last: they are no results of matching, however high.
-    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry["t2i_r1"]["mean"]))
+    ranked_by = "miou" if recipe.task == "mask" else "t2i_r1"
+    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry[ranked_by]["mean"]))
     tests = _tests(rows, out)
     power = power_of_tests(tests)
     results = {
@@ -120,30 +123,28 @@ def compare_fusions(
 
 
 def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Recipe:
-    settings = recipe.fusion
-    if fusion in recipe.variants:
-        settings = recipe.variants[fusion]
-    elif fusion != settings.name:
-        settings = replace(settings, name=fusion, options={}, head={}, pairing="")
-    settings = replace(settings, pairing=pairing or settings.pairing)  # type: ignore[arg-type]
-    return replace(recipe, fusion=settings, variants={}, train=replace(recipe.train, seed=seed))
+    found = variant(recipe, fusion)
+    settings = replace(found.fusion, pairing=pairing or found.fusion.pairing)  # type: ignore[arg-type]
+    return replace(found, fusion=settings, train=replace(recipe.train, seed=seed))
 
 
 def _seeded(share: Share, seed: int) -> Share:
     return replace(share, recipe=replace(share.recipe, train=replace(share.recipe.train, seed=seed)))
 
 
-def _row(share: Share, collection: Collection, out: Path, cache: Path, listener: Listener) -> dict[str, Any]:
+def _row(
+    label: str, share: Share, collection: Collection, out: Path, *, cache: Path, listener: Listener
+) -> dict[str, Any]:
     recipe = share.recipe
     fusion, seed = recipe.fusion, recipe.train.seed
-    pairing = resolve_pairing(fusion)
+    pairing = resolve_pairing(fusion, recipe.task)
     row: dict[str, Any] = {
-        "fusion": fusion.name,
-        "tokens": tokens_seen(fusion),
+        "fusion": label,
+        "tokens": tokens_seen(fusion, recipe.task),
         "pairing": pairing,
         "rerank_k": fusion.rerank_k if pairing == "itm" else None,
         "seed": seed,
-        "run": f"runs/{run_name(fusion.name, seed)}",
+        "run": f"runs/{run_name(label, seed)}",
         "flags": [*(["leaky"] if pairing == "matched" else []), *share.flags],
         **({"budget": share.told} if share.told else {}),
     }
@@ -161,6 +162,8 @@ def _row(share: Share, collection: Collection, out: Path, cache: Path, listener:
     row["flags"] = list(dict.fromkeys((*row["flags"], *record.get("flags", ()))))
     if "audit" in record:
         row["audit"] = in_short(record["audit"])
+    if "mask" in record:
+        row["mask"] = record["mask"]
     row["status"] = "ok" if _trained(record) else "did not train"
     if row["status"] != "ok":
         row["flags"].append("did not train")
@@ -169,7 +172,13 @@ def _row(share: Share, collection: Collection, out: Path, cache: Path, listener:
 
 
 def _trained(record: dict[str, Any]) -> bool:
-    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations."""
+    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations.
+
+    For masks: whether mIoU is above that of every mask that reads nothing (see `evaluate_mask.BASELINES`).
+    """
+    metrics = record["metrics"]
+    if "miou" in metrics:
+        return bool(metrics["miou"] > max(metrics[name] for name in CONSTANT))
     chance = 1.0 / record["data"]["photos"]
     bound = chance + 3.0 * (chance * (1 - chance) / record["data"]["captions"]) ** 0.5
     return bool(record["metrics"]["t2i_r1"] / 100.0 > bound)
@@ -183,7 +192,7 @@ def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
 
 def _by_photo(rows: Sequence[dict[str, Any]], out: Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Give what each photo adds to a metric, (S, I), and the photos' weights (I,)."""
-    return _tables(rows, out, metric, f"counts.{metric.split('_')[0]}")
+    return _tables(rows, out, metric, f"counts.{weight_of(metric)}")
 
 
 def _ranks(rows: Sequence[dict[str, Any]], out: Path, way: str) -> tuple[np.ndarray, np.ndarray]:
@@ -243,8 +252,21 @@ def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
 
 
 def _headline(rows: list[dict[str, Any]]) -> str:
-    """Choose what the verdict speaks of: binding where the data tests it, else text-to-image recall@1."""
+    """Choose what the verdict speaks of: mIoU for masks, binding where the data tests it, else recall@1."""
+    if any("miou" in row["metrics"] for row in rows):
+        return "miou"
     return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
+
+
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Add what recipes did not hold when these settings were written, at its default."""
+    try:
+        known = recipe_to_dict(recipe_from_dict(settings))
+    except ConfigError:  # an older recipe that means something else now: it will differ, and that is said
+        return settings
+    known["train"].pop("seed")
+    known.pop("name")
+    return known
 
 
 def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, str]) -> None:
@@ -262,9 +284,30 @@ def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, s
         write_json(path, lock)
         return
     then = read_json(path)
+    then["settings"] = _completed(then["settings"])
     if then != lock:
         what = "other data" if then["data"] != lock["data"] else "another budget or recipe"
         raise ConfigError(
             f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
             "not. Choose another --out, or delete that folder"
         )
+
+
+def command_of(
+    data: str | Path | Collection,
+    fusions: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    out: Path,
+    options: Mapping[str, object],
+) -> str:
+    """Give the command line that asks for a comparison; options that are None are left out."""
+    where = data.origin if isinstance(data, Collection) else str(data)
+    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds_told(seeds)]
+    for name, value in options.items():
+        words += [f"--{name}", str(value)] if value is not None else []
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _seeds_told(seeds: Sequence[int]) -> str:
+    return str(len(seeds)) if list(seeds) == list(range(len(seeds))) else ",".join(map(str, seeds))

@@ -20,7 +20,7 @@ from plait.nn.precision import Precision, autocast_context
 from plait.train.feed import Feed
 from plait.train.score import Scorer, SplitScores
 
-__all__ = ["Evaluation", "evaluate_split", "split_for_results"]
+__all__ = ["Evaluation", "evaluate_split", "split_for_results", "weight_of"]
 
 Figure = TypeVar("Figure")
 
@@ -55,16 +55,32 @@ class Evaluation:
     metrics: dict[str, float]
     eval_s: float
 
+    @property
+    def score_kind(self) -> str:
+        """What the scores are."""
+        return self.scores.kind
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What must be said with every number."""
+        return self.scores.flags
+
     def intervals(self) -> dict[str, dict[str, float]]:
         """Give 95 % bootstrap intervals over photos for every metric."""
         found = {}
         for name, values in self.by_photo.items():
-            interval = bootstrap_interval(values, weights=self.counts[name.split("_")[0]], bounds=(0.0, 100.0))
+            interval = bootstrap_interval(values, weights=self.counts[weight_of(name)], bounds=(0.0, 100.0))
             found[name] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
         for way, ranks in self.ranks.items():
             interval = bootstrap_median(ranks, self.rank_photo[way])
             found[f"{way}_median_rank"] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
         return found
+
+
+def weight_of(metric: str) -> str:
+    """Give the name in `counts` of a metric's weights: how many of its questions each photo asked."""
+    way = metric.split("_")[0]
+    return way if way in ("t2i", "i2t", "binding") else "mask"
 
 
 def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:

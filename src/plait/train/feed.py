@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from plait.data.cache import TokenStore
 from plait.data.collection import Collection
 from plait.model import FusionModel
 from plait.train.features import Features, all_texts
+from plait.train.mask_targets import MaskTargets
 
 __all__ = ["Feed"]
 
@@ -87,7 +89,7 @@ class Feed:
         photos, photo_row = np.unique(self.photo_of[rows], return_inverse=True)
         # Drawn by the visit's first caption, so that a photo is seen in another view when it comes again.
         drawn = np.random.default_rng((seed, epoch, int(rows[0]))).integers(len(self.views), size=len(photos))
-        return make_batch(
+        batch = make_batch(
             self._text,
             self._image,
             torch.from_numpy(rows),
@@ -95,6 +97,22 @@ class Feed:
             view=torch.from_numpy(drawn) if len(self.views) > 1 else None,
             photo_row=torch.from_numpy(photo_row),
         )
+        if not self.model.gives_masks:
+            return batch
+        return replace(batch, mask=self.masks.take(rows, drawn[photo_row]))
+
+    @cached_property
+    def masks(self) -> MaskTargets:
+        """The captions' masks at the resolution of the model's head, which is found by asking it once."""
+        spec = self.model.image.input
+        assert isinstance(spec, ImageSpec)
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            logits, _ = self.model.masks(self.encode_texts([0]), self.encode_photos([int(self.photo_of[0])]))
+        self.model.train(was_training)
+        height, width = logits.values.shape[1:]
+        return MaskTargets(self.collection, spec, cells=(height, width), views=self.views)
 
     def encode_texts(self, rows: Sequence[int] | np.ndarray) -> Tokens:
         """Give common-width tokens of the texts `rows` (indices into `all_texts`), without gradients: (M, T, D)."""

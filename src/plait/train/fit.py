@@ -69,7 +69,7 @@ class FitResult:
 def loss_of(model: FusionModel, objective: nn.Module, batch: Batch) -> Loss:
     """Give the loss of one batch under the model's pairing; see `FusionModel.judge`."""
     text, image = model.encode(batch)
-    return model.judge(objective, text, image, batch.target, photo_row=batch.photo_row)
+    return model.judge(objective, text, image, batch.target, photo_row=batch.photo_row, mask=batch.mask)
 
 
 class Trainer:

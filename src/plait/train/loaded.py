@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from plait.core.errors import InputError
+from plait.core.errors import ConfigError, InputError
 from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.collection import Photo
+from plait.data.geometry import geometry_of
+from plait.data.images import load_rgb
+from plait.data.masks import frame_to_photo
 from plait.model import FusionModel
 from plait.nn.precision import autocast_context, resolve_precision
+from plait.train.evaluate_mask import mask_probabilities
 from plait.train.run import Run, load_run
 from plait.train.score import Scorer
 
-__all__ = ["Looked", "MatchResult", "Model"]
+__all__ = ["Looked", "MaskResult", "MatchResult", "Model"]
 
 PHOTOS_AT_ONCE = 16
 TEXTS_AT_ONCE = 64
@@ -45,6 +49,23 @@ class MatchResult:
 
 
 @dataclass(frozen=True)
+class MaskResult:
+    """The region of a photo that a phrase speaks of.
+
+    Fields:
+        mask:        (H, W) bool at the photo's own size, True = meant: probability >= threshold
+        probability: (H, W) float32 in [0, 1]; 0 where a crop cut the photo off
+        area:        part of the photo's pixels that are meant, in [0, 1]
+        threshold:   the one used
+    """
+
+    mask: np.ndarray
+    probability: np.ndarray
+    area: float
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Looked:
     """What a fusion looked at while it read one photo and one sentence.
 
@@ -62,8 +83,8 @@ class Looked:
 class Model:
     """A run, ready to use.
 
-    `match` scores photos against sentences; `look` gives the attention maps of one pair. Both take file paths or
-    (H, W, 3) uint8 arrays.
+    `match` scores photos against sentences, `mask` gives the region a phrase speaks of, `look` the attention maps of
+    one pair. All take file paths or (H, W, 3) uint8 arrays.
     """
 
     def __init__(self, run: Run) -> None:
@@ -83,7 +104,13 @@ class Model:
 
         Raises:
             InputError: no photo or no sentence, an empty sentence, a photo that cannot be read.
+            ConfigError: the run gives masks, not scores.
         """
+        if self._model.gives_masks:
+            raise ConfigError(
+                f"{self.run.folder}: a run of task 'mask' finds regions and does not score photos; use `plait mask`, "
+                'or match with another run, such as "default"'
+            )
         with autocast_context(resolve_precision(self.recipe.train.precision)):
             image, text = self.encode_images(images), self.encode_texts(texts)
             scores, kind = self._scorer.matrix(text, image)
@@ -95,6 +122,29 @@ class Model:
             prob_image=logits.softmax(0).numpy(),
             score_kind=kind,
         )
+
+    def mask(self, image: Picture, text: str, *, threshold: float | None = None) -> MaskResult:
+        """Find the region of a photo that a phrase speaks of, at the photo's own size.
+
+        Args:
+            threshold: a pixel is meant from this probability on, in [0, 1]; None = the run's own
+        Raises:
+            InputError: an empty phrase, a photo that cannot be read, a threshold outside [0, 1].
+            ConfigError: the run was not trained for masks.
+        """
+        own = self.record.get("mask", {}).get("threshold", 0.5)
+        least = float(own if threshold is None else threshold)
+        if not 0 <= least <= 1:
+            raise InputError(f"threshold {least}: expected a probability from 0 to 1")
+        rgb = load_rgb(image if isinstance(image, np.ndarray) else Path(image))
+        spec = self._model.image.input
+        assert isinstance(spec, ImageSpec)
+        with autocast_context(resolve_precision(self.recipe.train.precision)):
+            tokens, words = self.encode_images([rgb]), self.encode_texts([text])
+            cells = mask_probabilities(self._model, words, tokens)[0]
+        found = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], spec))
+        meant = found >= least
+        return MaskResult(mask=meant, probability=found, area=float(meant.mean()), threshold=least)
 
     @torch.no_grad()
     def look(self, image: Picture, text: str) -> Looked:

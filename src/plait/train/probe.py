@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plait.core.errors import InputError
+from plait.core.errors import ConfigError, InputError
 from plait.core.types import Tokens
 from plait.data.collection import Collection
 from plait.metrics.probe import batch_figures, choose, printed_accuracy, printed_probe
@@ -61,8 +61,10 @@ def probe_comparison(
         seeds resampled), printed_accuracy, rank (by five_accuracy) and trained_well: the interval of five_accuracy lies
         above chance.
     Raises:
+        ConfigError: the comparison is of another task than matching.
         InputError: the split holds fewer than 24 photos with captions, or no run is finished.
     """
+    _check_task(out, results)
     photos, captions = _questions(collection, split)
     finished = [row for row in results["rows"] if row["status"] != "failed"]
     if not finished:
@@ -98,6 +100,7 @@ def probe_photo(
     Raises:
         InputError: fewer than two captions, or `right` (counted from 0) is none of them.
     """
+    _check_task(out, results)
     if len(captions) < 2 or not 0 <= right < len(captions):
         raise InputError(
             f"expected two captions or more and the right one among them, got {len(captions)}, {right + 1}"
@@ -118,6 +121,11 @@ def probe_photo(
         kept = {key: row[key] for key in ("fusion", "tokens", "pairing", "flags", "seed")}
         rows.append({**kept, **printed_probe(scores.float().numpy(), right)})
     return rows
+
+
+def _check_task(out: Path, results: dict[str, Any]) -> None:
+    if results.get("task", "match") != "match":
+        raise ConfigError(f"{out}: a comparison of task {results['task']!r}; the probe asks runs that match captions")
 
 
 def _questions(collection: Collection, split: str) -> tuple[np.ndarray, np.ndarray]:

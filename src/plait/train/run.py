@@ -7,6 +7,7 @@ each metric, for paired tests) and `events.jsonl`. While it trains there is also
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -29,13 +30,17 @@ from plait.nn.precision import resolve_precision
 from plait.train.audited import audit_after, audit_before, audit_split, photos_shared
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
 from plait.train.evaluate import Evaluation, evaluate_split, split_for_results
+from plait.train.evaluate_mask import MaskEvaluation, check_masks, evaluate_masks
 from plait.train.events import Event, Listener, jsonl_log, silent
 from plait.train.features import prepare
 from plait.train.feed import Feed
 from plait.train.fit import FitResult, Trainer
 from plait.train.gallery import show_run
+from plait.train.mask_gallery import show_masks
 
 __all__ = ["Run", "audit_run", "evaluate_run", "finished_record", "fit_run", "load_run", "make_words", "open_feed"]
+
+AnyEvaluation = Evaluation | MaskEvaluation
 
 CURVE_PHOTOS = 100
 WORDS_FILE = "vocabulary.json"
@@ -66,7 +71,7 @@ def fit_run(
     cache: Path,
     steps: int | None = None,
     listener: Listener = silent,
-) -> tuple[dict[str, Any], Evaluation | None]:
+) -> tuple[dict[str, Any], AnyEvaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
 
     Args:
@@ -85,20 +90,23 @@ def fit_run(
         return record, None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{recipe.fusion.name}, seed {recipe.train.seed}"
-    before = audit_before(recipe)
+    is_mask = recipe.task == "mask"
+    if is_mask:
+        check_masks(collection)
+    before = None if is_mask else audit_before(recipe)  # it asks whether pairs are found in noise
     built = build(recipe, _words(recipe, collection, folder))
     feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
     split = split_for_results(dict(collection.splits))
     trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=folder, steps=steps)
     result = trainer.run(what=what, listener=listener, check=partial(_check, built, feed, recipe))
     evaluation = _evaluate(built, feed, recipe, split=split, what=what, listener=listener)
-    audit = audit_after(before, built, feed, recipe, split=split)
+    audit = None if before is None else audit_after(before, built, feed, recipe, split=split)
     record = _record(recipe, collection, built, result, evaluation, audit)
     tensors = {f"model.{k}": v.clone() for k, v in built.model.state_dict().items()}
     tensors |= {f"objective.{k}": v.clone() for k, v in built.objective.state_dict().items()}
     write_tensors(folder / "weights.safetensors", tensors, {"recipe": plan["recipe"]})
     _write_by_photo(folder, evaluation)
-    write_json(folder / "gallery.json", show_run(built.model, feed, evaluation, fusion=recipe.fusion.name))
+    write_json(folder / "gallery.json", _gallery(built, feed, recipe, evaluation))
     write_json(folder / "run.json", record)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
@@ -177,17 +185,20 @@ def load_run(folder: Path) -> Run:
 
 def evaluate_run(
     run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
-) -> Evaluation:
-    """Score a split of a collection with a finished run.
+) -> AnyEvaluation:
+    """Score a split of a collection with a finished run; masks at the threshold that the run's record holds.
 
     Raises:
         ConfigError: no such split.
     """
     _check_split(collection, split)
+    known = run.record["mask"] if run.recipe.task == "mask" else None
+    if known is not None:
+        check_masks(collection)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     collection = keep_photos(collection, collection.splits[split])  # nothing else is encoded
     feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
-    return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener)
+    return _evaluate(run.built, feed, recipe, split=split, what=run.folder.name, listener=listener, known=known)
 
 
 def audit_run(
@@ -199,6 +210,11 @@ def audit_run(
         ConfigError: no such split.
     """
     _check_split(collection, split)
+    if run.recipe.task == "mask":
+        raise ConfigError(
+            f"{run.folder}: a run of task 'mask' is not audited for matching; `plait evaluate` removes and swaps its "
+            "text and photos, and flags a run that ignores the text"
+        )
     audit = audit_fusion(run.recipe.fusion, run.recipe.objective, seeds=seeds)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     feed = open_feed(
@@ -214,17 +230,34 @@ def _check_split(collection: Collection, split: str) -> None:
 
 
 def _evaluate(
-    built: Built, feed: Feed, recipe: Recipe, *, split: str, what: str, listener: Listener, limit: int | None = None
-) -> Evaluation:
+    built: Built,
+    feed: Feed,
+    recipe: Recipe,
+    *,
+    split: str,
+    what: str,
+    listener: Listener,
+    limit: int | None = None,
+    known: dict[str, Any] | None = None,
+) -> AnyEvaluation:
+    precision = resolve_precision(recipe.train.precision)
+
+    def progress(done: int, total: int) -> None:
+        listener(Event("step", f"{what}: scoring {split}", done, total))
+
+    if recipe.task == "mask":
+        return evaluate_masks(
+            built.model, feed, split=split, precision=precision, limit=limit, known=known, progress=progress
+        )
     return evaluate_split(
         built.model,
         built.objective,
         feed,
         split=split,
         rerank_k=recipe.fusion.rerank_k,
-        precision=resolve_precision(recipe.train.precision),
+        precision=precision,
         limit=limit,
-        progress=lambda done, total: listener(Event("step", f"{what}: scoring {split}", done, total)),
+        progress=progress,
     )
 
 
@@ -234,7 +267,13 @@ def _check(built: Built, feed: Feed, recipe: Recipe) -> dict[str, float]:
     if len(splits.get("val", ())) < 2:
         return {}
     found = _evaluate(built, feed, recipe, split="val", what="curve", listener=silent, limit=CURVE_PHOTOS)
-    return {name: found.metrics[name] for name in ("t2i_r1", "i2t_r1")}
+    return {name: found.metrics[name] for name in (("miou",) if recipe.task == "mask" else ("t2i_r1", "i2t_r1"))}
+
+
+def _gallery(built: Built, feed: Feed, recipe: Recipe, evaluation: AnyEvaluation) -> dict[str, Any]:
+    if isinstance(evaluation, MaskEvaluation):
+        return show_masks(built.model, feed, evaluation, fusion=recipe.fusion.name)
+    return show_run(built.model, feed, evaluation, fusion=recipe.fusion.name)
 
 
 def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
@@ -250,6 +289,9 @@ def _claim(folder: Path, plan: dict[str, Any]) -> None:
     path = folder / "plan.json"
     if path.exists():
         then = read_json(path)
+        # What recipes did not hold when the plan was written has its default.
+        with suppress(ConfigError):
+            then["recipe"] = recipe_to_dict(recipe_from_dict(then["recipe"]))
         if then != plan:
             different = _first_difference(then, plan)
             raise ConfigError(
@@ -267,7 +309,7 @@ def _first_difference(then: Any, now: Any, key: str = "") -> str:
     return f"{key} was {then!r}, is {now!r}"
 
 
-def _write_by_photo(folder: Path, evaluation: Evaluation) -> None:
+def _write_by_photo(folder: Path, evaluation: AnyEvaluation) -> None:
     tensors: dict[str, Tensor] = {k: torch.from_numpy(np.asarray(v)) for k, v in evaluation.by_photo.items()}
     for kind in ("counts", "ranks", "rank_photo"):
         values = getattr(evaluation, kind)
@@ -276,15 +318,24 @@ def _write_by_photo(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _record(
-    recipe: Recipe, collection: Collection, built: Built, result: FitResult, evaluation: Evaluation, audit: Audit
+    recipe: Recipe,
+    collection: Collection,
+    built: Built,
+    result: FitResult,
+    evaluation: AnyEvaluation,
+    audit: Audit | None,
 ) -> dict[str, Any]:
+    found: dict[str, Any] = {} if audit is None else {"audit": audit.to_json()}
+    if isinstance(evaluation, MaskEvaluation):
+        found["mask"] = evaluation.details
+    audit_flags = () if audit is None else audit.flags
     trained = [p for p in (*built.model.parameters(), *built.objective.parameters()) if p.requires_grad]
     return {
         "plait": version("plait"),
         "torch": torch.__version__,
         "recipe": recipe_to_dict(recipe),
         "pairing": built.pairing,
-        "tokens": tokens_seen(recipe.fusion),
+        "tokens": tokens_seen(recipe.fusion, recipe.task),
         "encoders": {"text": built.model.text.identity, "image": built.model.image.identity},
         "data": {
             "name": collection.name,
@@ -295,9 +346,9 @@ def _record(
             "skipped": collection.facts()["skipped"],
         },
         "metrics": evaluation.metrics,
-        "score_kind": evaluation.scores.kind,
-        "flags": list(dict.fromkeys((*evaluation.scores.flags, *audit.flags))),
-        "audit": audit.to_json(),
+        "score_kind": evaluation.score_kind,
+        "flags": list(dict.fromkeys((*evaluation.flags, *audit_flags))),
+        **found,
         "params": sum(p.numel() for p in trained),
         "steps": result.steps,
         "step_ms": result.step_ms,

@@ -66,9 +66,21 @@ def test_other_faults_of_masks(tmp_path: Path) -> None:
     assert counts(check_data(folder)) == {
         "mask_missing": 1,
         "mask_unreadable": 1,
-        "mask_levels": 1,
+        "mask_unclear": 1,
         "mask_size": 1,
         "mask_empty": 1,
         "mask_full": 1,
         "mask_text_alone": 6,
     }
+
+
+def test_soft_edges_are_a_warning_and_label_maps_an_error(tmp_path: Path) -> None:
+    folder = masked(tmp_path, 0.1)
+    soft = np.zeros((90, 120), dtype=np.uint8)
+    soft[:9], soft[9] = 255, 128
+    write(folder / "masks" / "p0.png", soft)
+    write(folder / "masks" / "p1.png", soft // 100)  # 0, 1 and 2
+    found = check_data(folder)
+    assert counts(found) == {"mask_levels": 1, "mask_unclear": 1, "mask_text_alone": 6}
+    (unclear,) = [one for one in found.findings if one.code == "mask_unclear"]
+    assert unclear.examples[0].what.startswith("it holds the numbers 0, 1, 2, as label maps do; declare 'label:N'")

@@ -12,7 +12,7 @@ from plait.core.errors import InputError
 from plait.data.assemble import SplitMaking
 from plait.data.doctor.findings import Example, Finding, finding
 from plait.data.doctor.look import PhotoFacts, look_at_masks, look_at_photos
-from plait.data.doctor.masks import check_masks, mask_facts, mask_files
+from plait.data.doctor.masks import check_masks, mask_facts, mask_sources
 from plait.data.doctor.material import Material, read_material
 from plait.data.doctor.photos import Twins, check_photos, check_splits, find_twins
 from plait.data.doctor.texts import check_texts, text_facts
@@ -84,7 +84,7 @@ def check_data(
         return None if progress is None else lambda done, total: progress(what, done, total)
 
     photos = look_at_photos(material.photos, root=root, progress=telling("images"))
-    masks = look_at_masks(mask_files(material), root=root, progress=telling("masks"))
+    masks = look_at_masks(mask_sources(material), root=root, progress=telling("masks"))
     twins = find_twins(photos)
     splits, made = _splits(material, photos)
     found = finding("table_broken", [Example(place, why) for place, why in material.broken], unit="places") + made

@@ -303,6 +303,12 @@ KNOWN: dict[str, Kind] = {
         "Put the files back, or take out the rows.",
     ),
     "mask_unreadable": Kind("error", "A mask cannot be decoded", "The pair is lost.", "Write the mask again."),
+    "mask_unclear": Kind(
+        "error",
+        "A mask cannot be read without guessing",
+        "plait leaves the pair out: which of its levels are meant is not said, and a guess may invert it.",
+        "Save masks as PNG with 0 and 255, or declare which pixels are meant: foreground, background, alpha, label:N.",
+    ),
     "mask_polarity": Kind(
         "error",
         "Masks are nearly all foreground",

@@ -17,17 +17,20 @@ import numpy as np
 from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.fingerprints import content_hash, perceptual_hash, thumbnail
-from plait.data.images import inspect_photo, load_levels
+from plait.data.images import inspect_photo, load_stored
+from plait.data.mask_source import MaskSource
+from plait.data.masks import load_mask
 
 __all__ = ["MaskFacts", "PhotoFacts", "look_at_masks", "look_at_photos"]
 
 # Another version of what is remembered; older memories are then not read.
-_VERSION = 1
+_VERSION = 2
 _SAVE_S = 15.0
 # A colour photo whose channels differ by less than this many levels, everywhere on a thumbnail, is grey.
 _GREY_LEVELS = 6
 
 Progress = Callable[[int, int], None]
+Source = Path | np.ndarray | MaskSource
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,10 @@ class MaskFacts:
 
     Fields:
         digest, problem, width, height: as `PhotoFacts`
-        marked: part of the pixels whose grey level is above 127, or above 0 where all levels are below 128
-        levels: how many grey levels occur
-        clear:  part that is transparent, None without transparency
+        marked:  part of the pixels that are meant by its polarity; where that is unclear, of those that are not black
+        unclear: why it cannot be read without guessing, or ""
+        levels:  how many levels occur
+        clear:   part that is transparent, None without transparency
     """
 
     digest: str
@@ -80,6 +84,7 @@ class MaskFacts:
     width: int = 0
     height: int = 0
     marked: float = 0.0
+    unclear: str = ""
     levels: int = 0
     clear: float | None = None
 
@@ -99,14 +104,16 @@ def look_at_photos(
 
 
 def look_at_masks(
-    masks: Mapping[str, Path], *, root: Path | None = None, progress: Progress | None = None
+    masks: Mapping[str, MaskSource], *, root: Path | None = None, progress: Progress | None = None
 ) -> dict[str, MaskFacts]:
     """Give the facts of every mask; arguments as `look_at_photos`."""
     found = _look(masks, _mask_facts, "masks", root, progress)
     return {name: MaskFacts(**values) for name, values in found.items()}  # type: ignore[arg-type]
 
 
-def _photo_facts(source: Path | np.ndarray, digest: str) -> dict[str, object]:
+def _photo_facts(source: Source, digest: str) -> dict[str, object]:
+    if isinstance(source, MaskSource):
+        raise InputError(f"photo: expected a file or an array, got the mask {source.name}")
     try:
         if isinstance(source, Path):
             seen = inspect_photo(source)
@@ -131,29 +138,40 @@ def _photo_facts(source: Path | np.ndarray, digest: str) -> dict[str, object]:
         return asdict(PhotoFacts(digest, problem=_without_path(error, source)))
 
 
-def _mask_facts(source: Path | np.ndarray, digest: str) -> dict[str, object]:
-    if not isinstance(source, Path):
-        raise InputError(f"mask: expected a file, got {type(source).__name__}")
+def _mask_facts(source: Source, digest: str) -> dict[str, object]:
+    if not isinstance(source, MaskSource):
+        raise InputError(f"mask: expected a MaskSource, got {type(source).__name__}")
+    levels, clear, unclear = 2, None, ""
     try:
-        levels, alpha = load_levels(source)
+        if isinstance(source.content, Path):
+            stored = load_stored(source.content)
+            clear = None if stored.opacity is None else float((stored.opacity < 128).mean())
+            levels = len(np.unique(stored.numbers))
+        try:
+            mask = load_mask(source)
+        except InputError as error:
+            if not isinstance(source.content, Path):
+                raise
+            mask = np.asarray(stored.numbers.reshape(*stored.numbers.shape[:2], -1).any(axis=2))
+            unclear = str(error)
     except InputError as error:
         return asdict(MaskFacts(digest, problem=_without_path(error, source)))
-    middle = 127 if levels.max() > 127 else 0
     return asdict(
         MaskFacts(
             digest,
-            width=levels.shape[1],
-            height=levels.shape[0],
-            marked=float((levels > middle).mean()),
-            levels=len(np.unique(levels)),
-            clear=None if alpha is None else float((alpha < 128).mean()),
+            width=mask.shape[1],
+            height=mask.shape[0],
+            marked=float(mask.mean()),
+            unclear=unclear.removeprefix(f"mask {source.name}: "),
+            levels=levels,
+            clear=clear,
         )
     )
 
 
 def _look(
-    sources: Mapping[str, Path | np.ndarray],
-    facts_of: Callable[[Path | np.ndarray, str], dict[str, object]],
+    sources: Mapping[str, Source],
+    facts_of: Callable[[Source, str], dict[str, object]],
     what: str,
     root: Path | None,
     progress: Progress | None,
@@ -161,9 +179,9 @@ def _look(
     memory = None if root is None else root / "doctor" / f"{what}-{_key(sources)}.json"
     known = _remembered(memory)
 
-    def one(source: Path | np.ndarray) -> dict[str, object]:
+    def one(source: Source) -> dict[str, object]:
         try:
-            digest = content_hash(source)
+            digest = source.digest if isinstance(source, MaskSource) else content_hash(source)
         except InputError as error:
             return {"digest": "", "problem": _without_path(error, source)}
         return known.get(digest) or facts_of(source, digest)
@@ -187,9 +205,10 @@ def _look(
     return found
 
 
-def _key(sources: Mapping[str, Path | np.ndarray]) -> str:
+def _key(sources: Mapping[str, Source]) -> str:
     """Name the memory of a data set by where its first image lies; what it holds is looked up by content."""
-    first = next(iter(sources.values()), "")
+    first: object = next(iter(sources.values()), "")
+    first = first.content if isinstance(first, MaskSource) else first
     where = str(first.resolve().parent) if isinstance(first, Path) else "memory"
     return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
@@ -214,5 +233,7 @@ def _remember(memory: Path | None, known: dict[str, dict[str, object]], found: I
         return
 
 
-def _without_path(error: InputError, source: Path | np.ndarray) -> str:
+def _without_path(error: InputError, source: Source) -> str:
+    if isinstance(source, MaskSource):
+        return str(error).removeprefix(f"mask {source.name}: ").removeprefix(f"photo {source.content}: ")
     return str(error).removeprefix(f"photo {source}: ")

@@ -11,25 +11,25 @@ from typing import Any
 from plait.data.doctor.findings import Example, Finding, finding
 from plait.data.doctor.look import MaskFacts, PhotoFacts
 from plait.data.doctor.material import Material
+from plait.data.mask_source import MaskSource
 
-__all__ = ["check_masks", "mask_facts", "mask_files"]
+__all__ = ["check_masks", "mask_facts", "mask_sources"]
 
 # A set of masks that mark more than this on average is taken for inverted: things are rarely most of a picture.
 MOSTLY = 0.6
 
 
-def mask_files(material: Material) -> dict[str, Path]:
-    """Find the masks' files: in `masks/`, or where the name leads from the folder; never one of the images."""
+def mask_sources(material: Material) -> dict[str, MaskSource]:
+    """Find the masks: those in memory, else files in `masks/` or where the name leads to; never one of the images."""
     folder = material.folder
-    if folder is None:
-        return {}
     photos = {photo for photo in material.photos.values() if isinstance(photo, Path)}
-    found = {}
+    found = {mask.mask: mask.source for mask in material.masks if mask.source is not None}
     for mask in material.masks:
-        if mask.mask and ".." not in Path(mask.mask).parts and not Path(mask.mask).is_absolute():
+        named = mask.source is None and mask.mask and folder is not None
+        if named and folder and ".." not in Path(mask.mask).parts and not Path(mask.mask).is_absolute():
             places = (folder / "masks" / mask.mask, folder / mask.mask)
             if path := next((place for place in places if place.is_file() and place not in photos), None):
-                found[mask.mask] = path
+                found[mask.mask] = MaskSource(path)
     return found
 
 
@@ -58,15 +58,22 @@ def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mappi
     bad = [Example(name, facts.problem) for name, facts in seen.items() if facts.problem]
     found += finding("mask_unreadable", bad, unit="masks", of=total)
     good = {name: facts for name, facts in seen.items() if not facts.problem}
-    alpha = [n for n, f in good.items() if f.clear is not None and 0 < f.clear < 1]
+    declared = {mask.mask for mask in rows if mask.source is not None and mask.source.polarity == "alpha"}
+    alpha = [n for n, f in good.items() if f.clear is not None and 0 < f.clear < 1 and n not in declared]
     examples = [Example(name, f"{100 * (good[name].clear or 0):.1f} % of it is transparent") for name in alpha]
     found += finding("mask_alpha", examples, unit="masks", of=total)
     grey = {name: facts for name, facts in good.items() if name not in set(alpha)}
+    unclear = [Example(name, facts.unclear) for name, facts in grey.items() if facts.unclear]
+    found += finding("mask_unclear", unclear, unit="masks", of=total)
     found += _polarity(grey)
     for code, wanted in (("mask_empty", 0.0), ("mask_full", 1.0)):
         examples = [Example(name, f"{f.width} x {f.height} px") for name, f in grey.items() if f.marked == wanted]
         found += finding(code, examples, unit="masks", of=total)
-    many = [Example(name, f"{f.levels} grey levels") for name, f in grey.items() if f.levels > 2]
+    many = [
+        Example(name, f"{f.levels} grey levels")
+        for name, f in grey.items()
+        if f.levels > 2 and not f.unclear and name not in declared
+    ]
     found += finding("mask_levels", many, unit="masks", of=total)
     odd = []
     for row in rows:

@@ -14,7 +14,8 @@ from plait.core.errors import InputError
 from plait.data.assemble import Finder, file_finder, read_json_file
 from plait.data.collection import Skip
 from plait.data.images import IMAGE_SUFFIXES
-from plait.data.open import open_collection, source_of
+from plait.data.mask_source import MaskSource
+from plait.data.open import open_collection, source_of, split_where
 from plait.data.sources.coco import is_coco, read_coco_rows
 from plait.data.sources.folder import CAPTION_FILES
 from plait.data.sources.rows import IMAGE_COLUMNS, SPLIT_COLUMNS, TEXT_COLUMNS, find_images, read_rows
@@ -51,12 +52,21 @@ class TextRow:
 
 @dataclass(frozen=True)
 class MaskRow:
-    """One mask of an image; `text` is what it shows, "" where nothing says so."""
+    """One mask of an image.
+
+    Fields:
+        where:  file and row
+        image:  the image's name as written
+        mask:   the mask's name as written; of a collection, the caption's id
+        text:   what it shows, "" where nothing says so
+        source: where it is, if that is known with its polarity
+    """
 
     where: str
     image: str
     mask: str
     text: str = ""
+    source: MaskSource | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ def read_material(where: str | Path, *, images: Path | None = None) -> Material:
         OfflineError, MissingPackageError: as `open_collection`.
     """
     path = Path(where)
-    if source_of(where) in ("hub", "scenes"):
+    if source_of(where) in ("hub", "scenes", "scenes_masks", "coco_masks") or split_where(where)[1] is not None:
         return _of_collection(where, images)
     folder = path if path.is_dir() else path.parent
     found = Material(folder.resolve().name, str(where), folder=folder)
@@ -145,11 +155,17 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found = Material(collection.name, collection.origin)
     names = [photo.id for photo in collection.photos]
     found.photos = {photo.id: photo.source for photo in collection.photos}
-    found.rows = [TextRow(c.id, names[c.image], c.text, "caption") for c in collection.captions]
-    found.tables = [Table(collection.origin, "caption", len(found.rows))]
+    found.rows = [TextRow(c.id, names[c.image], c.text, "caption") for c in collection.captions if not c.mask]
+    found.masks = [MaskRow(c.id, names[c.image], c.id, c.text, c.mask) for c in collection.captions if c.mask]
+    found.tables = [Table(collection.origin, "mask" if found.masks else "caption", len(collection.captions))]
     found.splits = {split: [names[i] for i in members] for split, members in collection.splits.items()}
     found.splits_at = collection.origin
-    found.broken = [(skip.where, skip.reason) for skip in collection.skipped]
+    for skip in collection.skipped:
+        # What was left out because it was asked for, or has no mask to look at, is no fault.
+        if "photos have no mask" in skip.reason or "conditions asked for" in skip.reason:
+            found.cannot.append(f"{skip.where}: {skip.reason}")
+        else:
+            found.broken.append((skip.where, skip.reason))
     _say_what_cannot(found)
     return found
 

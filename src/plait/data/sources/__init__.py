@@ -23,16 +23,34 @@ SOURCES: dict[str, Entry] = {
         "Chen et al. 2015 (COCO captions)",
         "a captions JSON with images[] and annotations[]",
     ),
+    "mask_rows": Entry(
+        "plait.data.sources.mask_rows:open_mask_rows",
+        "masks",
+        "-",
+        "image,text,mask rows: CSV, TSV, JSON, JSONL (a folder's pairs.csv); FOLDER#masks where it has captions too",
+    ),
+    "coco_masks": Entry(
+        "plait.data.sources.coco_masks:open_coco_masks",
+        "masks",
+        "Lin et al. 2014; Kirillov et al. 2019; Yu et al. 2016",
+        "COCO instances or panoptic JSON by category, RefCOCO's referring expressions",
+    ),
     "hub": Entry(
         "plait.data.sources.hub:open_hub",
         "hub",
         "Lhoest et al. 2021 (datasets)",
-        "hub:NAME, a folder written by save_to_disk, or a parquet file, with image and caption columns",
+        "hub:NAME, a save_to_disk folder or a parquet file, with image and caption or mask columns (MagicBrush)",
     ),
     "scenes": Entry(
         "plait.data.scenes:generate",
         "generated",
         "-",
         "scenes or scenes:COUNT: generated shapes whose captions need binding to be told apart",
+    ),
+    "scenes_masks": Entry(
+        "plait.data.scenes_masks:generate_masks",
+        "masks",
+        "-",
+        "scenes-masks or scenes-masks:COUNT: generated shapes with phrases that bind and the masks they speak of",
     ),
 }

@@ -9,9 +9,11 @@ from plait.core.errors import InputError
 from plait.data.assemble import SplitMaking
 from plait.data.collection import Collection
 from plait.data.sources.coco import is_coco, open_coco
+from plait.data.sources.coco_masks import find_mask_json
+from plait.data.sources.mask_rows import find_mask_table, is_mask_table
 from plait.data.sources.rows import open_rows
 
-__all__ = ["CAPTION_FILES", "find_captions", "open_folder"]
+__all__ = ["CAPTION_FILES", "find_captions", "find_masks", "has_captions", "open_folder"]
 
 CAPTION_FILES = (
     *("captions.csv", "captions.tsv", "captions.jsonl", "captions.json", "captions.txt", "results.csv", "token.txt"),
@@ -43,3 +45,13 @@ def find_captions(path: Path) -> Path:
         f"{path}: no file of captions; expected captions.csv with columns image,caption (or {', '.join(CAPTION_FILES)})"
         f"; the folder holds: {', '.join(found) or 'nothing'}"
     )
+
+
+def has_captions(path: Path) -> bool:
+    """Tell whether a folder holds a file of captions that is no table of masks."""
+    return any((path / name).is_file() and not is_mask_table(path / name) for name in CAPTION_FILES)
+
+
+def find_masks(path: Path) -> Path | None:
+    """Give the table or JSON of masks in a folder, or None. Raises InputError where a JSON file cannot be read."""
+    return find_mask_table(path) or find_mask_json(path)

@@ -14,9 +14,12 @@ from typing import Any
 from urllib.parse import urlparse
 
 from plait.core.errors import InputError, MissingPackageError, OfflineError
-from plait.data.assemble import Finder, SplitMaking, assemble, file_finder
+from plait.data.assemble import SplitMaking, assemble
 from plait.data.cache import cache_root
-from plait.data.collection import Collection, Skip
+from plait.data.collection import Collection
+from plait.data.mask_source import MaskReading
+from plait.data.sources.embedded import keep_embedded, known_finder
+from plait.data.sources.magicbrush import has_masks, open_masked
 from plait.data.sources.rows import IMAGE_COLUMNS, TEXT_COLUMNS, rows_of_objects
 
 __all__ = ["hub_answers", "open_hub"]
@@ -25,11 +28,18 @@ _NUMBERED = re.compile(r"^(caption|sentence|text)_?\d+$")  # caption_0 ... capti
 _SPLIT_NAMES = {"validation": "val", "valid": "val", "dev": "val"}
 
 
-def open_hub(where: str | Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
+def open_hub(
+    where: str | Path,
+    *,
+    images: Path | None = None,
+    making: SplitMaking | None = None,
+    masks: MaskReading | None = None,
+) -> Collection:
     """Open "hub:NAME", a folder of `save_to_disk` or a parquet file, with columns named as in `rows`.
 
     Embedded photos are written once to the cache folder, so that they need not stay in memory. Splits are the data
-    set's (validation is called val), or those a column `split` names; with a single split they are made.
+    set's (validation is called val), or those a column `split` names; with a single split they are made. A set with an
+    image and a mask column, such as MagicBrush, is opened as masks.
 
     Raises:
         MissingPackageError: the `datasets` package is not installed.
@@ -42,6 +52,12 @@ def open_hub(where: str | Path, *, images: Path | None = None, making: SplitMaki
     folder = cache_root() / "photos" / hashlib.sha256(str(where).encode()).hexdigest()[:16]
     known: dict[str, Path] = {}
     several = len(parts) > 1
+    if has_masks(parts):
+        named = {_SPLIT_NAMES.get(split, split): data for split, data in parts.items()}
+        return open_masked(str(where), named, folder, making=making or SplitMaking(), reading=masks or MaskReading())
+    if masks is not None:
+        columns = ", ".join(next(iter(parts.values())).column_names)
+        raise InputError(f"{where}: masks were asked for, but no column holds any; found: {columns}")
     objects = (
         item
         for split, data in parts.items()
@@ -52,7 +68,7 @@ def open_hub(where: str | Path, *, images: Path | None = None, making: SplitMaki
         str(where).removeprefix("hub:").rstrip("/").rpartition("/")[2],
         str(where),
         rows=rows,
-        find=_finder(known, images, str(where)),
+        find=known_finder(known, images, str(where)),
         making=making or SplitMaking(),
         splits_origin=str(where),
     )
@@ -138,43 +154,9 @@ def _objects(
         data = data.cast_column(image, datasets.Image(decode=False))
     for number, row in enumerate(data):
         place = f"{where}, {split or 'row'} {number}"
-        name = _keep(row[image], folder, known) if pictures else row[image]
+        name = keep_embedded(row[image], folder, known) if pictures else row[image]
         texts = [text for column in sentences for text in _as_list(row[column])]
         yield place, {"image": name, "caption": texts, "split": row[own_split] if own_split else split}
-
-
-def _keep(cell: dict[str, Any] | None, folder: Path, known: dict[str, Path]) -> str:
-    """Give a name to an embedded photo and see to it that it lies in a file."""
-    cell = cell or {}
-    path, data = cell.get("path"), cell.get("bytes")
-    if not data:
-        name = str(path or "no image")
-        if path:
-            known[name] = Path(path)
-        return name
-    digest = hashlib.sha256(data).hexdigest()[:24]
-    # The file's own name is for people; the digest keeps two files of one name apart.
-    name = f"{Path(path).stem}-{digest[:8]}" if path else digest
-    if name not in known:
-        target = folder / digest
-        if not target.is_file() or target.stat().st_size != len(data):
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{digest}.{os.getpid()}.tmp")
-            temporary.write_bytes(data)
-            temporary.replace(target)
-        known[name] = target
-    return name
-
-
-def _finder(known: dict[str, Path], images: Path | None, where: str) -> Finder:
-    beside = file_finder(images, where) if images is not None else None
-
-    def find(name: str) -> Path | Any:
-        if name in known:
-            return known[name] if known[name].is_file() else Skip(name, "the image file is not on this disk")
-        return beside(name) if beside is not None else Skip(name, "no such image; say in which folder the photos are")
-
-    return find
 
 
 def _as_list(value: Any) -> list[Any]:

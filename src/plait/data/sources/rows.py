@@ -21,8 +21,11 @@ __all__ = [
     "SPLIT_COLUMNS",
     "TEXT_COLUMNS",
     "find_images",
+    "json_lines",
     "open_rows",
+    "pick_column",
     "read_rows",
+    "read_text",
     "rows_of_objects",
 ]
 
@@ -81,7 +84,7 @@ def find_images(folder: Path, names: Iterable[str]) -> Path:
 
 
 def _pointed(pointer: Path) -> Path:
-    line = _text(pointer).strip()
+    line = read_text(pointer).strip()
     place = pointer.parent / line
     if not line or "\n" in line or not place.is_dir():
         raise InputError(
@@ -104,7 +107,7 @@ def read_rows(path: Path, images: Path | None = None) -> Iterator[Row]:
         InputError: not UTF-8, broken quotes or JSON, or unknown columns; the message names file, row and columns.
     """
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        yield from rows_of_objects(_json_lines(path), IMAGE_COLUMNS, TEXT_COLUMNS)
+        yield from rows_of_objects(json_lines(path), IMAGE_COLUMNS, TEXT_COLUMNS)
     elif path.suffix.lower() == ".json":
         data = read_json_file(path)
         objects = data.get("images") if isinstance(data, dict) else data
@@ -124,8 +127,8 @@ def rows_of_objects(
     for where, value in objects:
         if not isinstance(value, Mapping):
             raise InputError(f"{where}: expected an object with an image and a caption, got {value!r:.60}")
-        image_key = _pick(where, list(value), image_columns, "image")
-        text_key = _pick(where, list(value), text_columns, "caption")
+        image_key = pick_column(where, list(value), image_columns, "image")
+        text_key = pick_column(where, list(value), text_columns, "caption")
         split_key = next((key for key in value if str(key).lower() in SPLIT_COLUMNS), None)
         image = value[image_key]
         if not isinstance(image, str | int) or isinstance(image, bool):
@@ -138,7 +141,7 @@ def rows_of_objects(
 def _sentences(where: str, key: str, value: Any, text_columns: tuple[str, ...]) -> Iterator[str]:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, Mapping):  # Karpathy's {"raw": "A dog .", "tokens": [...]}
-            item = item[_pick(f"{where}, key {key!r}", list(item), text_columns, "caption")]
+            item = item[pick_column(f"{where}, key {key!r}", list(item), text_columns, "caption")]
         if item is None:
             item = ""
         if not isinstance(item, str):
@@ -146,8 +149,9 @@ def _sentences(where: str, key: str, value: Any, text_columns: tuple[str, ...]) 
         yield item
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """Give (file and row, object) of each line of a JSONL file. Raises InputError naming the row."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -157,7 +161,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _delimited(path: Path, find: Finder | None) -> Iterator[Row]:
-    text = _text(path)
+    text = read_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise InputError(f"{path}: the file is empty; expected image,caption rows")
@@ -207,14 +211,14 @@ def _row(where: str, cells: list[str], columns: tuple[int, int, int | None] | No
 
 def _header(path: Path, cells: list[str]) -> tuple[int, int, int | None]:
     names = [cell.strip().strip('"').lower() for cell in cells]
-    image = _pick(f"{path}, row 1", names, IMAGE_COLUMNS, "image")
-    text = _pick(f"{path}, row 1", names, TEXT_COLUMNS, "caption")
+    image = pick_column(f"{path}, row 1", names, IMAGE_COLUMNS, "image")
+    text = pick_column(f"{path}, row 1", names, TEXT_COLUMNS, "caption")
     split = next((names.index(name) for name in SPLIT_COLUMNS if name in names), None)
     return names.index(image), names.index(text), split
 
 
-def _pick(where: str, found: list[Any], known: tuple[str, ...], what: str) -> str:
-    """Find the first known name among the names found, whatever their case."""
+def pick_column(where: str, found: list[Any], known: tuple[str, ...], what: str) -> str:
+    """Find the first known name among the names found, whatever their case. Raises InputError where there is none."""
     lower = {str(name).lower(): name for name in found}
     for name in known:
         if name in lower:
@@ -250,7 +254,8 @@ def _names_image(cell: str, find: Finder | None) -> bool:
         return False
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a file of UTF-8 text. Raises InputError naming the file, and the row where it is something else."""
     try:
         data = path.read_bytes()
         return data.decode("utf-8-sig")

@@ -1,0 +1,218 @@
+"""Decoders: from a fused pair to the region its text speaks of, over the grid or from one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from plait.core.errors import ConfigError, ShapeError
+from plait.core.types import Fused, Level, MaskLogits, Tokens
+from plait.nn.pooling import masked_mean
+
+__all__ = ["SpatialDecoder", "VectorDecoder", "resize_map"]
+
+VECTOR_SIDE = 224
+FEWEST = 16  # channels of a map
+
+
+def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample a map of cells to another grid over the same square, bilinear, so that what lies at a place stays there.
+
+    Cells divide the square evenly, except where one grid is the other taken at every second cell from the first on (9
+    cells of 17): there the outermost centres coincide, which is what strided convolutions with borders leave.
+
+    Shapes:
+        values:  (B, C, h, w) float
+        size:    (h', w')
+        returns: (B, C, h', w') float; the values themselves where the grids are equal
+    """
+    old = (values.shape[2], values.shape[3])
+    if old == size:
+        return values
+    strided = all(new == 2 * was - 1 and was > 1 for was, new in zip(old, size, strict=True))
+    return F.interpolate(values, size=size, mode="bilinear", align_corners=strided)
+
+
+class SpatialDecoder(nn.Module):
+    """Decode the fused grid to a mask, coarse to fine, with what the image encoder saw at finer strides.
+
+    Formula: z = P LayerNorm(fused image) on its grid. For each finer level s, coarse to fine:
+        z = gelu(LayerNorm(Conv3x3(up(R z) + up(sigmoid(G z)) * S LayerNorm(s)))),
+    up to the level's grid. Then `doublings` times z = up2(gelu(LayerNorm(Conv3x3(z)))), and a last Conv3x3 to one logit
+    a cell. Each step after the first has half as many channels, at least 16. Norms are over the channels of a cell, so
+    that a place is decoded from what lies near it alone.
+
+    The gate G is the only way text reaches a level: the decoder sees the text through the fusion alone, so that a
+    fusion that ignores it cannot be saved here.
+
+    Arguments:
+        width:     D of the fused image
+        skips:     width of each finer level that will come, coarse to fine; () = none
+        channels:  of z at first; at least 16
+        doublings: of the resolution after the finest level; -1 = 1 with levels, 2 without
+        start:     first value of the last bias: the logit of the share of foreground expected before anything is
+                   learned; -2 is 12 %
+    Shapes:
+        fused:   image (B, P, D) float on a grid; the text is not read
+        levels:  the photo's finer grids, (B, N, D') each, in any precision; None = those of the fused image
+        returns: MaskLogits (B, h, w), h and w of the finest grid times 2^doublings
+    Raises:
+        ConfigError: channels below 16, doublings below -1.
+        ShapeError: no grid, or other levels than `skips` announced.
+    Source: Lin et al. 2017 (FPN) and Ronneberger et al. 2015 (U-Net) for the levels; Oktay et al. 2018 (attention
+    U-Net) for the gate. Differs: levels are added, not concatenated, which halves the convolutions; the gate has one
+    value a channel, not one a cell, and is computed on the coarser grid.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        skips: Sequence[int] = (),
+        channels: int = 64,
+        doublings: int = -1,
+        start: float = -2.0,
+    ) -> None:
+        super().__init__()
+        if doublings < -1:
+            raise ConfigError(f"spatial decoder, doublings: expected at least -1, got {doublings}")
+        doublings = (1 if skips else 2) if doublings == -1 else doublings
+        if channels < FEWEST:
+            raise ConfigError(f"spatial decoder, channels: expected at least {FEWEST}, got {channels}")
+        steps = len(skips) + doublings
+        widths = [channels, *(max(FEWEST, channels >> n) for n in range(steps))]
+        self.width = width
+        self.skips = tuple(skips)
+        self.enter = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
+        ways = list(pairwise(widths))
+        self.merges = nn.ModuleList(
+            _Merge(skip, before, after) for skip, (before, after) in zip(self.skips, ways, strict=False)
+        )
+        self.doublings = nn.ModuleList(_smooth(before, after) for before, after in ways[len(skips) :])
+        self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        _start_at(self.last, start)
+
+    def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
+        """Decode aligned pairs; see the class."""
+        image = fused.image if fused.image_row is None else fused.image.take(fused.image_row)
+        if image.grid is None or image.values.shape[-1] != self.width:
+            raise ShapeError(
+                f"spatial decoder: expected a fused image of width {self.width} on a grid, got "
+                f"{tuple(image.values.shape)} and grid {image.grid}; pooled forms need the vector decoder"
+            )
+        levels = image.levels if levels is None else levels
+        found = tuple(level.values.shape[-1] for level in levels)
+        if found != self.skips:
+            raise ShapeError(
+                f"spatial decoder: expected finer levels of widths {self.skips}, got {found}; build it with the "
+                "image encoder's own level_widths"
+            )
+        cells = self.enter(image.values.masked_fill(~image.valid[..., None], 0.0))
+        values = _map_of(cells, image.grid)
+        for merge, level in zip(self.merges, levels, strict=True):
+            values = merge(values, level)
+        for smooth in self.doublings:
+            values = smooth(values)
+            values = resize_map(values, (2 * values.shape[2], 2 * values.shape[3]))
+        return MaskLogits(self.last(values)[:, 0])
+
+
+class _Merge(nn.Module):
+    """One finer level joins; see `SpatialDecoder`."""
+
+    def __init__(self, skip: int, before: int, after: int) -> None:
+        super().__init__()
+        self.enter = nn.Sequential(nn.LayerNorm(skip), nn.Linear(skip, after))
+        self.reduce = nn.Conv2d(before, after, 1)
+        self.gate = nn.Conv2d(before, after, 1)
+        self.smooth = _smooth(after, after)
+
+    def forward(self, coarse: Tensor, level: Level) -> Tensor:
+        """Give (B, after, h, w) on the level's grid."""
+        both = torch.cat([self.reduce(coarse), torch.sigmoid(self.gate(coarse))], 1)
+        coarse, gate = resize_map(both, level.grid).chunk(2, 1)
+        fine = _map_of(self.enter(level.values.to(self.reduce.weight.dtype)), level.grid)
+        smoothed: Tensor = self.smooth(coarse + gate * fine)
+        return smoothed
+
+
+class VectorDecoder(nn.Module):
+    """Draw a mask from one vector by a stack of seven transposed convolutions, up to 224 x 224.
+
+    Formula: v = mean of the fused image's real tokens; 1 x 1 -> 7 x 7 -> 14 -> 28 -> 56 -> 112 -> 224 -> one logit a
+    pixel, with GroupNorm and ReLU between the layers.
+
+    Arguments:
+        width:    D of the fused image
+        channels: after the first layer; halved by each doubling, at least 8; a multiple of 8
+        start:    first value of the last bias, as in `SpatialDecoder`
+    Shapes:
+        fused:   image (B, P, D) float; the text is not read
+        levels:  not read: a vector has no place for them
+        returns: MaskLogits (B, 224, 224)
+    Requirements: all that is known of places must be in the vector. A baseline.
+    Raises:
+        ConfigError: channels is no multiple of 8.
+        ShapeError: the fused width is not `width`.
+    Source: the course report on masks from instructions ("a series of transposed convolution layers" to the mask's
+    size). Differs: it gives neither channels nor norms; both are chosen here.
+    """
+
+    def __init__(self, width: int, *, channels: int = 256, start: float = -2.0) -> None:
+        super().__init__()
+        if channels < 8 or channels % 8:
+            raise ConfigError(f"vector decoder, channels: expected a multiple of 8, got {channels}")
+        self.width = width
+        layers: list[nn.Module] = [nn.ConvTranspose2d(width, channels, 7)]
+        side = 7
+        while side < VECTOR_SIDE:
+            fewer = max(8, channels // 16 * 8)
+            layers += [_norm(channels), nn.ReLU(), nn.ConvTranspose2d(channels, fewer, 4, stride=2, padding=1)]
+            channels, side = fewer, 2 * side
+        last = nn.ConvTranspose2d(channels, 1, 3, padding=1)
+        _start_at(last, start)
+        self.layers = nn.Sequential(*layers, _norm(channels), nn.ReLU(), last)
+
+    def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
+        """Decode aligned pairs; see the class."""
+        vector = _mean(fused.image)
+        if vector.shape[-1] != self.width:
+            raise ShapeError(f"vector decoder: expected a fused image of width {self.width}, got {vector.shape[-1]}")
+        drawn = self.layers(vector[..., None, None])[:, 0]
+        return MaskLogits(drawn if fused.image_row is None else drawn[fused.image_row])
+
+
+def _start_at(last: nn.Conv2d | nn.ConvTranspose2d, logit: float) -> None:
+    """Let the last layer give about one logit everywhere at first, as in Lin et al. 2017 (focal loss), section 4.1."""
+    nn.init.normal_(last.weight, std=0.01)
+    nn.init.constant_(cast(Tensor, last.bias), logit)
+
+
+def _mean(tokens: Tokens) -> Tensor:
+    return masked_mean(tokens.values, tokens.valid)
+
+
+def _map_of(cells: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Lay (B, h * w, C) tokens on their grid: (B, C, h, w), channels last in memory as they are."""
+    return cells.unflatten(1, grid).permute(0, 3, 1, 2)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(channels // 8, channels)
+
+
+class _CellNorm(nn.LayerNorm):
+    """Layer norm over the channels of each cell: what lies elsewhere, padding included, has no say."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, h, w) over C."""
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _smooth(channels: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, after, 3, padding=1), _CellNorm(after), nn.GELU())

@@ -1,0 +1,56 @@
+"""Scenes with masks: phrases that need binding, the shape they speak of, and splits by family."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from plait.core.errors import InputError
+from plait.data.masks import load_mask
+from plait.data.open import open_collection, source_of
+from plait.data.scenes import draw_scenes, generate
+from plait.data.scenes_masks import generate_masks
+
+
+def test_pictures_and_splits_are_those_of_scenes() -> None:
+    data, scenes = generate_masks(count=60, size_px=32), generate(count=60, size_px=32)
+    twins = {photo.id: photo for photo in scenes.photos}
+    assert 20 <= len(data.photos) < 60
+    assert all(np.array_equal(photo.source, twins[photo.id].source) for photo in data.photos)
+    families = [{data.photos[i].family for i in members} for members in data.splits.values()]
+    assert not set.intersection(families[0], families[1] | families[2])
+    assert data.has_masks
+    assert data.fingerprint == generate_masks(count=60, size_px=32).fingerprint
+    assert data.fingerprint != generate_masks(count=60, size_px=32, seed=1).fingerprint
+
+
+def test_a_mask_is_where_its_phrase_says() -> None:
+    data = generate_masks(count=120, size_px=64)
+    scenes = {scene.id: scene for members in draw_scenes(120).values() for scene in members}
+    checked = 0
+    for caption in data.captions:
+        scene = scenes[data.photos[caption.image].id]
+        assert caption.text.startswith("the shape ")
+        relation, _, landmark = caption.text.removeprefix("the shape ").replace(" of", "").partition(" the ")
+        words = set(landmark.split()) - {"shape"}
+        (other,) = [thing for thing in scene.things if words <= {thing.shape, thing.colour}]
+        assert caption.mask is not None
+        rows, columns = np.nonzero(load_mask(caption.mask, (64, 64)))
+        right, down = columns.mean() / 64 - other.x, rows.mean() / 64 - other.y
+        assert {"left": -right, "right": right, "above": -down, "below": down}[relation] > 0.15
+        checked += 1
+    assert checked > 60
+    areas = [float(load_mask(caption.mask).mean()) for caption in data.captions if caption.mask is not None]
+    assert 0.005 < min(areas) <= max(areas) < 0.15
+
+
+def test_other_phrases_and_what_is_refused() -> None:
+    both = generate_masks(count=20, size_px=32, kinds=("binding", "object"))
+    assert len(both.photos) == 20
+    assert any("left of" in caption.text for caption in both.captions)
+    with pytest.raises(InputError, match=r"scenes-masks, kinds: expected some of binding, object, got place"):
+        generate_masks(count=20, kinds=("place",))
+    assert source_of("scenes-masks") == source_of("scenes-masks:40") == "scenes_masks"
+    assert open_collection("scenes-masks:60").has_masks
+    with pytest.raises(InputError, match=r"expected scenes-masks:COUNT with a count of at least 6"):
+        open_collection("scenes-masks:x")

@@ -1,0 +1,194 @@
+"""Masks through the doors: a folder of squares with masks, compared, evaluated, asked, exported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import plait
+from plait import api
+from plait.core.config import ObjectiveSettings
+from plait.core.errors import ConfigError, InputError
+from tests.doors.tools import call, give_splits, write_recipe
+from tests.tiny import make_tiny
+
+Capture = pytest.CaptureFixture[str]
+RECIPE = """
+task = "mask"
+
+[text]
+encoder = "words"
+min_count = 1
+max_tokens = 12
+
+[image]
+encoder = "cnn_small"
+size_px = 32
+
+[fusion]
+name = "pixel_word"
+width = 32
+options = { heads = 2 }
+head = { channels = 32 }
+
+[variants.pooled]
+name = "grid_product"
+tokens = "pooled"
+objective = { name = "bce" }
+head = { channels = 16 }
+
+[train]
+epochs = 2
+batch_size = 8
+captions_a_photo = 2
+lr = 5e-3
+encoder_lr = 5e-3
+"""
+
+
+class Masked(NamedTuple):
+    """A finished comparison of masks."""
+
+    data: Path
+    out: Path
+    recipe: Path
+    results: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def masked(plait_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Masked:
+    """Compare two entrants on squares: the first caption speaks of the square, the second of what is around it."""
+    folder = tmp_path_factory.mktemp("masked")
+    data = give_splits(make_tiny(folder / "squares", photos=24))
+    (data / "captions.csv").unlink()
+    (data / "masks").mkdir()
+    lines = ["image,text,mask"]
+    for path in sorted((data / "images").iterdir()):
+        pixels = np.asarray(Image.open(path))
+        square = (pixels == pixels[12, 12]).all(2)
+        for name, region in (("square", square), ("around", ~square)):
+            Image.fromarray(region.astype(np.uint8) * 255).save(data / "masks" / f"{path.stem}_{name}.png")
+            lines.append(f"{path.name},the {name},{path.stem}_{name}.png")
+    (data / "pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    recipe, out = write_recipe(folder, RECIPE, "masks"), folder / "out"
+    found = plait.compare(data, out, fusions=["pixel_word", "pooled"], seeds=1, recipe_or_name=recipe)
+    return Masked(data, out, recipe, found.results)
+
+
+def test_compare_keeps_the_contract_for_masks(masked: Masked) -> None:
+    results = masked.results
+    assert results["task"] == "mask"
+    assert [(row["fusion"], row["tokens"], row["pairing"]) for row in results["rows"]] == [
+        ("pixel_word", "tokens", "own"),
+        ("pooled", "pooled", "own"),
+    ]
+    for row in results["rows"]:
+        assert {"miou", "oiou", "p50", "p70", "p90", "dice", "boundary_f", "miou_text_shuffled"} <= set(row["metrics"])
+        assert row["mask"]["threshold_on"] == "32 captions of train"
+        assert [set(point) >= {"epoch", "loss", "miou"} for point in row["curve"]] == [True, True]
+    assert {test["metric"] for test in results["tests"]} == {"miou", "oiou"}
+    for entry in results["summary"]:
+        assert entry["miou"]["low"] <= entry["miou"]["mean"] <= entry["miou"]["high"]
+    means = [entry["miou"]["mean"] for entry in results["summary"]]
+    assert means == sorted(means, reverse=True)
+    assert "mIoU" in results["verdict"]
+    assert json.loads((masked.out / "results.json").read_text(encoding="utf-8")) == results
+    assert "mIoU" in (masked.out / "report.html").read_text(encoding="utf-8")
+    gallery = json.loads((masked.out / "gallery.json").read_text(encoding="utf-8"))
+    assert set(gallery["masks"][0]["results"]) == {"pixel_word", "pooled"}
+
+
+def test_a_variant_has_its_own_fusion_and_loss(masked: Masked) -> None:
+    record = json.loads((masked.out / "runs" / "pooled-s0" / "run.json").read_text(encoding="utf-8"))
+    assert record["recipe"]["fusion"]["name"] == "grid_product"
+    assert record["recipe"]["objective"]["name"] == "bce"
+    first = json.loads((masked.out / "runs" / "pixel_word-s0" / "run.json").read_text(encoding="utf-8"))
+    assert first["recipe"]["objective"]["name"] == "bce_dice"
+
+
+def test_commands_tell_people_the_same(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+    words = ["--data", masked.data, "--fusions", "pixel_word,pooled", "--seeds", 1, "--recipe", masked.recipe]
+    answer = call(capsys, "compare", *words, "--out", masked.out)
+    assert answer.code == 0
+    best = masked.results["summary"][0]
+    assert f"{best['miou']['mean']:.1f}" in answer.out
+    assert "(mean mask)" in answer.out
+    assert "thresholds chosen on 32 captions of train" in answer.out
+    run = masked.out / "runs" / "pixel_word-s0"
+    told = call(capsys, "evaluate", run, "--data", masked.data, "--split", "val", "--json", "--quiet").data
+    row = masked.results["rows"][0]
+    assert told["metrics"] == pytest.approx(row["metrics"])
+    assert told["mask"]["threshold"] == row["mask"]["threshold"]
+    words = ["--data", masked.data, "--recipe", masked.recipe, "--limit", 8, "--epochs", 1]
+    assert "mIoU with text shuffled" in call(capsys, "fit", *words, "--out", tmp_path / "run").out
+
+
+def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+    run, photo = masked.out / "runs" / "pixel_word-s0", tmp_path / "odd.png"
+    Image.fromarray(np.full((37, 53, 3), 200, dtype=np.uint8)).save(photo)
+    found = plait.load(run).mask(photo, "the square")
+    assert found.mask.shape == found.probability.shape == (37, 53)
+    assert found.area == pytest.approx(found.mask.mean())
+    assert np.array_equal(found.mask, found.probability >= found.threshold)
+    told = call(capsys, "mask", photo, "the square", "--run", run, "--out", tmp_path / "one", "--json").data
+    assert (told["height"], told["width"], told["area"]) == (37, 53, pytest.approx(found.area))
+    assert np.array_equal(np.asarray(Image.open(told["files"]["mask"])) == 255, found.mask)
+    with Image.open(told["files"]["overlay"]) as overlay:
+        assert overlay.size == (53, 37)
+    assert json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8")) == told
+    everything, told = api.mask(photo, "the square", run=run, threshold=0.0)
+    assert everything.mask.all()
+    assert told["files"] == {}
+    answer = call(capsys, "mask", photo, "the square", "--run", run, "--threshold", "1")
+    assert "nothing reaches the threshold" in answer.out
+
+
+def test_what_does_not_fit_is_refused_with_a_cure(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+    run, photo = masked.out / "runs" / "pixel_word-s0", np.zeros((20, 30, 3), dtype=np.uint8)
+    model = plait.load(run)
+    with pytest.raises(InputError, match=r"threshold 2\.0: expected a probability from 0 to 1"):
+        model.mask(photo, "a", threshold=2.0)
+    with pytest.raises(InputError, match="sentence 1 of 1 is empty"):
+        model.mask(photo, " ")
+    with pytest.raises(ConfigError, match="finds regions and does not score photos"):
+        model.match([photo], ["a"])
+    with pytest.raises(ConfigError, match="gives no masks; expected a run of task 'mask'"):
+        plait.load().mask(photo, "a dog")
+    with pytest.raises(ConfigError, match="a run of task 'mask' is not audited for matching"):
+        api.audit(run, data=masked.data)
+    with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe asks runs that match captions"):
+        api.probe(masked.out, masked.data)
+    with pytest.raises(ConfigError, match=r"fusion 'late' does not serve task 'mask'; these do: .*pixel_word"):
+        plait.compare(masked.data, tmp_path, fusions=["late"], recipe_or_name=masked.recipe)
+    with pytest.raises(ConfigError, match=r"leave fusion\.pairing out"):
+        plait.compare(masked.data, tmp_path, fusions=["film"], recipe_or_name=masked.recipe, pairing="itm")
+    own = api.recipe(masked.recipe)
+    with pytest.raises(ConfigError, match=r"objective 'infonce' does not serve task 'mask'; these do: bce, .*focal"):
+        plait.fit(replace(own, objective=ObjectiveSettings()), masked.data, tmp_path / "loss")
+    flat = replace(own, fusion=replace(own.fusion, tokens="pooled", decoder="spatial"))
+    with pytest.raises(ConfigError, match="leaves no grid for decoder 'spatial'; use decoder 'vector'"):
+        plait.fit(flat, masked.data, tmp_path / "flat")
+    matching = replace(own, task="match", fusion=replace(own.fusion, head={}))
+    with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
+        plait.fit(matching, masked.data, tmp_path / "match")
+    captions = make_tiny(tmp_path / "captions")
+    answer = call(capsys, "fit", "--data", captions, "--recipe", masked.recipe, "--out", tmp_path / "run")
+    assert answer.code == 1
+    assert "task 'mask' needs a mask for every caption" in answer.err
+
+
+def test_an_exported_run_of_masks_says_what_it_does(masked: Masked, tmp_path: Path) -> None:
+    api.export(masked.out / "runs" / "pixel_word-s0", tmp_path / "small")
+    card = (tmp_path / "small" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "marks the pixels of a photo" in card
+    assert "| mIoU |" in card
+    photo = sorted((masked.data / "images").iterdir())[0]
+    whole = plait.load(masked.out / "runs" / "pixel_word-s0").mask(photo, "the square")
+    small = plait.load(tmp_path / "small").mask(photo, "the square")
+    assert np.abs(whole.probability - small.probability).max() < 0.02
