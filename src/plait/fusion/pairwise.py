@@ -20,8 +20,8 @@ class PairFusion(nn.Module, ABC):
 
     Whoever scores many pairs of few texts and images prepares each row once and lets chosen rows meet: what depends on
     one side alone is then computed once a row, not once a pair. A subclass writes `meet` and, where there is one-sided
-    work, `prepare`; it sets `shares_image` if `meet` spares work for pairs of one image. Pairs then come image by image,
-    else by length of the text, so that little padding is fused.
+    work, `prepare`; it sets `shares_image` if `meet` spares work for pairs of one image. Pairs then come image by
+    image, else by length of the text, so that little padding is fused.
     """
 
     reads: ClassVar[Literal["similarity", "logit"]] = "logit"

@@ -25,12 +25,13 @@ class Matching(nn.Module):
     Arguments:
         contrast: an objective for the towers, with a `scale` (`InfoNCE`, `Sigmoid` or `Triplet`)
         weight:   of the matching term
-        given:    how many of the N given pairs the fused head is asked about, each with its two negatives, drawn anew at
-                  every call; 0 = all. The contrast always sees all N: fusion is the dear part, and may see less
+        given:    how many of the N given pairs the fused head is asked about, each with its two negatives, drawn anew
+                  at every call; 0 = all. The contrast always sees all N: fusion is the dear part, and may see less
     Shapes:
         tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs
         group:        (N,) int64, the photo's number
-        score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 times the given pairs; gives (M,) logits
+        score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 times the given pairs; gives
+                      (M,) logits
         returns:      Loss of () float in nats an example; parts: the contrast's, "contrast", "match" (before the
                       weight) and "mined" (how many negatives were drawn: 2 a given pair, or 0)
     Requirements: at least two photos in the batch. A batch of one photo has no negatives; then the matching term is 0
