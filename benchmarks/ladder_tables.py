@@ -3,7 +3,7 @@
     python -m benchmarks.ladder_tables --tokens out/ladder --pooled out/pooled --matched out/matched
 
 Each folder is a comparison with the recipe `ladder` and, if `plait probe` was run on it, its probe.json. Folders that
-are left out give columns of dashes. Computes nothing: it lays results out as Markdown.
+are left out give no columns. Computes nothing: it lays results out as Markdown.
 """
 
 from __future__ import annotations
@@ -143,6 +143,9 @@ def _interval(figure: dict[str, float], digits: int = 1) -> str:
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a table without the columns of which nothing is known."""
+    known = [i for i in range(len(header)) if any(row[i] != DASH for row in rows)]
+    header, rows = [header[i] for i in known], [[row[i] for i in known] for row in rows]
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -36,9 +36,9 @@ def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.
     (tmp_path / "probe.json").write_text(json.dumps({"rows": [asked]}))
     found, none = Found(tmp_path), Found(None)
     assert rungs(found, none, found).splitlines()[-1] == (
-        "| `ladder/v3` | failure | 1.00 | 100.0 % | 21.0 [19.5, 22.5] | - | 21.0 [19.5, 22.5] | 21.0 [19.5, 22.5] |"
+        "| `ladder/v3` | failure | 1.00 | 100.0 % | 21.0 [19.5, 22.5] | 21.0 [19.5, 22.5] | 21.0 [19.5, 22.5] |"
     )
     assert "| 3 | 1.50 | 21.04 [19.50, 22.51] |" in training(found)
-    assert probes(found, none, none).endswith("| no | - | - | 21.0 [19.5, 22.5] | 21.04 [19.50, 22.51] | 4 |")
+    assert probes(found, none, none).endswith("| no | 21.0 [19.5, 22.5] | 21.04 [19.50, 22.51] | 4 |")
     assert print_tables(["--tokens", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("`ladder/v3`") == 3
