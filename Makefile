@@ -13,11 +13,13 @@
 # VENV       where the environment lies                         (.venv)
 # PIP_FLAGS  more options for pip, such as an index of CPU builds of torch
 # T          what the test targets run                          (tests)
+# WORKERS    processes that share the fast tests                (2)
 
 PYTHON    ?= python3
 VENV      ?= .venv
 PIP_FLAGS ?=
 T         ?= tests
+WORKERS   ?= 2
 OUT       ?= out/demo
 
 BIN := $(VENV)/bin
@@ -38,7 +40,7 @@ install: $(VENV)/.users
 install-dev: $(VENV)/.developers
 
 test: $(VENV)/.developers
-	$(BIN)/python -m pytest $(T) -m "not slow and not real"
+	$(BIN)/python -m pytest $(T) -m "not slow and not real" -n $(WORKERS) --dist worksteal
 
 test-slow: $(VENV)/.developers
 	$(BIN)/python -m pytest $(T) -m "slow and not real"
