@@ -7,11 +7,10 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Two processes of one thread each (`make test`), or one of two.
-THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
 # Before torch is imported by anyone: threads that spin while they wait slow a shared machine up to ten times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ["OMP_NUM_THREADS"] = str(THREADS)
+# Two processes of one thread each (`make test`), or one of two.
+os.environ["OMP_NUM_THREADS"] = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -26,7 +25,7 @@ TinyFolder = Callable[..., Path]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fix how many threads torch takes: timings and sums are then the same alone and beside other work."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

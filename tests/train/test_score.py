@@ -56,6 +56,19 @@ def test_with_all_candidates_re_ranking_is_the_full_score() -> None:
     assert found.kind == "log-odds, top 99 re-ranked"
 
 
+def test_alone_the_fused_head_orders_the_candidates_by_its_logit() -> None:
+    model, objective = toy_model("cross")
+    scorer = Scorer(model.eval(), objective, rerank_k=99)
+    text, image = tokens(6, 5, 0), tokens(4, 4, 1, (2, 2))
+    found = scorer.split(text, image)
+    assert found.fused_alone is not None
+    logits = model.score_all(text, image)
+    for matrix in found.fused_alone:
+        torch.testing.assert_close(matrix, logits, atol=1e-5, rtol=1e-5)
+    late, contrast = toy_model("late")
+    assert Scorer(late.eval(), contrast, rerank_k=99).split(text, image).fused_alone is None
+
+
 def test_each_direction_re_ranks_its_own_candidates() -> None:
     model, objective = toy_model("cross")
     scorer = Scorer(model.eval(), objective, rerank_k=1)

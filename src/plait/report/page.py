@@ -195,7 +195,7 @@ def _cards(cards: Sequence[tuple[str, str]]) -> str:
 def _curves(rows: Sequence[Mapping[str, Any]], order: Sequence[str], is_mask: bool) -> str:
     if not any(row.get("curve") for row in rows):
         return empty("No training curve is recorded.")
-    metrics = [("miou", "mIoU at threshold 0.5, part of val", "%")]
+    metrics = [("miou", "mIoU at the best threshold, part of val", "%")]
     if not is_mask:
         metrics = [("t2i_r1", "text-to-image R@1", "%"), ("i2t_r1", "image-to-text R@1", "%")]
     drawn = [

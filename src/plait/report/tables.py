@@ -35,7 +35,11 @@ class Layout:
 
 MATCH = Layout(
     bars=(("t2i_r1", "Text → image R@1 %"), ("i2t_r1", "Image → text R@1 %")),
-    main=(("binding_accuracy", "Binding %"),),
+    main=(
+        ("binding_accuracy", "Binding %"),
+        ("t2i_r1_fused", "t→i R@1 %, fused head alone"),
+        ("i2t_r1_fused", "i→t R@1 %, fused head alone"),
+    ),
     views={
         "t2i": (
             ("t2i_r1", "R@1 %"),

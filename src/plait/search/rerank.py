@@ -7,16 +7,30 @@ only those are scored by the fusion. Every result says which score it was ranked
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from plait.core.errors import ShapeError
 
-__all__ = ["rerank_rows"]
+__all__ = ["Reranked", "rerank_rows"]
 
 
-def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+@dataclass(frozen=True)
+class Reranked:
+    """Rows after the second stage, (R, C) float each; order within a row is what matters.
+
+    Fields:
+        scores: candidates by the sum of both scores; this is the answer
+        alone:  the same candidates by the second score alone: what it found without being told the first
+    """
+
+    scores: Tensor
+    alone: Tensor
+
+
+def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Reranked:
     """Re-rank each row's k best columns by first score + second score; leave the rest behind them.
 
     Formula: for the k columns with the highest f[r, c]: s[r, c] = f[r, c] + g(r, c); every other column keeps its order
@@ -29,7 +43,7 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     Shapes:
         first:       (R, C) float, finite
         score_pairs: takes rows (M,) and columns (M,) int64, gives (M,) float
-        returns:     (R, C) float; order within a row is what matters
+        returns:     both orders; what was no candidate stands behind, in its order under f
     Raises:
         ShapeError: `first` is not a matrix, or k < 1.
     Source: ALBEF (Li et al. 2021) and BLIP (Li et al. 2022) re-rank the contrastive stage's top k and add both scores;
@@ -42,9 +56,20 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     top = first.topk(k, dim=1)
     row_index = torch.arange(rows).repeat_interleave(k)
     second = score_pairs(row_index, top.indices.reshape(-1)).view(rows, k)
-    combined = top.values + second
-    # Everything not re-ranked keeps its order and moves below the lowest re-ranked candidate of its row.
-    rest_top = first.scatter(1, top.indices, float("-inf")).max(dim=1, keepdim=True).values
-    rest_top = torch.where(rest_top.isinf(), first.min(dim=1, keepdim=True).values, rest_top)
-    lowered = first - rest_top + combined.min(dim=1, keepdim=True).values - 1.0
-    return lowered.scatter(1, top.indices, combined)
+    behind = _Behind(first, top.indices)
+    return Reranked(behind(top.values + second), behind(second))
+
+
+class _Behind:
+    """Puts candidates' new scores in their places; everything else keeps its order and moves below the lowest."""
+
+    def __init__(self, first: Tensor, candidates: Tensor) -> None:
+        best_left = first.scatter(1, candidates, float("-inf")).max(dim=1, keepdim=True).values
+        best_left = torch.where(best_left.isinf(), first.min(dim=1, keepdim=True).values, best_left)
+        self.below_zero = first - best_left - 1.0
+        self.candidates = candidates
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Give (R, C) from the candidates' values (R, k)."""
+        lowered = self.below_zero + values.min(dim=1, keepdim=True).values
+        return lowered.scatter(1, self.candidates, values.to(lowered.dtype))

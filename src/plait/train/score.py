@@ -29,12 +29,15 @@ class SplitScores:
         image_to_text: (I, C) float, to rank captions for each image. The same matrix as `text_to_image` unless the
                        pairing re-ranks each direction's own candidates.
         kind:          what the numbers are: "cosine", "logit", "log-odds, top k re-ranked" or "cosine of matched pairs"
+        fused_alone:   with pairing "itm", both matrices with each query's candidates in the order of the fused head's
+                       logit alone; None = there is no such head
         flags:         ("leaky",) where pairs were fused before they were scored, so that the scores know the answer
     """
 
     text_to_image: Tensor
     image_to_text: Tensor
     kind: str
+    fused_alone: tuple[Tensor, Tensor] | None = None
     flags: tuple[str, ...] = ()
 
 
@@ -82,9 +85,14 @@ class Scorer:
         def pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
             return self.model.score_pairs(text, image, text_index, image_index)
 
-        images = rerank_rows(first.T, self.rerank_k, lambda caption, photo: pairs(caption, photo)).T
+        images = rerank_rows(first.T, self.rerank_k, lambda caption, photo: pairs(caption, photo))
         captions = rerank_rows(first, self.rerank_k, lambda photo, caption: pairs(caption, photo))
-        return SplitScores(images, captions, f"log-odds, top {self.rerank_k} re-ranked")
+        return SplitScores(
+            images.scores.T,
+            captions.scores,
+            f"log-odds, top {self.rerank_k} re-ranked",
+            fused_alone=(images.alone.T, captions.alone),
+        )
 
     @torch.no_grad()
     def pairs(self, text: Tokens, image: Tokens) -> Tensor:
@@ -139,7 +147,7 @@ class Scorer:
         seen = first < len(text)
         scores = text.values.new_zeros(len(image), len(text))  # a photo without captions met none: it scores 0
         scores[seen] = cosine_similarities(torch.cat(texts), torch.cat(images)[first[seen]]).to(scores.dtype)
-        return SplitScores(scores, scores, "cosine of matched pairs", ("leaky",))
+        return SplitScores(scores, scores, "cosine of matched pairs", flags=("leaky",))
 
     def _all(
         self,
