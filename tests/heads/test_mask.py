@@ -49,6 +49,7 @@ def test_sizes() -> None:
 def test_the_vector_decoder_is_seven_transposed_convolutions() -> None:
     layers = [m for m in VectorDecoder(WIDTH).modules() if isinstance(m, torch.nn.ConvTranspose2d)]
     assert [layer.out_channels for layer in layers] == [256, 128, 64, 32, 16, 8, 1]
+    assert VectorDecoder(WIDTH, channels=16, side=56)(fused()).values.shape == (2, 56, 56)
 
 
 @pytest.mark.parametrize("start", [-2.0, 0.5])
@@ -157,6 +158,8 @@ def test_refusals() -> None:
         SpatialDecoder(WIDTH, doublings=-2)
     with pytest.raises(ConfigError, match="vector decoder, channels: expected a multiple of 8, got 12"):
         VectorDecoder(WIDTH, channels=12)
+    with pytest.raises(ConfigError, match="side: expected one of \\(7, 14"):
+        VectorDecoder(WIDTH, side=100)
     with pytest.raises(ShapeError, match=r"expected finer levels of widths \(6,\), got \(6, 5\)"):
         SpatialDecoder(WIDTH, skips=(6,))(given)
     with pytest.raises(ShapeError, match=r"on a grid, got .* and grid None; pooled forms need the vector decoder"):

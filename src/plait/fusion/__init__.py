@@ -116,6 +116,14 @@ FUSIONS: dict[str, Entry] = {
         pairings=("itm", "all", "matched"),
         tasks=("match", "mask"),
     ),
+    "image_only": Entry(
+        target="plait.fusion.image_only:ImageOnlyFusion",
+        family="control",
+        paper="-",
+        summary="trained without the text: what a mask can be without a word of it",
+        pairings=(),
+        tasks=("mask",),
+    ),
     "clip_dense": Entry(
         target="plait.fusion.clip_dense:ClipDenseFusion",
         family="shared space",
