@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import plait
+from benchmarks import mask_protocols
 from plait import api
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
@@ -192,3 +193,15 @@ def test_an_exported_run_of_masks_says_what_it_does(masked: Masked, tmp_path: Pa
     whole = plait.load(masked.out / "runs" / "pixel_word-s0").mask(photo, "the square")
     small = plait.load(tmp_path / "small").mask(photo, "the square")
     assert np.abs(whole.probability - small.probability).max() < 0.02
+
+
+def test_protocols_are_measured_on_training_and_held_out_rows(masked: Masked, capsys: Capture) -> None:
+    rows = mask_protocols.measure(masked.out, str(masked.data), fusions=("pixel_word",), region="squares")
+    held = masked.results["data"]["eval_split"]
+    assert [(row["fusion"], row["split"]) for row in rows] == [("pixel_word", "train"), ("pixel_word", held)]
+    known = next(row for row in masked.results["rows"] if row["fusion"] == "pixel_word")
+    assert rows[1]["miou"][0] == pytest.approx(known["metrics"]["miou"], abs=1e-6)
+    assert rows[0]["miou_all_foreground"][0] == pytest.approx(50, abs=1)  # a square and what is around it
+    capsys.readouterr()
+    assert mask_protocols.table(rows).splitlines()[2].startswith("| squares | `pixel_word` | train | 1 | ")
+    assert mask_protocols.constant_scores(0.04) == {"area": 0.04, "meant": 4.0, "kept": 96.0}

@@ -40,9 +40,7 @@ class ImageOnlyFusion(PairFusion):
 
     shares_image = True
 
-    def __init__(
-        self, width: int, *, layers: int = 1, heads: int = 8, ratio: float = 2, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, width: int, *, layers: int = 1, heads: int = 8, ratio: float = 2, dropout: float = 0.0) -> None:
         super().__init__()
         if layers < 0:
             raise ConfigError(f"fusion 'image_only', layers: expected at least 0, got {layers}")

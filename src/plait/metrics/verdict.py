@@ -71,7 +71,7 @@ def verdict(
         parts.append("No fusion gave a result that can be ranked.")
     elif len(ranked) == 1:
         others = "Only " + ranked[0]["fusion"] + (" can be ranked: " if len(seen) > 1 else " was trained: ")
-        parts.append(f"{others}{_estimate(ranked[0], metric)}; there is nothing to compare it with.")
+        parts.append(f"{others}{_estimate(ranked[0], metric)}. There is nothing to compare it with.")
     else:
         parts.append(_comparison(ranked, [test for test in tests if test["metric"] == metric], metric, sign))
     if ranked and max(int(row.get("seeds", 1)) for row in ranked) == 1:
