@@ -60,7 +60,7 @@ class Found:
     def recall(self, fusion: str, metric: str = "t2i_r1") -> str:
         """Give a recall with its interval, or a dash."""
         entry = self.summary.get(fusion)
-        return DASH if entry is None else _interval(entry[metric])
+        return DASH if entry is None or metric not in entry else _interval(entry[metric])
 
     def asked(self, fusion: str, figure: str, digits: int = 1) -> str:
         """Give a figure of the probe with its interval, or a dash."""
@@ -72,6 +72,7 @@ def rungs(tokens: Found, pooled: Found, matched: Found) -> str:
     """Lay out the printed result beside recall@1 under the three protocols."""
     header = ["rung", "printed", "ratio printed", "noise, matched + pooled", "t2i R@1, matched + pooled (leaky)"]
     header += ["t2i R@1, itm + pooled", "t2i R@1, itm + tokens", "i2t R@1, itm + tokens"]
+    header += ["t2i R@1, fused head alone"]
     rows = []
     for fusion in _fusions(tokens, pooled, matched):
         printed = PRINTED.get(fusion.removeprefix("ladder/"))
@@ -86,6 +87,7 @@ def rungs(tokens: Found, pooled: Found, matched: Found) -> str:
                 pooled.recall(fusion),
                 tokens.recall(fusion),
                 tokens.recall(fusion, "i2t_r1"),
+                tokens.recall(fusion, "t2i_r1_fused"),
             ]
         )
     return _markdown(header, rows)

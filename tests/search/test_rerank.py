@@ -64,3 +64,5 @@ def test_alone_the_second_score_decides_among_the_same_candidates() -> None:
     assert found.scores[0].argsort(descending=True).tolist() == [0, 1, 2, 3]
     assert found.alone[0].argsort(descending=True).tolist() == [1, 0, 2, 3]
     torch.testing.assert_close(found.alone[0, :2], torch.tensor([0.0, 0.1]))
+    assert found.luck[0].tolist()[:2] == [0.0, 0.0]
+    assert (found.luck[0, 2:] < 0).all()

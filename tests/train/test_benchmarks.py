@@ -29,6 +29,7 @@ def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.
     assert [f"ladder/{rung}" for rung in PRINTED] == list(RUNGS)
     figure = {"mean": 21.04, "low": 19.5, "high": 22.51}
     entry = {"fusion": "ladder/v3", "t2i_r1": figure, "i2t_r1": figure, "seeds": 3, "train_s": 61.2, "params": 1234567}
+    entry["t2i_r1_fused"] = figure
     row = {"fusion": "ladder/v3", "audit": {"noise_accuracy": 100.0}}
     (tmp_path / "results.json").write_text(json.dumps({"summary": [entry], "rows": [row]}))
     asked = dict.fromkeys(("loss", "accuracy", "separation", "five_accuracy", "five_margin"), figure)
@@ -36,7 +37,7 @@ def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.
     (tmp_path / "probe.json").write_text(json.dumps({"rows": [asked]}))
     found, none = Found(tmp_path), Found(None)
     assert rungs(found, none, found).splitlines()[-1] == (
-        "| `ladder/v3` | failure | 1.00 | 100.0 % | 21.0 [19.5, 22.5] | 21.0 [19.5, 22.5] | 21.0 [19.5, 22.5] |"
+        "| `ladder/v3` | failure | 1.00 | 100.0 %" + 4 * " | 21.0 [19.5, 22.5]" + " |"
     )
     assert "| 3 | 1.50 | 21.04 [19.50, 22.51] |" in training(found)
     assert probes(found, none, none).endswith("| no | 21.0 [19.5, 22.5] | 21.04 [19.50, 22.51] | 4 |")

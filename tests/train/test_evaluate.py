@@ -48,11 +48,11 @@ def test_metrics_ranks_and_intervals_are_of_the_same_scores(tmp_path: Path, fusi
     assert interval["low"] <= interval["mean"] <= interval["high"]
     assert 0 <= found.metrics["binding_accuracy"] <= 100
     assert ("t2i_r1_fused" in found.metrics) == (fusion == "cross")
-    if found.scores.fused_alone is not None:
-        alone = found.scores.fused_alone[0].numpy()
+    for order, matrices in found.scores.candidates.items():
+        alone = matrices[0].numpy()
         best = alone >= alone.max(0)
         right = best[found.caption_row, np.arange(alone.shape[1])] / best.sum(0)
-        assert found.metrics["t2i_r1_fused"] == pytest.approx(100 * right.mean())
+        assert found.metrics[f"t2i_r1_{order}"] == pytest.approx(100 * right.mean())
 
 
 def test_maps_know_where_they_lie_on_photos_that_are_not_square(tmp_path: Path) -> None:

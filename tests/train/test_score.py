@@ -61,12 +61,12 @@ def test_alone_the_fused_head_orders_the_candidates_by_its_logit() -> None:
     scorer = Scorer(model.eval(), objective, rerank_k=99)
     text, image = tokens(6, 5, 0), tokens(4, 4, 1, (2, 2))
     found = scorer.split(text, image)
-    assert found.fused_alone is not None
     logits = model.score_all(text, image)
-    for matrix in found.fused_alone:
+    for matrix in found.candidates["fused"]:
         torch.testing.assert_close(matrix, logits, atol=1e-5, rtol=1e-5)
+    assert all(not matrix.any() for matrix in found.candidates["luck"])
     late, contrast = toy_model("late")
-    assert Scorer(late.eval(), contrast, rerank_k=99).split(text, image).fused_alone is None
+    assert Scorer(late.eval(), contrast, rerank_k=99).split(text, image).candidates == {}
 
 
 def test_each_direction_re_ranks_its_own_candidates() -> None:

@@ -38,7 +38,7 @@ MATCH = Layout(
     main=(
         ("binding_accuracy", "Binding %"),
         ("t2i_r1_fused", "t→i R@1 %, fused head alone"),
-        ("i2t_r1_fused", "i→t R@1 %, fused head alone"),
+        ("t2i_r1_luck", "t→i R@1 %, luck among candidates"),
     ),
     views={
         "t2i": (

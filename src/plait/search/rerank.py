@@ -24,10 +24,12 @@ class Reranked:
     Fields:
         scores: candidates by the sum of both scores; this is the answer
         alone:  the same candidates by the second score alone: what it found without being told the first
+        luck:   the same candidates, all level: what drawing among them would find
     """
 
     scores: Tensor
     alone: Tensor
+    luck: Tensor
 
 
 def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Reranked:
@@ -43,7 +45,7 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     Shapes:
         first:       (R, C) float, finite
         score_pairs: takes rows (M,) and columns (M,) int64, gives (M,) float
-        returns:     both orders; what was no candidate stands behind, in its order under f
+        returns:     all three orders; what was no candidate stands behind, in its order under f
     Raises:
         ShapeError: `first` is not a matrix, or k < 1.
     Source: ALBEF (Li et al. 2021) and BLIP (Li et al. 2022) re-rank the contrastive stage's top k and add both scores;
@@ -57,7 +59,7 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     row_index = torch.arange(rows).repeat_interleave(k)
     second = score_pairs(row_index, top.indices.reshape(-1)).view(rows, k)
     behind = _Behind(first, top.indices)
-    return Reranked(behind(top.values + second), behind(second))
+    return Reranked(behind(top.values + second), behind(second), behind(torch.zeros_like(second)))
 
 
 class _Behind:

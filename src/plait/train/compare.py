@@ -149,7 +149,9 @@ def _row(
         **({"budget": share.told} if share.told else {}),
     }
     try:
-        record, _ = fit_run(recipe, collection, out / row["run"], cache=cache, steps=share.steps, listener=listener)
+        record, _ = fit_run(
+            recipe, collection, out / row["run"], cache=cache, steps=share.steps, label=label, listener=listener
+        )
     except TrainingError as error:
         listener(Event("note", row["run"], data={"failed": str(error)}))
         row |= {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}

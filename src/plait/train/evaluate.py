@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from plait.core.errors import InputError
 from plait.core.types import Tokens
@@ -40,7 +40,8 @@ class Evaluation:
         ranks:    "t2i" or "i2t" -> (Q,) rank of the best right answer for each query, for the median's interval
         rank_photo: likewise (Q,) the photo, a row of the scores, that the query belongs to
         metrics:  flat figures, recalls in percent; with pairing "itm" also t2i_r1_fused and i2t_r1_fused: recall@1
-                  where the fused head orders the towers' candidates alone, which tells fusions apart that share towers
+                  where the fused head orders the towers' candidates alone, which tells fusions apart that share towers;
+                  and t2i_r1_luck and i2t_r1_luck, where nothing orders them
         eval_s:   seconds from tokens to metrics
     """
 
@@ -148,12 +149,11 @@ def evaluate_split(
         by_image = photo_contributions(i2t, caption_image)
         values |= _only("i2t", by_image.values)
         metrics |= _only("i2t", retrieval_metrics(i2t, caption_image))
-    if scores.fused_alone is not None:
-        values |= _fused_alone(scores.fused_alone, caption_image)
-        metrics |= {
-            name: float(np.average(values[name], weights=counts[weight_of(name)]))
-            for name in ("t2i_r1_fused", "i2t_r1_fused")
-        }
+    for order, matrices in scores.candidates.items():
+        for way, matrix in zip(("t2i", "i2t"), matrices, strict=True):
+            name = f"{way}_r1_{order}"
+            values[name] = photo_contributions(matrix.float().numpy(), caption_image).values[f"{way}_r1"]
+            metrics[name] = float(np.average(values[name], weights=counts[way]))
     if len(rows):
         metrics["binding_accuracy"] = binding_accuracy(true_score, false_score)
         hits = 100.0 * ((true_score > false_score) + 0.5 * (true_score == false_score))
@@ -177,14 +177,6 @@ def evaluate_split(
 
 def _only(direction: str, figures: dict[str, Figure]) -> dict[str, Figure]:
     return {name: figure for name, figure in figures.items() if name.startswith(direction)}
-
-
-def _fused_alone(scores: tuple[Tensor, Tensor], caption_image: np.ndarray) -> dict[str, np.ndarray]:
-    ways = zip(("t2i", "i2t"), scores, strict=True)
-    return {
-        f"{way}_r1_fused": photo_contributions(matrix.float().numpy(), caption_image).values[f"{way}_r1"]
-        for way, matrix in ways
-    }
 
 
 def _binding(

@@ -70,12 +70,14 @@ def fit_run(
     *,
     cache: Path,
     steps: int | None = None,
+    label: str = "",
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], AnyEvaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
 
     Args:
         steps: optimiser steps, in place of the recipe's epochs
+        label: what progress calls it; "" = the fusion's name
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: the folder holds another run.
@@ -89,7 +91,7 @@ def fit_run(
     if record is not None:
         return record, None
     listener = jsonl_log(folder / "events.jsonl", listener)
-    what = f"{recipe.fusion.name}, seed {recipe.train.seed}"
+    what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     is_mask = recipe.task == "mask"
     if is_mask:
         check_masks(collection)

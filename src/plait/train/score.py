@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,15 +29,15 @@ class SplitScores:
         image_to_text: (I, C) float, to rank captions for each image. The same matrix as `text_to_image` unless the
                        pairing re-ranks each direction's own candidates.
         kind:          what the numbers are: "cosine", "logit", "log-odds, top k re-ranked" or "cosine of matched pairs"
-        fused_alone:   with pairing "itm", both matrices with each query's candidates in the order of the fused head's
-                       logit alone; None = there is no such head
+        candidates:    with pairing "itm", by "fused" both matrices with each query's candidates in the order of the
+                       fused head's logit alone, and by "luck" with all candidates level; else empty
         flags:         ("leaky",) where pairs were fused before they were scored, so that the scores know the answer
     """
 
     text_to_image: Tensor
     image_to_text: Tensor
     kind: str
-    fused_alone: tuple[Tensor, Tensor] | None = None
+    candidates: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
 
@@ -91,7 +91,7 @@ class Scorer:
             images.scores.T,
             captions.scores,
             f"log-odds, top {self.rerank_k} re-ranked",
-            fused_alone=(images.alone.T, captions.alone),
+            candidates={"fused": (images.alone.T, captions.alone), "luck": (images.luck.T, captions.luck)},
         )
 
     @torch.no_grad()
