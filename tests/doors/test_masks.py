@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import plait
-from benchmarks import mask_protocols
+from benchmarks import mask_protocols, mask_tables
 from plait import api
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
@@ -205,3 +205,13 @@ def test_protocols_are_measured_on_training_and_held_out_rows(masked: Masked, ca
     capsys.readouterr()
     assert mask_protocols.table(rows).splitlines()[2].startswith("| squares | `pixel_word` | train | 1 | ")
     assert mask_protocols.constant_scores(0.04) == {"area": 0.04, "meant": 4.0, "kept": 96.0}
+
+
+def test_a_comparison_is_laid_out_as_markdown(masked: Masked, capsys: Capture) -> None:
+    assert mask_tables.main([str(masked.out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    best = max(masked.results["summary"], key=lambda entry: entry["miou"]["mean"])
+    assert lines[2].startswith(f"| `{best['fusion']}` | {best['tokens']} | 1 | {best['miou']['mean']:.1f} [")
+    constants = 3
+    assert len([line for line in lines if line.startswith("| ")]) == 2 + len(masked.results["summary"]) + constants
+    assert masked.results["verdict"] in lines

@@ -180,7 +180,8 @@ class VectorDecoder(nn.Module):
         last = nn.ConvTranspose2d(channels, 1, 3, padding=1)
         _start_at(last, start)
         # Channels last in memory: on CPUs the stack then takes two thirds of the time.
-        self.layers = nn.Sequential(*layers, _norm(channels), nn.ReLU(), last).to(memory_format=torch.channels_last)
+        stack = nn.Sequential(*layers, _norm(channels), nn.ReLU(), last)
+        self.layers = stack.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
         """Decode aligned pairs; see the class."""

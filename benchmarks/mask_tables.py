@@ -1,0 +1,67 @@
+"""The tables of docs/masks.md: what comparisons of masks found, as Markdown.
+
+    python -m benchmarks.mask_tables out/mask_losses
+
+Computes nothing: it lays out a comparison's results.json, best mean IoU first, with what constant masks score below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main", "table"]
+
+# Metric of results.json -> head of its column.
+COLUMNS = {"oiou": "oIoU", "p50": "P@0.5", "boundary_f": "boundary F"}
+SPOILED = {"miou_text_shuffled": "another's text", "miou_text_removed": "no text"}
+CONSTANT = {"miou_mean_mask": "mean mask", "miou_all_foreground": "all foreground", "miou_all_background": "nothing"}
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Lay out a comparison of masks: one row an entrant, then the masks that read nothing."""
+    head = [
+        "entrant",
+        "tokens",
+        "seeds",
+        "mIoU",
+        *COLUMNS.values(),
+        *SPOILED.values(),
+        "parameters",
+        "train s",
+        "flags",
+    ]
+    summary = sorted(results["summary"], key=lambda entry: -entry["miou"]["mean"])
+    rows = []
+    for entry in summary:
+        figures = [f"{entry[name]['mean']:.1f}" for name in (*COLUMNS, *SPOILED)]
+        cost = [f"{entry['params']:,}", f"{entry['train_s']:.0f}"]
+        flags = ", ".join(entry["flags"])
+        rows.append([f"`{entry['fusion']}`", entry["tokens"], entry["seeds"], _interval(entry["miou"]), *figures])
+        rows[-1] += [*cost, flags]
+    for name, label in CONSTANT.items():
+        rows.append([label, "", "", _interval(summary[0][name]), *[""] * (len(head) - 4)])
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['mean']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table of each folder, and its verdict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="comparisons")
+    for folder in parser.parse_args(argv).folders:
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        print(f"{table(results)}\n\n{results['verdict']}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
