@@ -263,4 +263,5 @@ def _svg(parts: Sequence[str], label: str) -> str:
 
 
 def _figure(title: str, body: str) -> str:
-    return f'<figure class="panel"><figcaption>{escape(title)}</figcaption>{body}</figure>'
+    head = title if title.startswith("mIoU") else title[:1].upper() + title[1:]
+    return f'<figure class="panel"><figcaption>{escape(head)}</figcaption>{body}</figure>'

@@ -166,6 +166,8 @@
     const [h, w] = entry.grid, cells = h * w;
     const [x0, y0, x1, y1] = entry.box || [0, 0, 1, 1];
     const top = Math.max(...entry.weights.map((row) => Math.max(...row)), 1e-12);
+    /* Cells that read words: a cell's weights sum to 1 over the words. Words that read cells: a word's over the cells. */
+    const turned = (entry.what || "").includes("(transposed)"), choices = turned ? entry.words.length : cells;
     const layer = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true", "shape-rendering": "crispEdges" });
     const rects = Array.from({ length: cells }, (_, n) => {
       const rect = svg("rect", { x: x0 + (n % w) * (x1 - x0) / w, y: y0 + Math.floor(n / w) * (y1 - y0) / h,
@@ -184,9 +186,11 @@
         rects[n].firstChild.textContent = "“" + entry.words[number] + "”: " + percent(weight);
       });
       [...words.children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === number)));
-      const best = entry.weights[number].indexOf(Math.max(...entry.weights[number]));
-      told.textContent = "“" + entry.words[number] + "” looked most at row " + (Math.floor(best / w) + 1) + ", column " +
-        (best % w + 1) + " of " + h + " × " + w + " cells (" + percent(entry.weights[number][best]) + ")";
+      const weights = entry.weights[number], best = weights.indexOf(Math.max(...weights)), word = "“" + entry.words[number] + "”";
+      const where = " row " + (Math.floor(best / w) + 1) + ", column " + (best % w + 1) + " of " + h + " × " + w + " cells (" +
+        percent(weights[best]) + ")";
+      if (choices === 1) told.textContent = word + " is all there is to look at: every cell gives it its whole weight";
+      else told.textContent = word + (turned ? " was read most by" : " looked most at") + where;
     }
     entry.words.forEach((word, number) => {
       const button = make("button", { type: "button", text: word });
@@ -195,9 +199,9 @@
     });
     const bar = make("span", { class: "ramp" }, [make("i")]);
     bar.style.background = "linear-gradient(90deg," + [0, 0.25, 0.5, 0.75, 1].map(shade).join(",") + ")";
-    bar.firstChild.style.left = Math.min(100, 100 / cells / top) + "%";
-    const legend = make("div", { class: "legend", title: "The mark is where an even look over all cells would be" },
-      [make("span", { text: "0" }), bar, make("span", { text: percent(top) + "   │ even: " + percent(1 / cells) })]);
+    bar.firstChild.style.left = Math.min(100, 100 / choices / top) + "%";
+    const legend = make("div", { class: "legend", title: "The mark is where an even look over all " + (turned ? "words" : "cells") + " would be" },
+      [make("span", { text: "0" }), bar, make("span", { text: percent(top) + "   │ even: " + percent(1 / choices) })]);
     /* the longest word is a content word more often than the first */
     show(entry.words.reduce((best, word, n) => (word.length > entry.words[best].length ? n : best), 0));
     return make("article", { class: "card look", "data-fusion": entry.fusion }, [
