@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from plait.cli.tables import figure, table
@@ -17,7 +18,7 @@ _BASELINES = ("all foreground", "all background", "mean mask")
 def mask(found: dict[str, Any]) -> str:
     """Show one mask: what was found, and where it was written."""
     lines = [
-        f"{found['photo']}: {found['text']!r}",
+        f"{found['photo']}: {shorten(found['text'], 120, placeholder=' ...')!r}",
         f"{100 * found['area']:.1f} % of {found['width']} x {found['height']} px, probability at least "
         f"{found['threshold']:.2f} (highest {found['highest_probability']:.2f})",
     ]

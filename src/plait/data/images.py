@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarr
         return _checked(source)
     path = Path(source)
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _opened(path) as image:
             width, height = image.size
             _refuse_huge(path, width, height)
             if enough_px and image.format in ("JPEG", "MPO"):
@@ -160,7 +161,7 @@ class FileFacts:
 def inspect_photo(path: Path, *, enough_px: int = 64) -> FileFacts:
     """Decode a photo to its end, JPEGs at reduced scale, and tell what kind of file it is. Raises as `load_rgb`."""
     rgb = load_rgb(path, enough_px=enough_px)
-    with Image.open(path, formats=_FORMATS) as image:
+    with _opened(path) as image:
         kind, mode, width, height = str(image.format), image.mode, image.width, image.height
         try:
             turn = int(image.getexif().get(_ORIENTATION, 1))
@@ -194,7 +195,7 @@ class Stored:
 def load_stored(path: Path) -> Stored:
     """Read an image file as it is stored. Raises as `load_rgb`."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _opened(path) as image:
             _refuse_huge(path, image.width, image.height)
             image.load()
             return _stored(path, _upright(image))
@@ -230,7 +231,7 @@ def photo_size(source: Path | np.ndarray) -> tuple[int, int]:
     if isinstance(source, np.ndarray):
         return int(source.shape[0]), int(source.shape[1])
     try:
-        with Image.open(source, formats=_FORMATS) as image:
+        with _opened(source) as image:
             _refuse_huge(source, image.width, image.height)
             try:
                 turn = int(image.getexif().get(_ORIENTATION, 1))
@@ -260,6 +261,13 @@ def _checked(rgb: np.ndarray) -> np.ndarray:
         raise InputError(f"photo in memory: expected a (H, W, 3) uint8 array, got {rgb.shape} {rgb.dtype}")
     _refuse_huge("in memory", rgb.shape[1], rgb.shape[0])
     return rgb
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open an image file. Of a huge one Pillow warns; it is refused by `_refuse_huge`, which says what to do."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=_FORMATS)
 
 
 def _refuse_huge(path: Path | str, width: int, height: int) -> None:
