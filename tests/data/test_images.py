@@ -132,7 +132,7 @@ def huge_png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("side", [10_000, 20_000])
 def test_decompression_bombs_are_refused_before_decoding(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(huge_png(side, side))
-    with pytest.raises(InputError, match=r"89,478,485 pixels"):
+    with pytest.raises(InputError, match=r"89,478,485 (pixels|in all)"):
         load_rgb(tmp_path / "bomb.png")
 
 
