@@ -103,6 +103,7 @@ def test_compare_keeps_the_contract_for_masks(masked: Masked) -> None:
     assert "mIoU" in (masked.out / "report.html").read_text(encoding="utf-8")
     gallery = json.loads((masked.out / "gallery.json").read_text(encoding="utf-8"))
     assert set(gallery["masks"][0]["results"]) == {"pixel_word", "pooled"}
+    assert {item["fusion"] for item in gallery["extremes"]} == {"pixel_word", "pooled"}  # labels, not fusions' names
 
 
 def test_a_variant_has_its_own_fusion_and_loss(masked: Masked) -> None:

@@ -18,7 +18,10 @@ FLAG_WORDS = {
     "shared photos": ("bad", "photos of the evaluated split are in the training split too"),
     "broken metric": ("bad", "the metrics do not give a perfect model 100 %"),
     "budget off": ("warn", "its parameters are more than 5 % from the reference's"),
-    "did not train": ("bad", "the loss did not fall below that of constant scores, or was not finite"),
+    "did not train": (
+        "bad",
+        "no better than what reads nothing (chance, or a constant mask), or its loss was not finite",
+    ),
     "failed": ("bad", "the run stopped with an error"),
 }
 _COLUMNS = (

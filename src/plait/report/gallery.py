@@ -29,7 +29,7 @@ def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) 
                 if place == len(merged[part]):
                     merged[part].append({**item, "results": {}})
                 merged[part][place]["results"][fusion] = item["results"]
-    merged["attention"] = [item for gallery in shown.values() for item in gallery["attention"]]
+    merged["attention"] = _labelled(shown, "attention")
     merged["photos"] = _thumbnails(merged, collection)
     return merged
 
@@ -52,11 +52,16 @@ def merge_masks(out: Path, results: dict[str, Any], collection: Collection) -> d
             masks[place]["results"][fusion] = {"iou": item["iou"], **own}
     merged: dict[str, Any] = {
         "masks": masks,
-        "extremes": [item for gallery in shown.values() for item in gallery["extremes"]],
-        "attention": [item for gallery in shown.values() for item in gallery["attention"]],
+        "extremes": _labelled(shown, "extremes"),
+        "attention": _labelled(shown, "attention"),
     }
     merged["photos"] = _thumbnails({"by_photo": [], "by_caption": [], "attention": merged["attention"]}, collection)
     return merged
+
+
+def _labelled(shown: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    """Join one part of the galleries under the names of the comparison: a run knows its fusion, not its label."""
+    return [{**item, "fusion": label} for label, gallery in shown.items() for item in gallery[part]]
 
 
 def _first_seeds(out: Path, results: dict[str, Any]) -> dict[str, Any]:
