@@ -37,7 +37,7 @@ def constant_scores(area: float) -> dict[str, float]:
 
 
 def measure(folder: Path, data: str, *, fusions: Sequence[str], region: str) -> list[dict[str, Any]]:
-    """Score every run of these fusions on training and held-out rows.
+    """Score every run of these fusions on its training rows; what it scored on held-out ones is known.
 
     Args:
         folder: of a comparison
@@ -49,8 +49,9 @@ def measure(folder: Path, data: str, *, fusions: Sequence[str], region: str) -> 
     for row in results["rows"]:
         if row["fusion"] not in fusions or row["status"] == "failed":
             continue
-        for split in ("train", results["data"]["eval_split"]):
-            found = api.evaluate(folder / row["run"], data, split=split).metrics
+        held = results["data"]["eval_split"]
+        scored = {"train": api.evaluate(folder / row["run"], data, split="train").metrics, held: row["metrics"]}
+        for split, found in scored.items():
             entry = rows.setdefault(
                 (row["fusion"], split),
                 {"region": region, "fusion": row["fusion"], "split": split, "seeds": [], "miou": []},
