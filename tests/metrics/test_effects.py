@@ -75,6 +75,7 @@ def test_sentences_of_power() -> None:
         "With 1 seed and 1,000 photos, a true difference under 2.0 points would be missed more than one time in five "
         "after correction for 6 tests; training noise, unknown with one seed, comes on top."
     )
+    assert power_sentence({**row, "detectable": 0.0}).startswith("They scored alike on every photo")
 
 
 def _trial(

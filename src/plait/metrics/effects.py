@@ -154,6 +154,8 @@ def power_sentence(row: Mapping[str, Any]) -> str:
         >>> power_sentence(row)
         'With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five.'
     """
+    if row["detectable"] < 0.05:
+        return "They scored alike on every photo, so how small a difference could have been seen is unknown."
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
     only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
