@@ -76,6 +76,7 @@ def test_sentences_of_power() -> None:
         "after correction for 6 tests; training noise, unknown with one seed, comes on top."
     )
     assert power_sentence({**row, "detectable": 0.0}).startswith("They scored alike on every photo")
+    assert "a true difference under 0.003 points" in power_sentence({**row, "detectable": 0.0031})
 
 
 def _trial(

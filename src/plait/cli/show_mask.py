@@ -18,7 +18,7 @@ _BASELINES = ("all foreground", "all background", "mean mask")
 def mask(found: dict[str, Any]) -> str:
     """Show one mask: what was found, and where it was written."""
     lines = [
-        f"{found['photo']}: {shorten(found['text'], 120, placeholder=' ...')!r}",
+        f"{found['photo']}: {shorten(found['text'], 120, placeholder=' …')!r}",
         f"{100 * found['area']:.1f} % of {found['width']} x {found['height']} px, probability at least "
         f"{found['threshold']:.2f} (highest {found['highest_probability']:.2f})",
     ]

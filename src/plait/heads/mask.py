@@ -150,8 +150,7 @@ class VectorDecoder(nn.Module):
     Arguments:
         width:    D of the fused image
         channels: after the first layer; halved by each doubling, at least 8; a multiple of 8
-        side:     of the drawing, 7 doubled some times; 56 takes four tenths of the time of 224, and what one vector
-                  says of places is hardly finer
+        side:     of the drawing, 7 doubled some times; 56 takes four tenths of the time of 224
         start:    first value of the last bias, as in `SpatialDecoder`
     Shapes:
         fused:   image (B, P, D) float; the text is not read

@@ -154,12 +154,17 @@ def power_sentence(row: Mapping[str, Any]) -> str:
         >>> power_sentence(row)
         'With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five.'
     """
-    if row["detectable"] < 0.05:
+    if row["detectable"] == 0:
         return "They scored alike on every photo, so how small a difference could have been seen is unknown."
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
     only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
     return (
-        f"With {seeds} and {row['photos']:,} photos, a true difference under {row['detectable']:.1f} points would be "
+        f"With {seeds} and {row['photos']:,} photos, a true difference under {_points(row['detectable'])} points would be "
         f"missed more than one time in five{many}{only}."
     )
+
+
+def _points(value: float) -> str:
+    """Show a size of at least 0.05 with one decimal, a smaller one with one digit: never as 0.0."""
+    return f"{value:.1f}" if value >= 0.05 else f"{value:.1g}"
