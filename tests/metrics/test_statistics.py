@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from plait.core.errors import InputError, ShapeError
+from plait.metrics import statistics
 from plait.metrics.statistics import bootstrap_interval, bootstrap_median, paired_difference, pairwise_tests
 
 
@@ -183,3 +184,15 @@ def test_refuses_what_cannot_be_averaged() -> None:
         paired_difference([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ShapeError, match=r"each of 2 ranks, got \(1,\)"):
         bootstrap_median(np.ones(2), [0])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_draws_that_are_kept_give_the_numbers_of_those_that_are_not(
+    seeds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    a, b = (20.0 * random.integers(0, 6, size=(seeds, 90)) for _ in range(2))
+    weights = random.integers(0, 6, size=90)
+    kept = paired_difference(a, b, weights=weights, resamples=500, seed=3)
+    monkeypatch.setattr(statistics, "_KEPT_ENTRIES", 0)
+    assert paired_difference(a, b, weights=weights, resamples=500, seed=3) == kept

@@ -160,8 +160,8 @@ def power_sentence(row: Mapping[str, Any]) -> str:
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
     only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
     return (
-        f"With {seeds} and {row['photos']:,} photos, a true difference under {_points(row['detectable'])} points would be "
-        f"missed more than one time in five{many}{only}."
+        f"With {seeds} and {row['photos']:,} photos, a true difference under {_points(row['detectable'])} points would "
+        f"be missed more than one time in five{many}{only}."
     )
 
 
