@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # But to sleep at once makes small models wait for threads to wake: a step of `cross` on scenes took 171 ms so,
     # 92 ms with a spin of some tens of microseconds first, 85 ms with endless spinning.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    # numpy's own threads spin without end. Its products here are small: with the cores busy, masks of a batch took 249
-    # ms so, 76 ms with one thread.
+    # numpy's own threads spin without end. Its products here are small: with both cores busy, a batch of masks
+    # took 430 to 650 ms of processor time so, 116 to 123 with one thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from plait.cli import commands
 
