@@ -25,7 +25,6 @@ from plait.api import recipe as read_recipe
 from plait.build import build, build_bare
 from plait.core.types import Batch, Tokens
 from plait.model import FusionModel
-from plait.train.fit import loss_of
 
 __all__ = ["Printed", "main", "measure"]
 
@@ -154,7 +153,7 @@ def _cached_step(model: FusionModel, objective: nn.Module, sizes: Sizes, caption
     )
 
     def step() -> None:
-        loss = loss_of(model, objective, batch).total
+        loss = model.judge_batch(objective, batch).total
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

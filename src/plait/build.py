@@ -13,6 +13,7 @@ from plait.core.config import FusionSettings, ObjectiveSettings, Recipe
 from plait.core.errors import ConfigError, UnknownNameError
 from plait.core.tables import Entry, check_options, load_entry, look_up
 from plait.core.types import EncoderParts, ImageSpec, Modality, TextInput
+from plait.encoders.adapters import Adapter
 from plait.encoders.choose import adapter, image_parts, needs_text_input, text_parts
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
@@ -129,7 +130,7 @@ def build_bare(
     """
     torch.manual_seed(seed)
     parts = EncoderParts(None, None, fusion.width, pooled_width or fusion.width, _NO_INPUT, "tokens as they are")
-    sides = [Side(parts, nn.Identity()) for _ in ("text", "image")]
+    sides = [Side(parts, Adapter()) for _ in ("text", "image")]
     return _assemble(sides[0], sides[1], fusion, objective or ObjectiveSettings())
 
 
@@ -219,7 +220,7 @@ def _image_side(recipe: Recipe) -> Side:
     return Side(parts, _adapter(recipe.fusion, parts, "image"))
 
 
-def _adapter(fusion: FusionSettings, parts: EncoderParts, modality: Modality) -> nn.Module:
+def _adapter(fusion: FusionSettings, parts: EncoderParts, modality: Modality) -> Adapter:
     return adapter(
         fusion.adapter,
         fusion.adapter_options,

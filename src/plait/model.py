@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Batch, EncoderParts, Fused, Loss, MaskLogits, MaskTarget, MatchScores, Tokens
+from plait.encoders.adapters import Adapter
 from plait.fusion.pairwise import PairFusion, rows_of, shared_rows
 from plait.nn.pairs import cosine_similarities
 from plait.nn.pooling import masked_mean
@@ -35,7 +36,7 @@ class Side(nn.Module):
     and a run that reads cached tokens may drop it.
     """
 
-    def __init__(self, parts: EncoderParts, adapter: nn.Module) -> None:
+    def __init__(self, parts: EncoderParts, adapter: Adapter) -> None:
         super().__init__()
         self._frozen = (parts.frozen,)
         self.trained = parts.trained
@@ -58,15 +59,33 @@ class Side(nn.Module):
         tokens: Tokens = frozen(*raw)
         return tokens
 
-    def forward(self, *raw: Tensor | Tokens) -> Tokens:
-        """Give tokens of the common width from raw input, or from the frozen part's cached tokens."""
+    def encode(self, *raw: Tensor | Tokens) -> Tokens:
+        """Give the encoder's own tokens, before the adapter, from raw input or from the frozen part's cached tokens."""
         tokens = raw
         if self.has_frozen and not isinstance(raw[0], Tokens):
             tokens = (self.freeze(*raw),)  # type: ignore[arg-type]
         if self.trained is not None:
             tokens = (self.trained(*tokens),)
-        adapted: Tokens = self.adapter(tokens[0])
+        encoded = tokens[0]
+        assert isinstance(encoded, Tokens)
+        return encoded
+
+    def forward(self, *raw: Tensor | Tokens) -> Tokens:
+        """Give tokens of the common width from raw input, or from the frozen part's cached tokens."""
+        adapted: Tokens = self.adapter(self.encode(*raw))
         return adapted
+
+    def summarised(self, *raw: Tensor | Tokens) -> Tokens:
+        """Give the encoder's own tokens with their summary as `forward` gives it: what towers need that read no token.
+
+        `projected` of these, or of some of their rows, is what `forward` gives.
+        """
+        encoded = self.encode(*raw)
+        return replace(encoded, pooled=self.adapter.summarise(encoded))
+
+    def projected(self, tokens: Tokens) -> Tokens:
+        """Bring summarised tokens to the common width."""
+        return replace(tokens, values=self.adapter.project(tokens))
 
 
 class Towers(nn.Module):
@@ -76,6 +95,11 @@ class Towers(nn.Module):
         super().__init__()
         self.fusion = fusion
         self.head = head
+
+    @property
+    def reads_summaries(self) -> bool:
+        """Whether the encoders' own one-vector summaries are all that the towers read."""
+        return bool(getattr(self.fusion, "reads_summaries", False))
 
     def forward(self, text: Tokens, image: Tokens) -> Tensor:
         """Score every image (rows) with every caption (columns): (B, C) cosine."""
@@ -127,9 +151,7 @@ class FusionModel(nn.Module):
 
     def encode(self, batch: Batch) -> tuple[Tokens, Tokens]:
         """Give both sides' tokens of the common width D: (B, T, D) and (B, P, D)."""
-        text = self.encode_text(batch.text) if batch.text is not None else self.encode_text(*_raw_text(batch))
-        image = self.encode_image(batch.image if batch.image is not None else _raw_image(batch))
-        return text, image
+        return self.encode_text(*_raw_text(batch)), self.encode_image(_raw_image(batch))
 
     def encode_text(self, *raw: Tensor | Tokens) -> Tokens:
         """Give text tokens from (ids, valid) or from cached tokens."""
@@ -276,6 +298,27 @@ class FusionModel(nn.Module):
         """
         return cosine_similarities(*self.matched_sides(text, image))
 
+    def judge_batch(self, objective: nn.Module, batch: Batch) -> Loss:
+        """Encode a batch and give the objective's loss of it; see `judge`.
+
+        Where towers read the encoders' summaries alone, tokens are projected for those pairs only that the objective
+        asks the fused head about: of 640 captions a batch it may ask about 60.
+        """
+        if self.towers is None or not self.towers.reads_summaries:
+            text, image = self.encode(batch)
+            return self.judge(objective, text, image, batch.target, photo_row=batch.photo_row, mask=batch.mask)
+        text, image = self.text.summarised(*_raw_text(batch)), self.image.summarised(_raw_image(batch))
+        row = torch.arange(len(text)) if batch.photo_row is None else batch.photo_row
+
+        def score_pairs(text_index: Tensor, image_index: Tensor) -> Tensor:
+            asked_text, text_row = shared_rows(text, text_index)
+            asked_image, image_row = shared_rows(image, row[image_index])
+            words, regions = self.text.projected(asked_text), self.image.projected(asked_image)
+            return self.score_pairs(self._pooled(words), self._pooled(regions), text_row, image_row)
+
+        loss: Loss = objective(self.towers(text, image)[row], batch.target, score_pairs)
+        return loss
+
     def judge(
         self,
         objective: nn.Module,
@@ -327,13 +370,17 @@ def _a_row_a_pair(fused: Fused) -> Fused:
     return Fused(text, image, fused.maps)
 
 
-def _raw_text(batch: Batch) -> tuple[Tensor, Tensor]:
+def _raw_text(batch: Batch) -> tuple[Tensor | Tokens, ...]:
+    if batch.text is not None:
+        return (batch.text,)
     if batch.text_ids is None or batch.text_valid is None:
         raise ShapeError("the batch holds neither text ids nor cached text tokens; give one of them")
     return batch.text_ids, batch.text_valid
 
 
-def _raw_image(batch: Batch) -> Tensor:
+def _raw_image(batch: Batch) -> Tensor | Tokens:
+    if batch.image is not None:
+        return batch.image
     if batch.pixels is None:
         raise ShapeError("the batch holds neither pixels nor cached image tokens; give one of them")
     return batch.pixels

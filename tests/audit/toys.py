@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from plait.core.types import AttentionMap, EncoderParts, Fused, ImageSpec, MatchScores, Tokens
+from plait.encoders.adapters import Adapter
 from plait.fusion.pairwise import PairFusion, rows_of
 from plait.heads.pair import PairCosineHead
 from plait.model import FusionModel, Side
@@ -88,7 +89,7 @@ def model_of(fusion: nn.Module, pairing: str = "matched") -> FusionModel:
     """Put a fusion into a model whose sides pass tokens through."""
     parts = EncoderParts(None, None, WIDTH, WIDTH, SPEC, "toy")
     head = PairCosineHead() if pairing == "matched" else DotHead()
-    sides = [Side(parts, nn.Identity()) for _ in range(2)]
+    sides = [Side(parts, Adapter()) for _ in range(2)]
     return FusionModel(sides[0], sides[1], fusion=fusion, head=head, pairing=pairing).eval()
 
 

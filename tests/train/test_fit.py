@@ -12,7 +12,7 @@ from plait.core.errors import CheckpointError, TrainingError
 from plait.train.events import Event, silent
 from plait.train.features import prepare
 from plait.train.feed import Feed
-from plait.train.fit import Trainer, loss_of
+from plait.train.fit import Trainer
 from tests.train.toys import toy_collection, toy_model
 
 SETTINGS = TrainSettings(epochs=3, batch_size=8, lr=3e-2, precision="fp32", checkpoint_s=0.0, ema_decay=0.9)
@@ -92,7 +92,7 @@ def test_captions_of_one_photo_do_not_oppose_each_other(tmp_path: Path) -> None:
     one = trainer(tmp_path / "a", tmp_path / "cache", "late")
     batch = one.feed.batch(one.feed.order(0, 0, 2)[0], seed=0, epoch=0)
     same = type(batch)(**{**vars(batch), "target": torch.zeros_like(batch.target)})
-    assert loss_of(one.model, one.objective, same).total.item() == 0.0
+    assert one.model.judge_batch(one.objective, same).total.item() == 0.0
 
 
 def test_a_number_of_steps_cuts_the_last_epoch_short_and_is_resumed_the_same(tmp_path: Path) -> None:

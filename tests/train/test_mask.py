@@ -15,7 +15,7 @@ from plait.data.collection import keep_photos
 from plait.train.evaluate_mask import MaskEvaluation, check_masks, evaluate_masks
 from plait.train.events import silent
 from plait.train.feed import Feed
-from plait.train.fit import Trainer, loss_of
+from plait.train.fit import Trainer
 from plait.train.mask_gallery import show_masks
 from plait.train.mask_targets import MaskTargets
 from tests.train.mask_toys import SIDE, mask_collection, mask_feed, mask_model
@@ -157,7 +157,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         evaluate_masks(model, feed, split="train", precision="fp32", limit=4)
     batch = feed.batch(np.arange(4), seed=0, epoch=0)
     with pytest.raises(ShapeError, match="the batch holds none"):
-        loss_of(model, objective, replace(batch, mask=None))
+        model.judge_batch(objective, replace(batch, mask=None))
     captions = (replace(collection.captions[0], mask=None),)
     with pytest.raises(InputError, match="caption 'c0' has no mask"):
         MaskTargets(replace(collection, captions=captions), model.image.input, cells=(8, 8)).take([0])  # type: ignore[arg-type]

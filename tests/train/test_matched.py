@@ -17,7 +17,7 @@ from plait.model import FusionModel
 from plait.train.evaluate import evaluate_split
 from plait.train.features import prepare
 from plait.train.feed import Feed
-from plait.train.fit import Trainer, loss_of
+from plait.train.fit import Trainer
 from plait.train.score import Scorer
 from tests.train.toys import WIDTH, toy_collection, toy_model
 
@@ -86,7 +86,7 @@ def test_the_loss_is_the_contrast_of_the_matrix(tmp_path: Path) -> None:
     text, image = model.encode(batch)
     assert len(image) < len(text)
     expected = objective(model.score_matched(text, image.take(batch.photo_row)), batch.target).total
-    torch.testing.assert_close(loss_of(model, objective, batch).total, expected)
+    torch.testing.assert_close(model.judge_batch(objective, batch).total, expected)
 
 
 def test_trains_and_its_split_scores_are_flagged(tmp_path: Path) -> None:

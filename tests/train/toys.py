@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plait.core.types import EncoderParts, ImageSpec, Tokens
 from plait.data.collection import Caption, Collection, Photo
+from plait.encoders.adapters import Adapter
 from plait.fusion.cross import CrossFusion
 from plait.fusion.late import LateFusion
 from plait.fusion.scan import ScanTextToImage
@@ -56,7 +57,7 @@ class Cells(nn.Module):
         return Tokens(grid, torch.ones(grid.shape[:2], dtype=torch.bool), grid=(2, 2))
 
 
-class Lift(nn.Module):
+class Lift(Adapter):
     """Tokens to the common width."""
 
     def __init__(self, width: int) -> None:
@@ -64,8 +65,9 @@ class Lift(nn.Module):
         self.map = nn.Linear(width, WIDTH)
         self.drop = nn.Dropout(0.1)
 
-    def forward(self, tokens: Tokens) -> Tokens:
-        return Tokens(self.drop(self.map(tokens.values)), tokens.valid, grid=tokens.grid)
+    def project(self, tokens: Tokens) -> Tensor:
+        lifted: Tensor = self.drop(self.map(tokens.values))
+        return lifted
 
 
 def toy_model(fusion: str = "late", seed: int = 0) -> tuple[FusionModel, nn.Module]:

@@ -13,7 +13,28 @@ from plait.nn.blocks import SelfBlock, padded
 from plait.nn.dropout import Dropout
 from plait.nn.positions import sinusoid_2d
 
-__all__ = ["BottleneckAdapter", "LinearAdapter", "NoAdapter", "TransformerAdapter"]
+__all__ = ["Adapter", "BottleneckAdapter", "LinearAdapter", "NoAdapter", "TransformerAdapter"]
+
+
+class Adapter(nn.Module):
+    """The contract of an adapter, and the one that changes nothing: two maps, of tokens and of the encoder's summary.
+
+    They are apart because whoever reads the summary alone, as towers may, need not pay for the tokens.
+
+    Shapes: `Tokens` values (B, N, D_in) -> values (B, N, D); pooled (B, D'_in) -> (B, D') or None; the rest as it came
+    """
+
+    def project(self, tokens: Tokens) -> Tensor:
+        """Give the tokens' values in the common width, (B, N, D)."""
+        return tokens.values
+
+    def summarise(self, tokens: Tokens) -> Tensor | None:
+        """Give the pooled vector as it goes on, (B, D'), or None."""
+        return tokens.pooled
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        """Give both; valid, grid, boxes and levels as they came."""
+        return replace(tokens, values=self.project(tokens), pooled=self.summarise(tokens))
 
 
 class _Projection(nn.Module):
@@ -76,7 +97,16 @@ class _Sides(nn.Module):
         return cast(Tensor, self.pooled(tokens.pooled))
 
 
-class LinearAdapter(nn.Module):
+class _SidedAdapter(Adapter):
+    """An adapter whose summary is projected by what all of them share."""
+
+    sides: _Sides
+
+    def summarise(self, tokens: Tokens) -> Tensor | None:
+        return self.sides.pool(tokens)
+
+
+class LinearAdapter(_SidedAdapter):
     """Project tokens by one matrix.
 
     Formula: dropout(W norm(x) + b), plus a fixed 2-D sinusoid with `positions`.
@@ -121,12 +151,11 @@ class LinearAdapter(nn.Module):
             dropout=dropout,
         )
 
-    def forward(self, tokens: Tokens) -> Tokens:
-        values = self.sides.place(tokens, self.tokens.real(tokens))
-        return replace(tokens, values=values, pooled=self.sides.pool(tokens))
+    def project(self, tokens: Tokens) -> Tensor:
+        return self.sides.place(tokens, self.tokens.real(tokens))
 
 
-class BottleneckAdapter(nn.Module):
+class BottleneckAdapter(_SidedAdapter):
     """Change tokens a little in their own space, then project them.
 
     Formula: y = x + W_up gelu(W_down x) with x = norm(tokens); then W y + b. W_up starts at 0, so training starts from
@@ -171,14 +200,13 @@ class BottleneckAdapter(nn.Module):
             dropout=dropout,
         )
 
-    def forward(self, tokens: Tokens) -> Tokens:
+    def project(self, tokens: Tokens) -> Tensor:
         x = self.norm(tokens.values.to(self.norm.weight.dtype))
         x = x + self.up(self.activation(self.down(x)))
-        values = self.sides.place(tokens, self.dropout(self.linear(x)))
-        return replace(tokens, values=values, pooled=self.sides.pool(tokens))
+        return self.sides.place(tokens, self.dropout(self.linear(x)))
 
 
-class TransformerAdapter(nn.Module):
+class TransformerAdapter(_SidedAdapter):
     """Project tokens, then let those of one side read each other.
 
     Formula: norm(block_k(... block_1(W norm(x) + b + positions))).
@@ -220,14 +248,14 @@ class TransformerAdapter(nn.Module):
             dropout=dropout,
         )
 
-    def forward(self, tokens: Tokens) -> Tokens:
+    def project(self, tokens: Tokens) -> Tensor:
         values = self.sides.place(tokens, self.tokens.real(tokens))
         for block in self.blocks:
             values = block(values, tokens.valid)
-        return replace(tokens, values=self.norm(values), pooled=self.sides.pool(tokens))
+        return cast(Tensor, self.norm(values))
 
 
-class NoAdapter(nn.Module):
+class NoAdapter(Adapter):
     """Pass tokens through as they are: for encoders that share a space, which an adapter would leave.
 
     Arguments:
@@ -247,6 +275,8 @@ class NoAdapter(nn.Module):
                 f"of its pooled vector ({pooled_width_in}), got {width}; set it so, or choose another adapter"
             )
 
-    def forward(self, tokens: Tokens) -> Tokens:
-        pooled = None if tokens.pooled is None else tokens.pooled.float()
-        return replace(tokens, values=tokens.values.float(), pooled=pooled)
+    def project(self, tokens: Tokens) -> Tensor:
+        return tokens.values.float()
+
+    def summarise(self, tokens: Tokens) -> Tensor | None:
+        return None if tokens.pooled is None else tokens.pooled.float()

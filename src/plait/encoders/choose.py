@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Protocol, cast
 
-from torch import nn
+
 
 from plait.core.errors import ConfigError
 from plait.core.tables import Entry, check_options, load_entry, look_up
 from plait.core.types import EncoderParts, Modality, TextInput
 from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
+from plait.encoders.adapters import Adapter
 
 __all__ = ["adapter", "image_parts", "needs_text_input", "text_parts"]
 
@@ -89,7 +90,7 @@ def adapter(
     width: int,
     pooled_width_in: int | None,
     modality: Modality,
-) -> nn.Module:
+) -> Adapter:
     """Build an adapter by its name: a module from `Tokens` of `width_in` to `Tokens` of `width`.
 
     Raises:
@@ -98,7 +99,7 @@ def adapter(
     """
     target = load_entry(look_up("adapter", ADAPTERS, name))
     _check("adapter", name, target, options, own=("width", "pooled_width_in", "modality"))
-    built: nn.Module = target(
+    built: Adapter = target(
         width_in, width=width, pooled_width_in=pooled_width_in, modality=modality, **dict(options)
     )
     return built

@@ -70,6 +70,11 @@ class LateFusion(nn.Module):
         self.text_project = _projection(width, hidden, dropout)
         self.image_project = _projection(width, hidden, dropout)
 
+    @property
+    def reads_summaries(self) -> bool:
+        """Whether the encoders' own summaries are read and no token is."""
+        return self.text_pool.kind == "encoder" and self.image_pool.kind == "encoder"
+
     def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
         """Fuse aligned pairs; see the class."""
         return Fused(one_token(self._text(text)), one_token(self._image(image)))

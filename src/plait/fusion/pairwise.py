@@ -71,7 +71,7 @@ def rows_of(tokens: Tokens, row: Tensor | None) -> Tokens:
 def shared_rows(tokens: Tokens, row: Tensor) -> tuple[Tokens, Tensor]:
     """Keep only the rows that some pair names, each once, and renumber.
 
-    Shapes: Tokens (R, N, D), row (M,) int64 -> Tokens (R' <= R, N, D) and (M,) int64 in [0, R').
+    Shapes: Tokens (R, N, D), row (M,) int64 -> Tokens (R' <= R, N' <= N, D) and (M,) int64 in [0, R').
     """
     used, renumbered = row.unique(return_inverse=True)
-    return (tokens if len(used) == len(tokens) else tokens.take(used)), renumbered
+    return rows_of(tokens, None if len(used) == len(tokens) else used), renumbered

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from plait.core.config import TrainSettings
 from plait.core.errors import TrainingError
-from plait.core.types import Batch, Loss
+from plait.core.types import Batch
 from plait.model import FusionModel
 from plait.nn.precision import autocast_context, resolve_precision
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
@@ -23,7 +23,7 @@ from plait.train.feed import Feed
 from plait.train.memory import PeakMemory
 from plait.train.optimiser import MovingAverage, make_optimiser, rate_at, set_rates
 
-__all__ = ["FitResult", "Trainer", "loss_of"]
+__all__ = ["FitResult", "Trainer"]
 
 STATE_FILE = "state.safetensors"
 
@@ -64,12 +64,6 @@ class FitResult:
     step_ms: float
     peak_mb: float
     curve: list[dict[str, Any]]
-
-
-def loss_of(model: FusionModel, objective: nn.Module, batch: Batch) -> Loss:
-    """Give the loss of one batch under the model's pairing; see `FusionModel.judge`."""
-    text, image = model.encode(batch)
-    return model.judge(objective, text, image, batch.target, photo_row=batch.photo_row, mask=batch.mask)
 
 
 class Trainer:
@@ -181,7 +175,7 @@ class Trainer:
         settings = self.settings
         set_rates(self.optimiser, rate_at(self.progress.step, self.total_steps, settings.warmup_frac))
         with autocast_context(resolve_precision(settings.precision)):
-            loss = loss_of(self.model, self.objective, batch)
+            loss = self.model.judge_batch(self.objective, batch)
         value = float(loss.total.detach())
         if not torch.isfinite(loss.total.detach()):
             raise TrainingError(
