@@ -212,6 +212,8 @@ class TestPhrases:
         assert texts["the small red square"] == 0
         assert texts["the large red square"] == 1
         assert "the shape left of the blue shape" not in texts  # the large square is left of it as well
+        assert texts["the shape directly left of the blue shape"] == 0
+        assert texts["the shape below and left of the blue shape"] == 1
 
     def test_masks_show_the_thing(self, pair: Scene) -> None:
         mask = phrase_mask(pair, phrases(pair)[2], size_px=32)

@@ -108,7 +108,7 @@ class Phrase:
     """Words that fit exactly one thing of a scene.
 
     Fields:
-        text:  such as "the small red square" or "the shape left of the blue shape"
+        text:  such as "the small red square" or "the shape above and left of the blue shape"
         thing: its place in `Scene.things`
         kind:  "object" (its own attributes tell it) or "binding" (only its place relative to another thing does)
     """
@@ -184,10 +184,10 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
         if not telling:
             continue
         landmark = telling[0]
-        for relation in _relations(scene.things[one], scene.things[other], generous=False):
-            rivals = [t for n, t in enumerate(scene.things) if n not in (one, other)]
-            if not any(relation in _relations(rival, scene.things[other], generous=True) for rival in rivals):
-                found.append(Phrase(f"the shape {WHERE[relation]} the {landmark.text}", one, "binding"))
+        rivals = [thing for n, thing in enumerate(scene.things) if n not in (one, other)]
+        where = _where(scene.things[one], beside, rivals)
+        if where:
+            found.append(Phrase(f"the shape {where} the {landmark.text}", one, "binding"))
     return tuple(found)
 
 
@@ -229,6 +229,32 @@ def _relations(one: Thing, other: Thing, *, generous: bool) -> list[str]:
     if abs(down) >= CLEARLY and abs(right) <= HARDLY:
         return ["below" if down > 0 else "above"]
     return []
+
+
+def _where(one: Thing, other: Thing, rivals: Sequence[Thing]) -> str:
+    """Say where `one` lies, seen from `other`, in words that fit no rival in any reading; "" where there are none.
+
+    "left of" is tried first, then "directly left of", which things that lie clearly higher or lower do not; what lies
+    slantwise is "above and left of".
+    """
+    slanted = _slanted(one, other)
+    if slanted:
+        taken = any(set(slanted) <= set(_relations(rival, other, generous=True)) for rival in rivals)
+        return "" if taken else f"{slanted[0]} and {WHERE[slanted[1]]}"
+    for side in _relations(one, other, generous=False):
+        near = [rival for rival in rivals if side in _relations(rival, other, generous=True)]
+        if not near:
+            return WHERE[side]
+        if all(_slanted(rival, other) for rival in near):
+            return f"directly {WHERE[side]}"
+    return ""
+
+
+def _slanted(one: Thing, other: Thing) -> tuple[str, ...]:
+    """Give ("above" or "below", "left" or "right") of what clearly lies both, seen from `other`; else nothing."""
+    if min(abs(one.x - other.x), abs(one.y - other.y)) < CLEARLY:
+        return ()
+    return "above" if one.y < other.y else "below", "left" if one.x < other.x else "right"
 
 
 def _strict_statements(scene: Scene, *, sizes: bool = False) -> list[Statement]:
