@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from plait.core import errors
@@ -35,3 +37,12 @@ def test_unknown_name_lists_what_is_known_in_order() -> None:
     assert str(error) == "unknown fusion 'lat'; did you mean 'late'?; known: cross, late"
     assert isinstance(error, errors.ConfigError)
     assert str(UnknownNameError("fusion", "x", [])) == "unknown fusion 'x'; known: none"
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
+def test_errors_reach_another_process_with_their_message(name: str) -> None:
+    kind = getattr(errors, name)
+    error = UnknownNameError("fusion", "lat", ["late"]) if kind is UnknownNameError else kind("what, and the cure")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error) != ""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "CheckpointError",
@@ -51,6 +52,10 @@ class UnknownNameError(ConfigError):
         names = sorted(valid)
         super().__init__(f"unknown {kind} {name!r}{nearest(name, names)}; known: {', '.join(names) or 'none'}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied, also to another process, with the message: kind, name and table are not kept."""
+        return _with_message, (type(self), str(self))
+
 
 class ShapeError(PlaitError, ValueError):
     """Tensors do not fit each other."""
@@ -74,6 +79,12 @@ class TrainingError(PlaitError):
 
 class StorageError(PlaitError, OSError):
     """The disk is full or not writable."""
+
+
+def _with_message(kind: type[UnknownNameError], message: str) -> UnknownNameError:
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
