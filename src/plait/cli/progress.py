@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 __all__ = ["ProgressBar"]
@@ -13,16 +15,38 @@ REDRAW_S = 0.1
 LINE_S = 15.0
 
 
+@dataclass
+class _Task:
+    """One thing under way: when it was first heard of, when a line was last written on it, and what was last heard."""
+
+    name: str
+    began: float
+    told: float
+    event: Any
+
+    def text(self, now: float) -> str:
+        """Say how far it is and how long it may take."""
+        event = self.event
+        return f"{self.name}  {event.done:,}/{event.total:,}{self._rest(now)}"
+
+    def _rest(self, now: float) -> str:
+        spent, event = now - self.began, self.event
+        if event.done <= 0 or spent < 2 or event.done >= event.total:
+            return ""
+        left = spent / event.done * (event.total - event.done)
+        return f"  {int(left // 60)}:{int(left % 60):02d} left"
+
+
 class ProgressBar:
-    """A listener for the long verbs' events."""
+    """A listener for the long verbs' events. Runs side by side share one line on a terminal, their tasks in a row."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # Looked up now, not when this module is imported: who redirects stderr means this bar too.
         self.stream = sys.stderr if stream is None else stream
         self.live = self.stream.isatty()
         self._drawn_at = 0.0
-        self._task = ""
-        self._began = 0.0
+        self._tasks: dict[str, _Task] = {}
+        self._beside = False
         self._open = False
         self._runs = ""
 
@@ -31,7 +55,7 @@ class ProgressBar:
         if event.kind in ("step", "encode", "verify"):
             self._tick(event)
         elif event.kind == "run":
-            self._runs = f"[{event.done + 1}/{event.total}] " if event.total > 1 else ""
+            self._count(event)
         elif event.kind == "epoch":
             figures = ", ".join(f"{k} {v:.4g}" for k, v in event.data.items() if k not in ("epoch", "seconds"))
             self._line(f"{self._runs}{event.what}: epoch {event.done}/{event.total}  {figures}")
@@ -48,31 +72,53 @@ class ProgressBar:
             print("", file=self.stream, flush=True)
             self._open = False
 
+    def _count(self, event: Any) -> None:
+        """Count runs: in turn the one that begins, side by side those that are done; forget the tasks of what ended."""
+        self._beside = "side_by_side" in event.data
+        if self._beside:
+            self._runs = f"[{event.done}/{event.total} done] "
+            ended = [name for name in self._tasks if name == event.what or name.startswith(f"{event.what}: ")]
+        else:
+            self._runs = f"[{event.done + 1}/{event.total}] " if event.total > 1 else ""
+            ended = list(self._tasks)
+        for name in ended:
+            del self._tasks[name]
+
     def _tick(self, event: Any) -> None:
         now = time.monotonic()
         doing = {"encode": "encoding ", "verify": "looking at "}.get(event.kind, "")
-        task = f"{doing}{event.what}"
-        if task != self._task:
-            self._task, self._began, self._drawn_at = task, now, now if not self.live else 0.0
+        task = self._task(f"{doing}{event.what}", event, now)
         done = event.total and event.done >= event.total
-        if now - self._drawn_at < (REDRAW_S if self.live else LINE_S) and not (done and self.live):
-            return
-        self._drawn_at = now
-        text = f"{self._runs}{task}  {event.done:,}/{event.total:,}{self._rest(event, now)}"
         if self.live:
-            filled = round(BAR_CELLS * event.done / max(1, event.total))
-            bar = "█" * filled + "░" * (BAR_CELLS - filled)
-            print(f"\r\x1b[2K{bar} {text}", end="", file=self.stream, flush=True)
-            self._open = True
-        else:
-            print(text, file=self.stream, flush=True)
+            if done or now - self._drawn_at >= REDRAW_S:
+                self._draw(task, now)
+        elif now - task.told >= LINE_S:
+            task.told = now
+            print(f"{self._runs}{task.text(now)}", file=self.stream, flush=True)
+        if done:
+            del self._tasks[task.name]
 
-    def _rest(self, event: Any, now: float) -> str:
-        spent = now - self._began
-        if event.done <= 0 or spent < 2 or event.done >= event.total:
-            return ""
-        left = spent / event.done * (event.total - event.done)
-        return f"  {int(left // 60)}:{int(left % 60):02d} left"
+    def _task(self, name: str, event: Any, now: float) -> _Task:
+        """Give the task of this name with its newest event; in turn, a new one ends all others."""
+        if name not in self._tasks:
+            if not self._beside:
+                self._tasks.clear()
+            self._tasks[name] = _Task(name, now, now, event)
+            self._drawn_at = self._drawn_at if self._beside else 0.0
+        self._tasks[name].event = event
+        return self._tasks[name]
+
+    def _draw(self, task: _Task, now: float) -> None:
+        self._drawn_at = now
+        if len(self._tasks) > 1:
+            text = self._runs + " | ".join(other.text(now) for other in self._tasks.values())
+            room = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
+            text = text if len(text) <= room else f"{text[: room - 1]}…"
+        else:
+            filled = round(BAR_CELLS * task.event.done / max(1, task.event.total))
+            text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{task.text(now)}"
+        print(f"\r\x1b[2K{text}", end="", file=self.stream, flush=True)
+        self._open = True
 
     def _line(self, text: str) -> None:
         if self.live:
