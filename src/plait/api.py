@@ -11,7 +11,7 @@ from typing import Any
 from plait.audit.by_name import audit_fusion
 from plait.audit.record import Audit
 from plait.build import expand_fusions
-from plait.core.config import FusionSettings, Recipe, recipe_from_dict, recipe_to_dict
+from plait.core.config import FusionSettings, Recipe, overridden
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
 from plait.data.cache import cache_root, clear_stores
@@ -36,6 +36,7 @@ from plait.train.probe import probe_comparison, probe_photo
 from plait.train.run import audit_run, evaluate_run, fit_run, load_run
 
 __all__ = [
+    "asked_by",
     "audit",
     "check_data",
     "clear_cache",
@@ -108,7 +109,7 @@ def fit(
     """
     cache = cache or cache_root()
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
-    chosen = _overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
+    chosen = overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
     record, _ = fit_run(chosen, collection, Path(out), cache=cache, listener=listener)
     return record
 
@@ -140,8 +141,8 @@ def compare(
     tokens: str | None = None,
     pairing: str | None = None,
     match_budget: str | None = None,
+    jobs: int = 1,
     cache: Path | None = None,
-    command: str | None = None,
     listener: Listener = silent,
 ) -> Comparison:
     """Compare fusions under an equal budget; write results.json, gallery.json and report.html into `out`.
@@ -152,6 +153,8 @@ def compare(
         epochs:  in place of the recipe's
         tokens, pairing: as in `fit`, for all of these fusions
         match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
+        jobs:    how many runs train side by side, each in a process of its own with its part of the threads; a script
+            asks for several below `if __name__ == "__main__":`
         data:    to compare on a part of it, `open_data(data, limit=...)`
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may
@@ -159,7 +162,7 @@ def compare(
     """
     out, cache = Path(out), cache or cache_root()
     collection = open_data(data)
-    chosen = _overridden(recipe_for(recipe_or_name, collection), tokens, None)
+    chosen = overridden(recipe_for(recipe_or_name, collection), tokens, None)
     names = expand_fusions(list(fusions), chosen.variants)
     if not names:
         raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
@@ -169,6 +172,8 @@ def compare(
     collection = verify(collection, cache=cache, listener=listener)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
+    options = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
+    options["jobs"] = jobs if jobs > 1 else None
     comparison = compare_fusions(
         chosen,
         collection,
@@ -176,22 +181,24 @@ def compare(
         seeds=numbers,
         out=out,
         cache=cache,
-        command=command
-        or command_of(
-            data,
-            names,
-            numbers,
-            out=out,
-            options={"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget},
-        ),
+        command=command_of(data, names, numbers, out=out, options=options),
         pairing=pairing or "",
         match=match_budget or "",
+        jobs=jobs,
         listener=listener,
     )
     merge = merge_masks if chosen.task == "mask" else merge_galleries
     write_json(out / "gallery.json", merge(out, comparison.results, collection))
     report(out)
     return comparison
+
+
+def asked_by(found: Comparison, command: str) -> Comparison:
+    """Let results.json and the report say the very command line that asked, in place of one made up from options."""
+    results = {**found.results, "command": command}
+    write_json(found.folder / "results.json", results)
+    report(found.folder)
+    return replace(found, results=results)
 
 
 def audit(
@@ -223,7 +230,7 @@ def audit(
     if fusion is not None:
         if data is not None:
             raise ConfigError("audit: a fusion by name is asked about noise; data belongs to a trained run")
-        recipe = _overridden(Recipe(fusion=FusionSettings(name=fusion)), tokens, pairing)
+        recipe = overridden(Recipe(fusion=FusionSettings(name=fusion)), tokens, pairing)
         return audit_fusion(recipe.fusion, seeds=seeds)
     if tokens is not None or pairing is not None:
         raise ConfigError("audit: a run has its own tokens and pairing; leave those options out")
@@ -388,12 +395,3 @@ def _run_folder(run: str | Path) -> Path:
     if not folder.is_dir():
         raise CheckpointError(f'{folder}: no such folder; expected a finished run, or "default" for the shipped model')
     return folder
-
-
-def _overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Recipe:
-    """Give the recipe with other tokens, in its variants too, and another pairing."""
-    plain = recipe_to_dict(recipe)
-    for settings in (plain["fusion"], *plain["variants"].values()):
-        settings["tokens"] = tokens or settings["tokens"]
-    plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
-    return recipe_from_dict(plain)

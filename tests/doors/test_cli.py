@@ -204,6 +204,7 @@ def test_photos_are_looked_at_once(
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--seeds", "many"], "of at least 1, got 'many'"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--seeds", "0,-1"], "of at least 0, got '-1'"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--epochs", "0"], "of at least 1, got '0'"),
+        (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--jobs", "0"], "of at least 1, got '0'"),
         (["fit", "--data", "x"], "--out"),
         (["list", "fusion"], "invalid choice: 'fusion'"),
     ],

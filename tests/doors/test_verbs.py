@@ -22,6 +22,8 @@ def test_compare_wants_fusions_and_seeds(compared: Compared, tmp_path: Path) -> 
     for seeds in (0, [], [3, -1]):
         with pytest.raises(ConfigError, match="expected at least one seed, none below 0, got"):
             plait.compare(compared.data, tmp_path, fusions=["late"], seeds=seeds)
+    with pytest.raises(ConfigError, match="jobs: expected at least 1, got 0"):
+        plait.compare(compared.data, tmp_path, fusions=["late"], jobs=0)
     assert list(tmp_path.iterdir()) == []
 
 

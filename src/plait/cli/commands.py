@@ -79,9 +79,10 @@ def _compare(arguments: Namespace) -> int:
             match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
-            command=show.command_line(),
+            jobs=arguments.jobs,
             listener=listener,
         )
+        found = api.asked_by(found, show.command_line())
     _print(arguments, found.results, show.comparison(found.results, found.folder))
     return RUN_FAILED if found.failed else 0
 

@@ -74,6 +74,13 @@ def _compare(commands: Commands) -> None:
         help="give every fusion as many parameters, or as much training time, as the first one named",
     )
     _fusion_options(parser)
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="train so many runs side by side, each with its part of the cores (default 1)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
     _json(parser)
 

@@ -25,6 +25,7 @@ __all__ = [
     "Recipe",
     "TextSettings",
     "TrainSettings",
+    "overridden",
     "read_recipe",
     "recipe_from_dict",
     "recipe_to_dict",
@@ -235,6 +236,19 @@ def variant(recipe: Recipe, label: str) -> Recipe:
         objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}, key 'objective'")
         settings = dataclasses.replace(settings, objective={})
     return dataclasses.replace(recipe, fusion=settings, objective=objective, variants={})
+
+
+def overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Recipe:
+    """Give the recipe with other tokens, in its variants too, and another pairing; None leaves what it has.
+
+    Raises:
+        ConfigError: there are no such tokens or pairing.
+    """
+    plain = recipe_to_dict(recipe)
+    for settings in (plain["fusion"], *plain["variants"].values()):
+        settings["tokens"] = tokens or settings["tokens"]
+    plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
+    return recipe_from_dict(plain)
 
 
 def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from plait.audit.record import in_short
-from plait.build import resolve_pairing, tokens_seen
+from plait.build import resolve_pairing
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict, variant
-from plait.core.errors import CheckpointError, ConfigError, TrainingError
+from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
@@ -27,12 +26,13 @@ from plait.metrics.verdict import verdict
 from plait.train.budget import Share, match_budgets
 from plait.train.checkpoint import read_tensors
 from plait.train.evaluate import split_for_results, weight_of
-from plait.train.evaluate_mask import CONSTANT
 from plait.train.events import Event, Listener, silent
-from plait.train.run import fit_run
+from plait.train.row import make_row, run_name
+from plait.train.run import finished_record
+from plait.train.side_by_side import check_jobs, train_side_by_side
 from plait.train.versions import versions
 
-__all__ = ["Comparison", "command_of", "compare_fusions", "run_name"]
+__all__ = ["Comparison", "command_of", "compare_fusions"]
 
 TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "oiou")
 
@@ -52,11 +52,6 @@ class Comparison:
     failed: int
 
 
-def run_name(fusion: str, seed: int) -> str:
-    """Give the folder name of a run: "cross-s0"; a family member's slash becomes a dot."""
-    return f"{fusion.replace('/', '.')}-s{seed}"
-
-
 def compare_fusions(
     recipe: Recipe,
     collection: Collection,
@@ -68,6 +63,7 @@ def compare_fusions(
     command: str,
     pairing: str = "",
     match: str = "",
+    jobs: int = 1,
     listener: Listener = silent,
 ) -> Comparison:
     """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
@@ -79,22 +75,21 @@ def compare_fusions(
         pairing: for all fusions, in place of their own and the recipe's; "" leaves those
         match:   "params" or "time": give every fusion as much as the first one has (see `train.budget`); "" = the same
             width and epochs for all
+        jobs:    how many runs train side by side, each in a process of its own (see `train.side_by_side`)
     Raises:
-        ConfigError: an unknown fusion, one that lacks the pairing, or `out` holds a comparison of other data or another
-            recipe.
+        ConfigError: an unknown fusion, one that lacks the pairing, jobs that cannot be, or `out` holds a comparison of
+            other data or another recipe.
     """
+    check_jobs(jobs, match)
     for fusion in fusions:
         resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion, recipe.task)
     split = split_for_results(dict(collection.splits))
     _claim(out, recipe, collection, {"pairing": pairing, "match": match})
     first = {fusion: _for_fusion(recipe, fusion, seeds[0], pairing) for fusion in fusions}
     shares = match_budgets(match, first, collection, out=out, cache=cache, listener=listener)
-    rows: list[dict[str, Any]] = []
-    total = len(fusions) * len(seeds)
-    for seed in seeds:  # seed by seed: stopped early, every fusion has had its turn
-        for fusion in fusions:
-            listener(Event("run", run_name(fusion, seed), len(rows), total))
-            rows.append(_row(fusion, _seeded(shares[fusion], seed), collection, out, cache=cache, listener=listener))
+    # Seed by seed: stopped early, every fusion has had its turn.
+    asked = [(fusion, _seeded(shares[fusion], seed)) for seed in seeds for fusion in fusions]
+    rows = _rows(asked, collection, out, cache=cache, jobs=jobs, listener=listener)
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     names = list(dict.fromkeys(row["fusion"] for row in rows))
@@ -110,6 +105,7 @@ def compare_fusions(
         "plait": version("plait"),
         "versions": versions(),
         "command": command,
+        "jobs": jobs,
         "data": {**collection.facts(), "eval_split": split},
         "settings": recipe_to_dict(recipe),
         "rows": rows,
@@ -122,6 +118,27 @@ def compare_fusions(
     return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
 
 
+def _rows(
+    asked: Sequence[tuple[str, Share]],
+    collection: Collection,
+    out: Path,
+    *,
+    cache: Path,
+    jobs: int,
+    listener: Listener,
+) -> list[dict[str, Any]]:
+    """Make the rows in the order asked: one run after the other, or several at a time where several are to be made."""
+    names = [run_name(label, share.recipe.train.seed) for label, share in asked]
+    unfinished = sum(finished_record(out / "runs" / name) is None for name in names)
+    if min(jobs, unfinished) > 1:
+        return train_side_by_side(asked, collection, out, cache=cache, jobs=min(jobs, unfinished), listener=listener)
+    rows: list[dict[str, Any]] = []
+    for name, (label, share) in zip(names, asked, strict=True):
+        listener(Event("run", name, len(rows), len(asked)))
+        rows.append(make_row(label, share, collection, out, cache=cache, listener=listener))
+    return rows
+
+
 def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Recipe:
     found = variant(recipe, fusion)
     settings = replace(found.fusion, pairing=pairing or found.fusion.pairing)  # type: ignore[arg-type]
@@ -130,60 +147,6 @@ def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Re
 
 def _seeded(share: Share, seed: int) -> Share:
     return replace(share, recipe=replace(share.recipe, train=replace(share.recipe.train, seed=seed)))
-
-
-def _row(
-    label: str, share: Share, collection: Collection, out: Path, *, cache: Path, listener: Listener
-) -> dict[str, Any]:
-    recipe = share.recipe
-    fusion, seed = recipe.fusion, recipe.train.seed
-    pairing = resolve_pairing(fusion, recipe.task)
-    row: dict[str, Any] = {
-        "fusion": label,
-        "tokens": tokens_seen(fusion, recipe.task),
-        "pairing": pairing,
-        "rerank_k": fusion.rerank_k if pairing == "itm" else None,
-        "seed": seed,
-        "run": f"runs/{run_name(label, seed)}",
-        "flags": [*(["leaky"] if pairing == "matched" else []), *share.flags],
-        **({"budget": share.told} if share.told else {}),
-    }
-    try:
-        record, _ = fit_run(
-            recipe, collection, out / row["run"], cache=cache, steps=share.steps, label=label, listener=listener
-        )
-    except TrainingError as error:
-        listener(Event("note", row["run"], data={"failed": str(error)}))
-        row |= {"status": "failed", "reason": str(error), "metrics": {}, "curve": []}
-        write_json(out / row["run"] / "row.json", row)  # a later command that asks for less still reports it
-        return row
-    row |= {
-        key: record[key]
-        for key in ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
-    }
-    row["flags"] = list(dict.fromkeys((*row["flags"], *record.get("flags", ()))))
-    if "audit" in record:
-        row["audit"] = in_short(record["audit"])
-    if "mask" in record:
-        row["mask"] = record["mask"]
-    row["status"] = "ok" if _trained(record) else "did not train"
-    if row["status"] != "ok":
-        row["flags"].append("did not train")
-    write_json(out / row["run"] / "row.json", row)
-    return row
-
-
-def _trained(record: dict[str, Any]) -> bool:
-    """Whether text-to-image recall@1 is above chance by more than three binomial standard deviations.
-
-    For masks: whether mIoU is above that of every mask that reads nothing (see `evaluate_mask.BASELINES`).
-    """
-    metrics = record["metrics"]
-    if "miou" in metrics:
-        return bool(metrics["miou"] > max(metrics[name] for name in CONSTANT))
-    chance = 1.0 / record["data"]["photos"]
-    bound = chance + 3.0 * (chance * (1 - chance) / record["data"]["captions"]) ** 0.5
-    return bool(record["metrics"]["t2i_r1"] / 100.0 > bound)
 
 
 def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:

@@ -71,6 +71,7 @@ def fit_run(
     cache: Path,
     steps: int | None = None,
     label: str = "",
+    jobs: int = 1,
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], AnyEvaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
@@ -78,6 +79,7 @@ def fit_run(
     Args:
         steps: optimiser steps, in place of the recipe's epochs
         label: what progress calls it; "" = the fusion's name
+        jobs:  how many runs train side by side, this one among them; the record says so beside its times
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: the folder holds another run.
@@ -104,6 +106,7 @@ def fit_run(
     evaluation = _evaluate(built, feed, recipe, split=split, what=what, listener=listener)
     audit = None if before is None else audit_after(before, built, feed, recipe, split=split)
     record = _record(recipe, collection, built, result, evaluation, audit)
+    record |= {"jobs": jobs, "threads": torch.get_num_threads()}  # of this sitting; times depend on both
     tensors = {f"model.{k}": v.clone() for k, v in built.model.state_dict().items()}
     tensors |= {f"objective.{k}": v.clone() for k, v in built.objective.state_dict().items()}
     write_tensors(folder / "weights.safetensors", tensors, {"recipe": plan["recipe"]})
