@@ -174,3 +174,23 @@ def test_effect_sizes_power_and_matched_budgets_are_told(results: dict[str, Any]
     budget = {"match": "time", "reference": "late", "steps": 1234, "seconds": 61.0}
     text, _ = _read(write_report({**results, "summary": [{**summary[0], "budget": budget}]}, None, tmp_path / "b.html"))
     assert "matched to late: 1 min 01 s of training, steps timed before it" in text
+
+
+def test_times_say_with_what_they_compare(results: dict[str, Any], tmp_path: Path) -> None:
+    def told(*ways: tuple[object, object]) -> str:
+        rows = [
+            {**row, "jobs": jobs, "threads": threads}
+            for row, (jobs, threads) in zip(results["rows"], (ways * len(results["rows"])), strict=False)
+        ]
+        return _read(write_report({**results, "rows": rows}, None, tmp_path / "report.html"))[0]
+
+    assert "Times were taken" not in told((1, 2))
+    assert "Times were taken" not in told((None, "<b>"))
+    assert (
+        "Times were taken with 2 runs side by side, 1 thread each: they compare with each other, not with those of "
+        "other comparisons."
+    ) in told((2, 1))
+    assert (
+        "Times were taken in several ways (1 run at a time, 4 threads each; 2 runs side by side, 2 threads each): "
+        "those of different ways do not compare."
+    ) in told((2, 2), (1, 4))

@@ -19,7 +19,7 @@ from plait.report.charts import curves, scatter
 from plait.report.masks import MASK, constant_score, mask_curves, mask_figures, mask_gallery, reading_table
 from plait.report.tables import MATCH, data_card, leaderboard, reproduce, runs_table, tests_matrix
 from plait.report.text import PICTURE, cell_of, count, empty, escape, figure, inline_json, number_of
-from plait.report.words import MASK_WORDS, MATCH_WORDS
+from plait.report.words import MASK_WORDS, MATCH_WORDS, times_note
 
 __all__ = ["write_report"]
 
@@ -98,7 +98,7 @@ def _page(results: Mapping[str, Any], gallery: Mapping[str, Any]) -> str:
         legend=legend(rows),
         audit=reading_table(summary, order) if is_mask else audit_table(rows, order),
         audit_note=words.audit_note,
-        cost_note=words.cost_note,
+        cost_note=words.cost_note + times_note(rows),
         definitions=words.definitions(),
         left_out=_left_out(leaky) if len(drawn) < len(summary) else "",
         curves=_curves([row for row in rows if any(row["fusion"] == kept["fusion"] for kept in drawn)], order, is_mask),

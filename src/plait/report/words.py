@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from plait.report.text import escape
+from plait.report.text import count, escape, number_of
 
-__all__ = ["MASK_WORDS", "MATCH_WORDS", "TaskWords"]
+__all__ = ["MASK_WORDS", "MATCH_WORDS", "TaskWords", "times_note"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ class TaskWords:
     def definitions(self) -> str:
         """Draw the terms and their meanings."""
         return "\n      ".join(f"<dt>{term}</dt><dd>{meaning}</dd>" for term, meaning in self.meanings)
+
+
+def times_note(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say with what times compare, where runs trained side by side or not all in one way; "" where it needs no word."""
+    found = [(number_of(row.get("jobs")), number_of(row.get("threads"))) for row in rows]
+    ways = sorted({(int(jobs), int(threads)) for jobs, threads in found if jobs and threads})
+    told = [
+        f"{count(jobs, 'run')}{' side by side' if jobs > 1 else ' at a time'}, {count(threads, 'thread')} each"
+        for jobs, threads in ways
+    ]
+    if len(ways) > 1:
+        return f" Times were taken in several ways ({'; '.join(told)}): those of different ways do not compare."
+    if not ways or ways[0][0] == 1:
+        return ""
+    return f" Times were taken with {told[0]}: they compare with each other, not with those of other comparisons."
 
 
 MATCH_WORDS = TaskWords(
