@@ -55,6 +55,15 @@ def test_no_winner_where_the_best_two_tie() -> None:
     assert "their results are equal" in verdict([_row("a", 20.0), _row("b", 20.0)], [equal])
 
 
+def test_many_level_fusions_are_counted_not_named() -> None:
+    names = [f"f{n}" for n in range(9)]
+    tests = [_test(a, b, 0.1, False) for n, a in enumerate(names) for b in names[n + 1 :]]
+    text = verdict([_row(name, 20.0 - n) for n, name in enumerate(names)], tests)
+    assert text.startswith(
+        "No fusion stands out: by text-to-image R@1, f0 and any of 8 others are not distinguishable with 3 seeds."
+    )
+
+
 def test_one_fusion_and_one_seed() -> None:
     text = verdict([_row("late", 20.0, seeds=1)], [])
     assert text.startswith("Only late was trained: 20.0 % of text-to-image R@1 (95 % interval 19.0 to 21.0)")

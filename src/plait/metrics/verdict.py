@@ -37,6 +37,8 @@ METRIC_NAMES = {
 }
 # More than this many single differences read as a list, not as a sentence.
 _IN_DETAIL = 3
+# More names than this, where they are all there are, say less than their number.
+_BY_NAME = 7
 
 
 def verdict(
@@ -120,7 +122,9 @@ def _comparison(ranked: list[Mapping[str, Any]], tests: list[Mapping[str, Any]],
         closest = found[best, level[0]]
         detail = f" ({_even(closest, unit)})" if len(level) == 1 else ""
         head = "" if beaten else f"no fusion stands out: by {label}, "
-        pieces.append(f"{head}{_join([best, *level])} are not distinguishable with {seed_text}{detail}")
+        many = len(level) == len(names) - 1 and len(level) > _BY_NAME
+        whom = f"{best} and any of {len(level)} others" if many else _join([best, *level])
+        pieces.append(f"{head}{whom} are not distinguishable with {seed_text}{detail}")
     if untested:
         pieces.append(f"{best} was not tested against {_join(untested)}")
     rest = [
