@@ -23,6 +23,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(sample_results(photos=60, seeds=2), sample_gallery(hostile=True), path)
 
 
+# A page opens in under a second; on a machine with other work it was seen to take more than Playwright's half minute.
+SLOWEST_MS = 180_000
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
@@ -39,6 +43,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, report: Path) -> Iterator[Any]:
     """Give the opened page; whatever it complained of or asked for fails the test at its end."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(SLOWEST_MS)
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
