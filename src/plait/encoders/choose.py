@@ -6,8 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Protocol, cast
 
-
-
 from plait.core.errors import ConfigError
 from plait.core.tables import Entry, check_options, load_entry, look_up
 from plait.core.types import EncoderParts, Modality, TextInput
@@ -99,9 +97,7 @@ def adapter(
     """
     target = load_entry(look_up("adapter", ADAPTERS, name))
     _check("adapter", name, target, options, own=("width", "pooled_width_in", "modality"))
-    built: Adapter = target(
-        width_in, width=width, pooled_width_in=pooled_width_in, modality=modality, **dict(options)
-    )
+    built: Adapter = target(width_in, width=width, pooled_width_in=pooled_width_in, modality=modality, **dict(options))
     return built
 
 
