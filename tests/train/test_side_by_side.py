@@ -199,6 +199,11 @@ def until(moment: Callable[[], Any], limit_s: float = 200.0) -> Any:
     return found
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to its background jobs: they ignore the keyboard, and so would all they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
@@ -210,7 +215,14 @@ def test_no_process_outlives_its_command(tmp_path: Path, how: signal.Signals, co
     command += map(str, words)
     cache = tmp_path / "cache"
     with log.open("wb") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment(cache), start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=told,
+            stderr=told,
+            env=environment(cache),
+            start_new_session=True,
+            preexec_fn=_heed_interrupts,
+        )
         try:
             until(lambda: any(out.rglob("state.safetensors")) or process.poll() is not None)
             workers = children(process.pid)
