@@ -58,3 +58,5 @@ def test_queries_and_keys_of_a_pooled_fusion_are_dead() -> None:
     assert not whole.single_key
     assert not any("weight" in name for name in whole.dead_parameters)
     assert whole.verdict.startswith("Sound: noise is matched at ")
+    assert whole.dead_parameters, "the biases of keys"
+    assert whole.verdict.endswith("and every weight learns, but for biases that a softmax cancels.")

@@ -143,6 +143,7 @@ def test_side_by_side_gives_what_turns_give(tmp_path: Path, one_thread: None) ->
     assert [row["jobs"] for row in again.results["rows"] if row["status"] != "failed"] == [2, 2]
 
 
+@pytest.mark.slow
 def test_an_error_comes_through_as_it_was_raised(tmp_path: Path) -> None:
     given = setting(tmp_path)
     given[1].fingerprint  # all photos were read once

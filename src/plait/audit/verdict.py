@@ -30,7 +30,8 @@ def words_of(audit: Audit) -> str:
     said = [*_leak(audit), *_attention(audit), *_sides(audit), *_data(audit)]
     noise = f"noise is matched at {audit.noise.accuracy:.1f} % (chance {audit.noise.chance:.1f} %)"
     if not said:
-        said = [f"Sound: {noise}, no score moves with another item's partner, and every weight learns."]
+        but = ", but for biases that a softmax cancels" if _dead(audit) else ""
+        said = [f"Sound: {noise}, no score moves with another item's partner, and every weight learns{but}."]
     elif not audit.is_leaky:
         said.insert(0, f"Not leaky: {noise}.")
     return " ".join(said)
@@ -60,11 +61,14 @@ def _leak(audit: Audit) -> list[str]:
     return said
 
 
+def _dead(audit: Audit) -> tuple[str, ...]:
+    return audit.dead_parameters if audit.data is None else audit.data.dead_parameters
+
+
 def _attention(audit: Audit) -> list[str]:
-    names = audit.dead_parameters if audit.data is None else audit.data.dead_parameters
     # Biases that a softmax cancels (of keys, or on a logit of which only the order counts) have nothing to learn and do
     # no harm: they are listed, but not worth a sentence.
-    names = tuple(name for name in names if ".bias" not in name)
+    names = tuple(name for name in _dead(audit) if ".bias" not in name)
     dead = ""
     if names:
         shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
