@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from plait.core.config import Recipe as Recipe
     from plait.core.errors import PlaitError as PlaitError
     from plait.listing import list_names as list_names
-    from plait.train.loaded import Model as Model
+    from plait.predict.loaded import Model as Model
 
 _PUBLIC = {
-    "Model": "plait.train.loaded",
+    "Model": "plait.predict.loaded",
     "PlaitError": "plait.core.errors",
     "Recipe": "plait.core.config",
     "compare": "plait.api",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Batch, EncoderParts, Fused, Loss, MaskLogits, MaskTarget, MatchScores, Tokens
 from plait.encoders.adapters import Adapter
-from plait.fusion.pairwise import PairFusion, rows_of, shared_rows
+from plait.fusion.base.pairs import PairFusion, rows_of, shared_rows
 from plait.nn.pairs import cosine_similarities
 from plait.nn.pooling import masked_mean
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from plait.core.types import AttentionMap, EncoderParts, Fused, ImageSpec, MatchScores, Tokens
 from plait.encoders.adapters import Adapter
-from plait.fusion.pairwise import PairFusion, rows_of
+from plait.fusion.base.pairs import PairFusion, rows_of
 from plait.heads.pair import PairCosineHead
 from plait.model import FusionModel, Side
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from plait.core.tables import load_entry
 from plait.core.types import Fused, Level, MaskTarget, Tokens
 from plait.fusion import FUSIONS
-from plait.fusion.pairwise import PairFusion
+from plait.fusion.base.pairs import PairFusion
 from plait.heads.mask import SpatialDecoder, VectorDecoder
 from plait.nn.pooling import single_token
 from plait.objectives.mask import MaskLoss

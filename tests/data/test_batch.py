@@ -10,10 +10,10 @@ import torch
 from plait.core.errors import ConfigError, InputError, ShapeError
 from plait.core.types import ImageSpec, Tokens
 from plait.data.batch import PixelSource, RawTexts, TokenViews, collate, join_tokens, load_pixels, make_batch
-from plait.data.cache import build_store
+from plait.data.tokens.cache import build_store
 from plait.data.collection import Caption, Collection, Photo
 from plait.data.images import to_pixels
-from plait.data.store import TokenStore
+from plait.data.tokens.store import TokenStore
 from plait.data.text import WordInput
 from tests.data.photos import noise, save_photo
 

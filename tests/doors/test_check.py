@@ -9,7 +9,7 @@ import pytest
 
 from plait import api
 from plait.cli import main
-from tests.data.doctor.sick import healthy, sick
+from tests.doctor.sick import healthy, sick
 from tests.doors.tools import call
 
 Capture = pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ import torch
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Tokens
-from plait.fusion.late import LateFusion
+from plait.fusion.two_tower.late import LateFusion
 from plait.heads.match import SimilarityHead
 
 TEXT = Tokens(

@@ -7,7 +7,7 @@ import torch
 
 from plait.core.errors import ConfigError
 from plait.core.types import Tokens
-from plait.fusion.max_sim import MaxSimFusion
+from plait.fusion.stacked.max_sim import MaxSimFusion
 from plait.heads.match import SimilarityHead
 
 ROOT = math.sqrt(0.5)

@@ -5,12 +5,12 @@ import torch
 
 from plait.core.errors import ConfigError
 from plait.core.types import Tokens
-from plait.fusion.aligned import both_directions
-from plait.fusion.concat import ConcatFusion
-from plait.fusion.cross import CrossFusion
-from plait.fusion.entrance import Entrance
-from plait.fusion.pairwise import PairFusion
-from plait.fusion.product import ProductFusion
+from plait.fusion.base.aligned import both_directions
+from plait.fusion.single_stream.concat import ConcatFusion
+from plait.fusion.cross.cross import CrossFusion
+from plait.fusion.base.input_norm import Entrance
+from plait.fusion.base.pairs import PairFusion
+from plait.fusion.bilinear.product import ProductFusion
 from plait.heads.match import LogitHead, SimilarityHead
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plait.core.errors import ConfigError
 from plait.core.types import Tokens
-from plait.fusion.scan import ScanBoth, ScanImageToText, ScanTextToImage, stacked_attention
+from plait.fusion.stacked.scan import ScanBoth, ScanImageToText, ScanTextToImage, stacked_attention
 from plait.heads.match import SimilarityHead
 
 

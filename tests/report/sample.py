@@ -10,7 +10,7 @@ import numpy as np
 from plait.data.images import thumbnail_jpeg
 from plait.metrics.retrieval import photo_contributions, retrieval_metrics
 from plait.metrics.statistics import bootstrap_interval, pairwise_tests
-from plait.metrics.verdict import verdict
+from plait.compare.verdict import verdict
 
 HOSTILE = '<script>window.broken = 1</script><img src=x onerror="window.broken = 2">'
 CAPTIONS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from plait.data.doctor.check import check_data
+from plait.doctor.check import check_data
 from plait.report.check import check_thumbnails, write_check
-from tests.data.doctor.sick import healthy, sick
+from tests.doctor.sick import healthy, sick
 
 
 def test_every_finding_is_on_the_page(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from plait.core.types import EncoderParts, ImageSpec, Tokens
 from plait.data.collection import Caption, Collection, Photo
 from plait.encoders.adapters import Adapter
-from plait.fusion.cross import CrossFusion
-from plait.fusion.late import LateFusion
-from plait.fusion.scan import ScanTextToImage
+from plait.fusion.cross.cross import CrossFusion
+from plait.fusion.two_tower.late import LateFusion
+from plait.fusion.stacked.scan import ScanTextToImage
 from plait.heads.match import LogitHead, SimilarityHead
 from plait.model import FusionModel, Side, Towers
 from plait.objectives.contrastive import InfoNCE

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from plait.cli.show_mask import mask, mask_figures, masks_compared
+from plait.tasks.mask.terminal import mask, mask_figures, masks_compared
 from plait.cli.tables import figure, table
 
 __all__ = [

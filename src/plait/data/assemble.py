@@ -14,7 +14,7 @@ import numpy as np
 from plait.core.errors import ConfigError, InputError
 from plait.data.collection import Caption, Collection, Photo, Skip
 from plait.data.images import IMAGE_SUFFIXES
-from plait.data.mask_source import MaskReading, MaskSource
+from plait.data.masks.source import MaskReading, MaskSource
 
 __all__ = ["Finder", "Row", "SplitMaking", "assemble", "file_finder", "read_json_file", "read_splits"]
 

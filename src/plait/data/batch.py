@@ -14,7 +14,7 @@ from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Batch, ImageSpec, Level, TextInput, Tokens
 from plait.data.collection import Collection, Photo
 from plait.data.images import read_pixels
-from plait.data.store import TokenStore
+from plait.data.tokens.store import TokenStore
 
 __all__ = ["PixelSource", "RawTexts", "TokenViews", "collate", "join_tokens", "load_pixels", "make_batch"]
 

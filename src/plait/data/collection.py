@@ -14,7 +14,7 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.types import Example
-from plait.data.mask_source import MaskReading, MaskSource
+from plait.data.masks.source import MaskReading, MaskSource
 
 __all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
 

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from plait.data.cache import list_stores
+from plait.data.tokens.cache import list_stores
 from plait.data.collection import Collection
-from plait.data.verify_masks import mask_facts
+from plait.data.masks.verify import mask_facts
 
 __all__ = ["cache_facts", "describe"]
 

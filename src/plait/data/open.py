@@ -9,7 +9,7 @@ from plait.core.errors import InputError, nearest
 from plait.core.tables import load_entry
 from plait.data.assemble import SplitMaking, read_json_file
 from plait.data.collection import Collection
-from plait.data.mask_source import MaskReading
+from plait.data.masks.source import MaskReading
 from plait.data.sources import SOURCES
 from plait.data.sources.coco import is_coco
 from plait.data.sources.coco_masks import layout_of

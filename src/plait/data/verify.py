@@ -12,7 +12,7 @@ from plait.core.errors import InputError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
 from plait.data.images import check_photo
-from plait.data.verify_masks import verify_masks
+from plait.data.masks.verify import verify_masks
 
 __all__ = ["verify_photos"]
 

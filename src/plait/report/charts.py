@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plait.metrics.verdict import METRIC_NAMES
+from plait.compare.verdict import METRIC_NAMES
 from plait.report.text import cell_of, escape, figure, number_of, seconds, thousands
 
 __all__ = ["curves", "interval_bar", "nice_ticks", "plain_lines", "scatter"]

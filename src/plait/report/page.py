@@ -13,10 +13,10 @@ from string import Template
 from typing import Any
 
 from plait.core.errors import InputError, StorageError
-from plait.metrics.verdict import verdict
+from plait.compare.verdict import verdict
 from plait.report.audit import audit_table, legend
 from plait.report.charts import curves, scatter
-from plait.report.masks import MASK, constant_score, mask_curves, mask_figures, mask_gallery, reading_table
+from plait.tasks.mask.page import MASK, constant_score, mask_curves, mask_figures, mask_gallery, reading_table
 from plait.report.tables import MATCH, data_card, leaderboard, reproduce, runs_table, tests_matrix
 from plait.report.text import PICTURE, cell_of, count, empty, escape, figure, inline_json, number_of
 from plait.report.words import MASK_WORDS, MATCH_WORDS, times_note

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plait.metrics.effects import power_sentence
-from plait.metrics.verdict import METRIC_NAMES
+from plait.compare.verdict import METRIC_NAMES
 from plait.report.audit import FLAG_WORDS, flags_of_runs
 from plait.report.charts import interval_bar, nice_ticks
 from plait.report.text import MISSING, badge, cell_of, count, escape, figure, number_of, seconds, thousands

@@ -10,7 +10,7 @@ import torch
 
 from plait.core.types import ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
-from plait.data.cache import TokenStore, build_store
+from plait.data.tokens.cache import TokenStore, build_store
 from plait.data.collection import Collection, Photo, texts_fingerprint
 from plait.model import FusionModel, Side
 from plait.nn.precision import Precision, autocast_context

@@ -13,11 +13,11 @@ from torch import Tensor
 from plait.core.errors import InputError
 from plait.core.types import Batch, ImageSpec, Tokens
 from plait.data.batch import PixelSource, RawTexts, TokenViews, join_tokens, load_pixels, make_batch
-from plait.data.cache import TokenStore
+from plait.data.tokens.cache import TokenStore
 from plait.data.collection import Collection
 from plait.model import FusionModel
 from plait.train.features import Features, all_texts
-from plait.train.mask_targets import MaskTargets
+from plait.tasks.mask.targets import MaskTargets
 
 __all__ = ["Feed"]
 

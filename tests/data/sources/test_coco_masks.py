@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from plait.core.errors import InputError
-from plait.data.masks import load_mask
+from plait.data.masks.load import load_mask
 from plait.data.open import open_collection, source_of
 from plait.data.sources.coco_masks import layout_of, open_coco_masks
 from tests.data.photos import scene

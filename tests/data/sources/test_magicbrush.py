@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from plait.core.errors import InputError
-from plait.data.masks import load_mask
+from plait.data.masks.load import load_mask
 from plait.data.open import open_collection
 from plait.data.sources.magicbrush import has_masks
 from tests.data.mask_sets import box

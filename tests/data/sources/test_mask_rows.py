@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plait.core.errors import ConfigError, InputError
-from plait.data.masks import load_mask
+from plait.data.masks.load import load_mask
 from plait.data.open import open_collection, source_of
 from plait.data.sources.mask_rows import is_mask_table
 from tests.data.mask_sets import box, mask_set, save_mask

@@ -42,13 +42,13 @@ SOURCES: dict[str, Entry] = {
         "hub:NAME, a save_to_disk folder or a parquet file, with image and caption or mask columns (MagicBrush)",
     ),
     "scenes": Entry(
-        "plait.data.scenes:generate",
+        "plait.data.scenes.make:generate",
         "generated",
         "-",
         "scenes or scenes:COUNT: generated shapes whose captions need binding to be told apart",
     ),
     "scenes_masks": Entry(
-        "plait.data.scenes_masks:generate_masks",
+        "plait.data.scenes.masks:generate_masks",
         "masks",
         "-",
         "scenes-masks or scenes-masks:COUNT: generated shapes with phrases that bind and the masks they speak of",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from plait.core.errors import InputError
 from plait.data.assemble import Row, SplitMaking, assemble, file_finder, read_json_file, read_splits
 from plait.data.collection import Collection, Skip
-from plait.data.mask_source import MaskReading, MaskSource, Region
+from plait.data.masks.source import MaskReading, MaskSource, Region
 from plait.data.sources.rows import find_images
 
 __all__ = ["Layout", "find_mask_json", "layout_of", "open_coco_masks"]

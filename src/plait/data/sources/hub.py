@@ -15,9 +15,9 @@ from urllib.parse import urlparse
 
 from plait.core.errors import InputError, MissingPackageError, OfflineError
 from plait.data.assemble import SplitMaking, assemble
-from plait.data.cache import cache_root
+from plait.data.tokens.cache import cache_root
 from plait.data.collection import Collection
-from plait.data.mask_source import MaskReading
+from plait.data.masks.source import MaskReading
 from plait.data.sources.embedded import keep_embedded, known_finder
 from plait.data.sources.magicbrush import has_masks, open_masked
 from plait.data.sources.rows import IMAGE_COLUMNS, TEXT_COLUMNS, rows_of_objects

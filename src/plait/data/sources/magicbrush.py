@@ -9,7 +9,7 @@ from typing import Any
 from plait.core.errors import InputError
 from plait.data.assemble import Row, SplitMaking, assemble
 from plait.data.collection import Collection, Skip
-from plait.data.mask_source import MaskReading, MaskSource
+from plait.data.masks.source import MaskReading, MaskSource
 from plait.data.sources.embedded import keep_embedded, known_finder
 from plait.data.sources.mask_rows import MASK_COLUMNS, PHRASE_COLUMNS
 from plait.data.sources.rows import IMAGE_COLUMNS, pick_column

@@ -11,7 +11,7 @@ from typing import Any
 from plait.core.errors import InputError, nearest
 from plait.data.assemble import Finder, Row, SplitMaking, assemble, file_finder, read_json_file, read_splits
 from plait.data.collection import Collection, Skip
-from plait.data.mask_source import MaskReading, MaskSource
+from plait.data.masks.source import MaskReading, MaskSource
 from plait.data.sources.rows import (
     IMAGE_COLUMNS,
     SPLIT_COLUMNS,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Tokens
-from plait.fusion.pairwise import PairFusion, rows_of
+from plait.fusion.base.pairs import PairFusion, rows_of
 from plait.nn.attention import attend, attention_weights
 from plait.nn.dropout import Dropout
 

@@ -1,0 +1,1 @@
+"""Compare fusions over seeds under an equal budget: plan, rows, tests, verdict."""

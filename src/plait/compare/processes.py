@@ -1,0 +1,224 @@
+"""Runs of a comparison side by side, each in a process of its own with its part of the cores.
+
+The processes do what a comparison does in turn, `make_row`, in the same folders: a run does not depend on who makes it,
+and a command with other jobs goes on where one was stopped. They end when the process that asked for them does, however
+that ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plait.build import build
+from plait.core.errors import ConfigError, TrainingError
+from plait.data.collection import Collection
+from plait.compare.budget import Share
+from plait.train.events import Event, Listener
+from plait.compare.row import make_row, run_name
+from plait.runs.run import finished_record, make_words, open_feed
+
+__all__ = ["check_jobs", "seldom", "train_side_by_side"]
+
+# How often the listener is told what the processes say, and how often a process speaks of one task.
+POLL_S = 0.1
+SPEAK_S = 0.25
+
+Rows = dict[int, dict[str, Any]]
+
+
+def check_jobs(jobs: int, match: str) -> None:
+    """Refuse what cannot be done side by side.
+
+    Raises:
+        ConfigError: fewer than one job, or several under a budget of time.
+    """
+    if jobs < 1:
+        raise ConfigError(f"jobs: expected at least 1, got {jobs}")
+    if jobs > 1 and match == "time":
+        raise ConfigError(
+            f"match time: steps are timed one fusion at a time on all cores, and {jobs} jobs would then train at "
+            "another speed than was measured; use one job, or match params"
+        )
+
+
+def train_side_by_side(
+    asked: Sequence[tuple[str, Share]],
+    collection: Collection,
+    out: Path,
+    *,
+    cache: Path,
+    jobs: int,
+    listener: Listener,
+) -> list[dict[str, Any]]:
+    """Make the rows of these runs, `jobs` at a time, and give them in the order asked.
+
+    Every process has `threads of this one // jobs` threads, at least one. The listener is called here, in this thread;
+    of single steps it hears a few a second.
+
+    Raises:
+        PlaitError: what a process raised, as `make_row`; the others are stopped, finished runs stay.
+        TrainingError: a process was ended from outside.
+    """
+    _encode_first(asked, collection, out, cache=cache, listener=listener)
+    context = get_context("spawn")  # a copy of a process whose torch has started threads may wait for them forever
+    events: SimpleQueue[Event] = context.SimpleQueue()
+    threads = max(1, torch.get_num_threads() // jobs)
+    seat = {"collection": collection, "out": out, "cache": cache, "jobs": jobs}
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(seat, threads, events))
+    rows: Rows = {}
+    try:
+        futures = _submit(pool, asked, threads)
+        _follow(futures, asked, rows, events=events, jobs=jobs, listener=listener)
+    except BrokenProcessPool as error:
+        _stop(pool)
+        raise TrainingError(_told(asked, rows, out, jobs)) from error
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
+    return [rows[number] for number in range(len(asked))]
+
+
+def seldom(listener: Listener) -> Listener:
+    """Make a listener that passes single steps on a few times a second for each task, its first and last always."""
+    said: dict[str, float] = {}
+
+    def listen(event: Event) -> None:
+        if event.kind in ("step", "encode", "verify"):
+            now = time.monotonic()
+            if now - said.get(event.what, -SPEAK_S) < SPEAK_S and event.done != event.total:
+                return
+            said[event.what] = now
+        listener(event)
+
+    return listen
+
+
+def _encode_first(
+    asked: Sequence[tuple[str, Share]], collection: Collection, out: Path, *, cache: Path, listener: Listener
+) -> None:
+    """Fill the token cache before several processes want it: one would encode, and all others wait for its lock."""
+    known: set[str] = set()
+    for label, share in asked:
+        recipe = share.recipe
+        settings = repr((recipe.text, recipe.image, recipe.train.precision))  # what frozen tokens depend on
+        if settings in known or finished_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
+            continue
+        known.add(settings)
+        built = build(recipe, make_words(recipe, collection))
+        open_feed(built, recipe, collection, cache=cache, listener=listener)
+
+
+def _submit(
+    pool: ProcessPoolExecutor, asked: Sequence[tuple[str, Share]], threads: int
+) -> dict[Future[dict[str, Any]], int]:
+    """Start the processes and hand them all runs in their order; each is given the data while it starts."""
+    with _inherited(threads):
+        try:
+            return {pool.submit(_work, label, share): number for number, (label, share) in enumerate(asked)}
+        except ConnectionError as error:  # it ended before it had read the data
+            raise BrokenProcessPool("a process ended while it started") from error
+
+
+def _follow(
+    futures: Mapping[Future[dict[str, Any]], int],
+    asked: Sequence[tuple[str, Share]],
+    rows: Rows,
+    *,
+    events: SimpleQueue[Event],
+    jobs: int,
+    listener: Listener,
+) -> None:
+    """Pass on what the processes say and collect their rows until all have come or one has failed."""
+    beside = {"side_by_side": jobs}
+    listener(Event("run", "", 0, len(asked), beside))
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        while not events.empty():  # a process has said all of a run before it gives the row
+            listener(events.get())
+        for future in done:
+            number = futures[future]
+            rows[number] = future.result()
+            listener(Event("run", _words(*asked[number]), len(rows), len(asked), beside))
+
+
+def _words(label: str, share: Share) -> str:
+    """Give what the run's own events call it."""
+    return f"{label}, seed {share.recipe.train.seed}"
+
+
+def _told(asked: Sequence[tuple[str, Share]], rows: Rows, out: Path, jobs: int) -> str:
+    names = [run_name(label, share.recipe.train.seed) for label, share in asked]
+    left = [
+        name for number, name in enumerate(names) if number not in rows and not finished_record(out / "runs" / name)
+    ]
+    return (
+        f"a process that trained one of {', '.join(left[:jobs])} ended from outside, without a word of its own; most "
+        "often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "
+        f'than {jobs}. A script that asks for jobs must do so below `if __name__ == "__main__":`'
+    )
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End the processes at once: checkpoints are replaced in one rename, so nothing is lost but the last minutes."""
+    for process in list((pool._processes or {}).values()):  # `kill_workers` is public from Python 3.14 on
+        process.kill()
+    pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _inherited(threads: int) -> Iterator[None]:
+    """Set what new processes take over: their threads, and that an interrupt from the keyboard is for us alone.
+
+    An interrupt that comes meanwhile is held back, not lost.
+    """
+    wanted = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    masked = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+# What `_begin` leaves for `_work`, in a process of its own: a pool offers no other way to be given something once.
+_SEAT: dict[str, Any] = {}
+
+
+def _begin(seat: dict[str, Any], threads: int, events: SimpleQueue[Event]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    _SEAT.update(seat, listener=seldom(events.put))
+
+
+def _work(label: str, share: Share) -> dict[str, Any]:
+    return partial(make_row, label, share)(**_SEAT)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)

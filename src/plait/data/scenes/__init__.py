@@ -1,0 +1,1 @@
+"""Generated scenes: images of a few shapes whose captions need binding."""

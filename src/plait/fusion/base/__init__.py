@@ -1,0 +1,1 @@
+"""What fusions share: one-sided preparation, row sharing, aligned queries, input norms."""

@@ -1,0 +1,1 @@
+"""Bilinear fusions: products of both sides' entries."""

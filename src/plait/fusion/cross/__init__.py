@@ -1,0 +1,1 @@
+"""Cross-attention between words and regions."""

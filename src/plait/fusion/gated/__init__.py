@@ -1,0 +1,1 @@
+"""Gated fusions: one side scales the channels of the other."""

@@ -1,0 +1,1 @@
+"""Single stream: self-attention over the tokens of both sides together."""

@@ -1,0 +1,1 @@
+"""Two towers: each side becomes vectors alone, and the vectors are compared."""

@@ -1,0 +1,1 @@
+"""A run on disk: fitted, recorded, claimed, resumed, opened, packaged."""

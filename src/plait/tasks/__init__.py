@@ -1,0 +1,1 @@
+"""Tasks: what is asked of a pair. One folder per task; nothing outside its folder knows a task's name."""

@@ -1,0 +1,1 @@
+"""Masks: the region of an image that a phrase refers to."""

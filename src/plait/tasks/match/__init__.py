@@ -1,0 +1,1 @@
+"""Matching: how well an image and a text belong together."""
