@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
+from plait.core.renamed import renamed
 
 __all__ = [
     "FusionSettings",
@@ -84,23 +85,21 @@ class FusionSettings:
     Fields:
         name:     a name from `plait list fusions`
         tokens:   "tokens" (words x regions) or "pooled" (one vector a side: the literature's baseline)
-        pairing:  "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers that fuse each
-                  photo with its own caption before they compare: leaky, and marked so in every result
+        pairing:  for task "match": "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers
+                  that fuse each image with its own caption before they compare: leaky, and marked so in every result
         width:    common width D both sides are projected to
         adapter:  "linear", "bottleneck" or "transformer": how each side is projected
         adapter_options: keyword arguments of the adapter
         towers:   with pairing "itm": options of the late fusion that finds the candidates
         rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
-        head:     keyword arguments of the head that reads it; unused with pairing "matched", which compares the sides
+        head:     keyword arguments of the head that reads it and, where the task has several, its "name"
         objective: in a variant: its own objective, as a table like `[objective]`; empty = the recipe's
-        decoder:  for task "mask": "spatial" (from the fused grid), "vector" (from one vector, the literature's stack of
-                  transposed convolutions) or "" = spatial for tokens, vector for pooled
     """
 
     name: str = "cross"
     tokens: Literal["tokens", "pooled"] = "tokens"
-    pairing: Literal["", "all", "itm", "matched"] = ""
+    pairing: str = ""
     width: int = 256
     adapter: str = "linear"
     adapter_options: dict[str, Any] = field(default_factory=dict)
@@ -109,20 +108,19 @@ class FusionSettings:
     options: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
     objective: dict[str, Any] = field(default_factory=dict)
-    decoder: Literal["", "spatial", "vector"] = ""
 
 
 @dataclass(frozen=True)
 class ObjectiveSettings:
-    """What the scores are judged by.
+    """What the answers are judged by.
 
     Fields:
-        name:    "infonce", "sigmoid" or "triplet"; for task "mask": "bce", "bce_iou", "bce_dice" or "focal"
+        name:    a name from `plait list objectives` that serves the task; "" = the task's own default
         options: keyword arguments of the objective
         match:   keyword arguments of the matching term that pairing "itm" adds (see `plait.objectives.match`)
     """
 
-    name: str = "infonce"
+    name: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     match: dict[str, Any] = field(default_factory=dict)
 
@@ -133,8 +131,8 @@ class TrainSettings:
 
     Fields:
         epochs:       passes over the training captions
-        batch_size:   photos a step
-        captions_a_photo: captions of each photo in a step; photos with fewer bring what they have. An epoch visits
+        batch_size:   images per step
+        captions_per_image: captions of each image in a step; images with fewer bring what they have. An epoch visits
                       every caption once either way
         lr:           peak learning rate of adapters, fusion, head and objective (AdamW, cosine to zero)
         encoder_lr:   peak learning rate of trained encoder parts
@@ -149,7 +147,7 @@ class TrainSettings:
 
     epochs: int = 5
     batch_size: int = 128
-    captions_a_photo: int = 1
+    captions_per_image: int = 1
     lr: float = 1e-3
     encoder_lr: float = 1e-4
     weight_decay: float = 0.01
@@ -166,15 +164,16 @@ class Recipe:
     """Everything a run is made of, but the data.
 
     Fields:
-        name, task, text, image, fusion, objective, train: see there
+        task:     a name from `plait list tasks`
+        name, text, image, fusion, objective, train: see there
         variants: for comparisons: settings of other fusions, by name, where their defaults will not do. Keys that a
                   variant leaves out are taken from `fusion`, but for those that belong to one fusion: `options`,
-                  `head`, `pairing`, `decoder`. A variant that gives `name` is that fusion under a label of its own,
+                  `head`, `pairing`. A variant that gives `name` is that fusion under a label of its own,
                   so that one fusion can be compared with itself under other options or another `objective`.
     """
 
     name: str = "unnamed"
-    task: Literal["match", "mask"] = "match"
+    task: str = "match"
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
     fusion: FusionSettings = field(default_factory=FusionSettings)
@@ -202,11 +201,12 @@ def read_recipe(path: Path | str) -> Recipe:
 
 
 def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
-    """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors."""
+    """Make a recipe from plain nested data, checking every key and type. See `read_recipe` for errors.
+
+    Keys and names of earlier versions are taken, with a warning that says what they are called now.
+    """
+    data = renamed(data, where)
     data = {**data, "variants": _filled_variants(data, where)}
-    objective = data.get("objective", {})
-    if data.get("task") == "mask" and isinstance(objective, Mapping):
-        data["objective"] = {"name": "bce_dice", **objective}
     recipe: Recipe = _make(Recipe, data, where)
     _check_ranges(recipe, where)
     return recipe
@@ -230,7 +230,7 @@ def variant(recipe: Recipe, label: str) -> Recipe:
     if label in recipe.variants:
         settings = recipe.variants[label]
     elif label != settings.name:
-        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", decoder="", objective={})
+        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={})
     objective = recipe.objective
     if settings.objective:
         objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}, key 'objective'")
@@ -256,7 +256,7 @@ def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     base, variants = data.get("fusion", {}), data.get("variants", {})
     if not isinstance(base, Mapping) or not isinstance(variants, Mapping):
         raise ConfigError(f"{where}: expected 'fusion' and 'variants' to be tables")
-    own_keys = ("name", "options", "head", "pairing", "decoder", "objective")
+    own_keys = ("name", "options", "head", "pairing", "objective")
     shared = {key: value for key, value in base.items() if key not in own_keys}
     filled = {}
     for name, own in variants.items():
@@ -317,7 +317,7 @@ def _check_ranges(recipe: Recipe, where: str) -> None:
     positive = {
         "train.epochs": train.epochs,
         "train.batch_size": train.batch_size - 1,  # one photo has no negative
-        "train.captions_a_photo": train.captions_a_photo,
+        "train.captions_per_image": train.captions_per_image,
         "train.lr": train.lr,
         "train.seed": train.seed + 1,
         "fusion.width": recipe.fusion.width,

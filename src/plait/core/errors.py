@@ -3,7 +3,8 @@
 PlaitError                     anything a user can mend; the command line prints it and exits non-zero
 ├── InputError                 a file, row, column or key of the user's data
 ├── ConfigError                a recipe or a command-line value
-│   └── UnknownNameError       a name that is in no table; the message gives the nearest valid one
+│   ├── UnknownNameError       a name that is in no table; the message gives the nearest valid one
+│   └── MissingVerbError       a model asked for what its task cannot do; also an AttributeError
 ├── ShapeError                 tensors that do not fit each other
 ├── MissingPackageError        an optional package that is not installed
 ├── OfflineError               something lives on a hub and there is no network (or the name is wrong)
@@ -23,6 +24,7 @@ __all__ = [
     "ConfigError",
     "InputError",
     "MissingPackageError",
+    "MissingVerbError",
     "OfflineError",
     "PlaitError",
     "ShapeError",
@@ -55,6 +57,10 @@ class UnknownNameError(ConfigError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Be copied, also to another process, with the message: kind, name and table are not kept."""
         return _with_message, (type(self), str(self))
+
+
+class MissingVerbError(ConfigError, AttributeError):
+    """A model is asked for what its task cannot do."""
 
 
 class ShapeError(PlaitError, ValueError):

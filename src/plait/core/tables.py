@@ -10,7 +10,7 @@ from typing import Any
 
 from plait.core.errors import ConfigError, UnknownNameError, nearest
 
-__all__ = ["Entry", "check_options", "load_entry", "look_up"]
+__all__ = ["Entry", "check_options", "load_entry", "load_target", "look_up"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,11 @@ class Entry:
         summary:  one line for `plait list`
         pairings: for fusions, the ways it can be scored and trained, the default first
         options:  keyword arguments that distinguish this name from others with the same target
-        tasks:    for fusions, heads and objectives, the tasks it serves: "match", "mask" or both
+        takes:    for fusions, "tokens" or "pooled" (one vector per side, whatever the recipe asks); for heads and
+                  objectives, the type they read: "Fused", "MatchScores", "MaskLogits"
+        gives:    for fusions, what comes out on the image side: "grid" (cells that stay in place and have met the text),
+                  "vector" (one vector of the pair) or "pair" (both sides, to be compared or read together); for heads,
+                  their result type
     """
 
     target: str
@@ -33,7 +37,8 @@ class Entry:
     summary: str
     pairings: tuple[str, ...] = ()
     options: Mapping[str, Any] | None = None
-    tasks: tuple[str, ...] = ("match",)
+    takes: str = ""
+    gives: str = ""
 
 
 def look_up(kind: str, table: Mapping[str, Entry], name: str) -> Entry:
@@ -44,10 +49,15 @@ def look_up(kind: str, table: Mapping[str, Entry], name: str) -> Entry:
 
 
 def load_entry(entry: Entry) -> Callable[..., Any]:
-    """Import what an entry points to. Only strings written in our own tables ever come here."""
-    module, _, attribute = entry.target.partition(":")
-    loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+    """Import what an entry points to."""
+    loaded: Callable[..., Any] = load_target(entry.target)
     return loaded
+
+
+def load_target(target: str) -> Any:
+    """Import "package.module:attribute". Only strings written in our own tables ever come here."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def check_options(kind: str, name: str, target: Callable[..., Any], options: Mapping[str, Any]) -> None:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 __all__ = [
     "AttentionMap",
     "Batch",
     "EncoderParts",
-    "Example",
     "Fused",
     "ImageSpec",
     "Level",
@@ -27,7 +26,10 @@ __all__ = [
     "MaskTarget",
     "MatchScores",
     "Modality",
+    "Movable",
     "Similarities",
+    "Target",
+    "Targets",
     "TextInput",
     "Tokens",
 ]
@@ -35,21 +37,24 @@ __all__ = [
 Modality = Literal["text", "image"]
 
 
-@dataclass(frozen=True)
-class Example:
-    """One item of a data set, before any tensor.
+class Movable(Protocol):
+    """What moves to a device as a whole: a tensor, or a record of tensors."""
 
-    Fields:
-        id:     unique within its data set
-        text:   caption, phrase or question; None where there is none
-        image:  file path, or (H, W, 3) uint8 array; None where there is none
-        target: what the task asks for (a label, a mask's path, an answer); None for matching
-    """
+    def to(self, device: torch.device, /) -> Self:
+        """Give the same on another device."""
+        ...
 
-    id: str
-    text: str | None
-    image: Path | np.ndarray | None
-    target: Any = None
+
+# What a task asks of the captions of a batch: group numbers, masks, answers, ...
+Target = Movable
+
+
+class Targets(Protocol):
+    """The targets of a collection's captions, made by the task and asked for batch by batch."""
+
+    def take(self, rows: np.ndarray, view: np.ndarray, /) -> Target:
+        """Give the targets of the captions `rows` (B,) int64, each in the view (B,) int64 its image is shown in."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,10 @@ class Level:
 
     values: Tensor
     grid: tuple[int, int]
+
+    def to(self, device: torch.device) -> Level:
+        """Give the same on another device."""
+        return replace(self, values=self.values.to(device))
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,17 @@ class Tokens:
             levels=tuple(replace(level, values=level.values[index]) for level in self.levels),
         )
 
+    def to(self, device: torch.device) -> Tokens:
+        """Give the same on another device."""
+        return replace(
+            self,
+            values=self.values.to(device),
+            valid=self.valid.to(device),
+            boxes=None if self.boxes is None else self.boxes.to(device),
+            pooled=None if self.pooled is None else self.pooled.to(device),
+            levels=tuple(level.to(device) for level in self.levels),
+        )
+
 
 @dataclass(frozen=True)
 class MaskTarget:
@@ -116,36 +136,38 @@ class MaskTarget:
     def __len__(self) -> int:
         return self.values.shape[0]
 
+    def to(self, device: torch.device) -> MaskTarget:
+        """Give the same on another device."""
+        return MaskTarget(self.values.to(device), self.valid.to(device))
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs ready for a model: row i of the text belongs to row `photo_row[i]` of the image.
+    """Pairs ready for a model: row i of the text belongs to row `image_row[i]` of the image.
 
-    Photos with several captions in one batch are held, and encoded, once.
+    Images with several captions in one batch are held, and encoded, once.
 
     Fields:
         text_ids:   (B, T) int64, or None where `text` holds cached tokens
         text_valid: (B, T) bool, or None likewise
         pixels:     (U, 3, H, W) float32 normalised for the image encoder, or None where `image` holds cached tokens
+        target:     what the task asks of the captions, B rows; see `Targets`
         text:       cached `Tokens` of a frozen text encoder, B rows, or None
         image:      cached `Tokens` of a frozen image encoder, U rows, or None
-        photo_row:  (B,) int64 in [0, U), or None where U = B and rows belong one to one
-        target:     (B,) int64. For matching: the image's number in its collection; rows with equal numbers show the
-                    same photo, so they are never each other's negatives.
-        mask:       the region each text speaks of, B rows; None for tasks without masks
+        image_row:  (B,) int64 in [0, U), or None where U = B and rows belong one to one
     """
 
     text_ids: Tensor | None
     text_valid: Tensor | None
     pixels: Tensor | None
-    target: Tensor
+    target: Any
     text: Tokens | None = None
     image: Tokens | None = None
-    photo_row: Tensor | None = None
-    mask: MaskTarget | None = None
+    image_row: Tensor | None = None
 
-    def __len__(self) -> int:
-        return self.target.shape[0]
+    def to(self, device: torch.device) -> Batch:
+        """Give the same on another device."""
+        return Batch(**{key: None if part is None else part.to(device) for key, part in vars(self).items()})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ FUSIONS: dict[str, Entry] = {
         paper="Faghri et al. 2018",
         summary="one vector a side, compared: the control without token fusion",
         pairings=("all",),
+        takes="pooled",
+        gives="pair",
     ),
     "product": Entry(
         target="plait.fusion.bilinear.product:ProductFusion",
@@ -22,6 +24,8 @@ FUSIONS: dict[str, Entry] = {
         paper="Kim et al. 2017",
         summary="elementwise product of projected pooled vectors",
         pairings=("all", "itm", "matched"),
+        takes="pooled",
+        gives="pair",
     ),
     "concat": Entry(
         target="plait.fusion.single_stream.concat:ConcatFusion",
@@ -29,7 +33,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Li et al. 2019; Chen et al. 2020",
         summary="joint self-attention over text and image tokens together",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "cross": Entry(
         target="plait.fusion.cross.cross:CrossFusion",
@@ -37,7 +41,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Lu et al. 2019; Li et al. 2021",
         summary="multi-head cross-attention on tokens, one way or both",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "scan_t2i": Entry(
         target="plait.fusion.stacked.scan:ScanTextToImage",
@@ -45,6 +49,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Lee et al. 2018",
         summary="each word against the mixture of regions it attends to",
         pairings=("all",),
+        gives="pair",
     ),
     "scan_i2t": Entry(
         target="plait.fusion.stacked.scan:ScanImageToText",
@@ -52,6 +57,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Lee et al. 2018",
         summary="each region against the mixture of words it attends to",
         pairings=("all",),
+        gives="pair",
     ),
     "scan": Entry(
         target="plait.fusion.stacked.scan:ScanBoth",
@@ -59,6 +65,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Lee et al. 2018",
         summary="the average of both directions of stacked cross-attention",
         pairings=("all",),
+        gives="pair",
     ),
     "max_sim": Entry(
         target="plait.fusion.stacked.max_sim:MaxSimFusion",
@@ -66,6 +73,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Khattab & Zaharia 2020; Yao et al. 2022",
         summary="each word against its most similar region",
         pairings=("all",),
+        gives="pair",
     ),
     "film": Entry(
         target="plait.fusion.gated.film:FilmFusion",
@@ -73,7 +81,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Perez et al. 2018; Lueddecke & Ecker 2022",
         summary="the sentence scales and shifts the channels of every cell",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "pixel_word": Entry(
         target="plait.fusion.cross.pixel_word:PixelWordFusion",
@@ -81,7 +89,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Yang et al. 2022; Ye et al. 2019",
         summary="every cell attends to the words; a gate lets in what it found",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "self_cross": Entry(
         target="plait.fusion.cross.self_cross:SelfCrossFusion",
@@ -89,7 +97,7 @@ FUSIONS: dict[str, Entry] = {
         paper="course report on masks from instructions",
         summary="self-attention on each side, words ask cells, the answer marks the grid",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "self_cross_printed": Entry(
         target="plait.fusion.cross.self_cross:SelfCrossFusion",
@@ -98,7 +106,7 @@ FUSIONS: dict[str, Entry] = {
         summary="the same as published: attention without residuals, one vector out",
         pairings=("itm", "all", "matched"),
         options={"printed": True},
-        tasks=("match", "mask"),
+        gives="vector",
     ),
     "correlation": Entry(
         target="plait.fusion.bilinear.correlation:CorrelationFusion",
@@ -106,7 +114,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Zadeh et al. 2017",
         summary="outer product of the reduced sentence with every reduced cell",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "grid_product": Entry(
         target="plait.fusion.bilinear.grid_product:GridProductFusion",
@@ -114,7 +122,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Kim et al. 2017",
         summary="elementwise product of the sentence with every cell, self-attention before it as an option",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     "image_only": Entry(
         target="plait.fusion.control.image_only:ImageOnlyFusion",
@@ -122,7 +130,7 @@ FUSIONS: dict[str, Entry] = {
         paper="-",
         summary="trained without the text: what a mask can be without a word of it",
         pairings=(),
-        tasks=("mask",),
+        gives="grid",
     ),
     "clip_dense": Entry(
         target="plait.fusion.two_tower.clip_dense:ClipDenseFusion",
@@ -130,7 +138,7 @@ FUSIONS: dict[str, Entry] = {
         paper="Radford et al. 2021; Lueddecke & Ecker 2022",
         summary="cosine of every cell with the sentence in the encoders' shared space, decoded",
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     ),
     **RUNGS,
     **DESIGNS,

@@ -12,31 +12,35 @@ OBJECTIVES: dict[str, Entry] = {
         family="contrastive",
         paper="van den Oord et al. 2018; Radford et al. 2021",
         summary="softmax over rows and columns with a learned, capped scale",
+        takes="MatchScores",
     ),
     "sigmoid": Entry(
         target="plait.objectives.sigmoid:Sigmoid",
         family="contrastive",
         paper="Zhai et al. 2023",
         summary="every image and text a yes-or-no question, with learned scale and bias",
+        takes="MatchScores",
     ),
     "triplet": Entry(
         target="plait.objectives.triplet:Triplet",
         family="ranking",
         paper="Faghri et al. 2018",
         summary="margin against the hardest negative, after a warm-up on all of them",
+        takes="MatchScores",
     ),
     "match": Entry(
         target="plait.objectives.match:Matching",
         family="matching",
         paper="Li et al. 2021; Li et al. 2022",
         summary="a contrast for the towers and yes-or-no for the fused head on mined negatives (pairing itm)",
+        takes="MatchScores",
     ),
     "bce": Entry(
         target="plait.objectives.mask:MaskLoss",
         family="mask",
         paper="-",
         summary="cross-entropy of every cell of a mask",
-        tasks=("mask",),
+        takes="MaskLogits",
     ),
     "bce_iou": Entry(
         target="plait.objectives.mask:MaskLoss",
@@ -44,7 +48,7 @@ OBJECTIVES: dict[str, Entry] = {
         paper="Rahman & Wang 2016",
         summary="cross-entropy of every cell and a soft intersection over union a photo",
         options={"overlap": "iou"},
-        tasks=("mask",),
+        takes="MaskLogits",
     ),
     "bce_dice": Entry(
         target="plait.objectives.mask:MaskLoss",
@@ -52,7 +56,7 @@ OBJECTIVES: dict[str, Entry] = {
         paper="Milletari et al. 2016",
         summary="cross-entropy of every cell and a soft Dice overlap a photo",
         options={"overlap": "dice"},
-        tasks=("mask",),
+        takes="MaskLogits",
     ),
     "focal": Entry(
         target="plait.objectives.mask:MaskLoss",
@@ -60,6 +64,6 @@ OBJECTIVES: dict[str, Entry] = {
         paper="Lin et al. 2017",
         summary="cross-entropy of every cell, damped where it is easy",
         options={"cells": "focal"},
-        tasks=("mask",),
+        takes="MaskLogits",
     ),
 }

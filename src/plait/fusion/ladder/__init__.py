@@ -14,7 +14,7 @@ def _rung(target: str, summary: str) -> Entry:
         paper="Multimodal Deep Learning, section 10.4.4 (dldna)",
         summary=summary,
         pairings=("itm", "all", "matched"),
-        tasks=("match", "mask"),
+        gives="grid",
     )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Modality, Similarities, Tokens
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.base.aligned import both_directions, both_similarities, image_queries, text_queries
 from plait.nn.pairs import max_similarities, unit_vectors
 
 __all__ = ["MaxSimFusion"]
 
 
-class MaxSimFusion(nn.Module):
+class MaxSimFusion(SimilarityFusion):
     """Align each word with its most similar region (or each region with its word, or both).
 
     Formula: context_q = key_k*, k* = argmax over real keys of cos(query_q, key_k). The head reads cos(query_q,
@@ -35,8 +34,6 @@ class MaxSimFusion(nn.Module):
     Source: Khattab & Zaharia 2020 (ColBERT, t2i with the head's pool "sum"); Yao et al. 2022 (FILIP, two_way with
     means). Differs: FILIP trains each direction with its own softmax; here both are averaged into one score.
     """
-
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
 
     def __init__(self, width: int, *, direction: str = "t2i", project: bool = False) -> None:
         super().__init__()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Similarities, Tokens
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.base.aligned import both_directions, both_similarities, image_queries, text_queries
 from plait.nn.pairs import stacked_similarities, unit_vectors
 
@@ -19,7 +18,7 @@ __all__ = ["ScanBoth", "ScanImageToText", "ScanTextToImage", "stacked_attention"
 SLOPE = 0.1
 
 
-class ScanTextToImage(nn.Module):
+class ScanTextToImage(SimilarityFusion):
     """Let each word attend to the regions, and compare it with what it attended to.
 
     Formula: s_qk = cos(word_q, region_k);  r_qk = leaky_relu(s_qk, 0.1);  n_qk = r_qk / |r_.k| over real words;
@@ -41,8 +40,6 @@ class ScanTextToImage(nn.Module):
     Relations: `similarities` is the same formula by algebra, without a context; a test holds both equal.
     """
 
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
-
     def __init__(self, width: int, *, temperature: float = 9.0) -> None:
         super().__init__()
         self.temperature = _checked("scan_t2i", temperature)
@@ -58,7 +55,7 @@ class ScanTextToImage(nn.Module):
         return _all_words(text, image, self.temperature)
 
 
-class ScanImageToText(nn.Module):
+class ScanImageToText(SimilarityFusion):
     """Let each region attend to the words, and compare it with what it attended to.
 
     Formula: as `ScanTextToImage` with regions as queries and words as keys; LogSumExp with lse_scale 5.
@@ -75,8 +72,6 @@ class ScanImageToText(nn.Module):
     Source: Lee et al. 2018, section 3.2, and the authors' code (temperature 4). Differs: as `ScanTextToImage`.
     """
 
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
-
     def __init__(self, width: int, *, temperature: float = 4.0) -> None:
         super().__init__()
         self.temperature = _checked("scan_i2t", temperature)
@@ -92,7 +87,7 @@ class ScanImageToText(nn.Module):
         return _all_regions(text, image, self.temperature)
 
 
-class ScanBoth(nn.Module):
+class ScanBoth(SimilarityFusion):
     """Average both directions of stacked cross-attention.
 
     Formula: (mean over words of cos(word, its context) + mean over regions of cos(region, its context)) / 2.
@@ -111,8 +106,6 @@ class ScanBoth(nn.Module):
     Source: Lee et al. 2018, section 4.3, "SCAN ensemble". Differs: the paper averages the scores of two models trained
     apart; here one model is trained on the average, at half the parameters. Means in both directions, no LogSumExp.
     """
-
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
 
     def __init__(self, width: int, *, t2i_temperature: float = 9.0, i2t_temperature: float = 4.0) -> None:
         super().__init__()

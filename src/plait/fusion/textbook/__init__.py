@@ -9,32 +9,37 @@ __all__ = ["DESIGNS"]
 _PAPER = "Multimodal Deep Learning, sections 10.4.1-2 (dldna)"
 
 DESIGNS: dict[str, Entry] = {
-    "chapter/cross_modal_attention": Entry(
+    "textbook/cross_modal_attention": Entry(
         target="plait.fusion.textbook.attention:CrossModalAttention",
-        family="chapter",
+        family="textbook",
         paper=_PAPER,
         summary="words read regions by multi-head attention; nothing of a word is added",
         pairings=("itm", "all", "matched"),
+        gives="pair",
     ),
-    "chapter/hierarchical": Entry(
+    "textbook/hierarchical": Entry(
         target="plait.fusion.textbook.attention:HierarchicalAttention",
-        family="chapter",
+        family="textbook",
         paper=_PAPER,
         summary="each side attends to itself, then to the other; both are mixed to one vector",
         pairings=("itm", "all", "matched"),
+        gives="pair",
     ),
-    "chapter/multimodal_embedding": Entry(
+    "textbook/multimodal_embedding": Entry(
         target="plait.fusion.textbook.embedding:MultimodalEmbedding",
-        family="chapter",
+        family="textbook",
         paper=_PAPER,
         summary="a projection and a norm a side, compared: a two-tower",
         pairings=("all", "matched"),
+        takes="pooled",
+        gives="pair",
     ),
-    "chapter/cross_modal_embedding": Entry(
+    "textbook/cross_modal_embedding": Entry(
         target="plait.fusion.textbook.embedding:CrossModalEmbedding",
-        family="chapter",
+        family="textbook",
         paper=_PAPER,
         summary="the two-tower's sides through hierarchical attention, to one vector a pair",
         pairings=("itm", "all", "matched"),
+        gives="pair",
     ),
 }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
-
 from torch import Tensor, nn
 
 from plait.core.types import Fused, Similarities, Tokens
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.textbook.attention import HierarchicalAttention
 from plait.fusion.base.one_token import one_token
 from plait.nn.pairs import cosine_similarities
@@ -16,7 +15,7 @@ from plait.nn.pooling import masked_mean
 __all__ = ["CrossModalEmbedding", "MultimodalEmbedding"]
 
 
-class MultimodalEmbedding(nn.Module):
+class MultimodalEmbedding(SimilarityFusion):
     """Project each side's mean token by a map of its own, norm it, and compare.
 
     Formula: text_out = LayerNorm(W_t mean(X) + b_t), image_out = LayerNorm(W_i mean(Y) + b_i); the head reads their
@@ -30,8 +29,6 @@ class MultimodalEmbedding(nn.Module):
     Source: Multimodal Deep Learning, section 10.4.1 (dldna), MultimodalEmbedding. Differs: the sides are means of real
     tokens, where the chapter takes the encoders' own summaries; the learned scale is the objective's.
     """
-
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
 from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, Similarities, Tokens
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.base.one_token import one_token
 from plait.nn.dropout import Dropout
 from plait.nn.pairs import cosine_similarities, unit_vectors
@@ -18,7 +17,7 @@ __all__ = ["LateFusion"]
 POOLS = ("mean", "max", "attention", "gpo", "encoder")
 
 
-class LateFusion(nn.Module):
+class LateFusion(SimilarityFusion):
     """Pool each side to one vector, alone.
 
     Formula: v = p + W2 gelu(W1 p), with p the side's pooled tokens (W1, W2 only if hidden > 0); where `add_pooled`,
@@ -43,8 +42,6 @@ class LateFusion(nn.Module):
     projection to the common width happens before, in the adapters; VSE-infinity adds the encoder's linear map to its
     MLP, here the MLP is added to the pooled vector itself.
     """
-
-    reads: ClassVar[Literal["similarity", "logit"]] = "similarity"
 
     def __init__(
         self,
