@@ -1,0 +1,105 @@
+"""The figures of masks, in percent; see `plait.metrics.mask` for formulas and empty cases."""
+
+from __future__ import annotations
+
+from plait.core.metric import Metric, metric_table
+
+__all__ = ["ABLATED", "CONSTANT", "METRICS", "METRIC_OF", "miou_key"]
+
+# What is removed or exchanged to see what a model reads, and masks that read nothing; each gives a mIoU of its own.
+ABLATED = ("text shuffled", "text removed", "image removed")
+CONSTANT = ("all foreground", "all background", "mean mask")
+
+
+def miou_key(kind: str) -> str:
+    """Give the key of the mIoU under an ablation or of a constant mask: "miou_text_shuffled"."""
+    return f"miou_{kind.replace(' ', '_')}"
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        key="miou",
+        label="mIoU",
+        column="mIoU",
+        meaning=(
+            "Mean over masks of pixels in both regions over pixels in either, at the image's own size. In percent, "
+            "higher is better. Where truth and prediction are both empty it is 1."
+        ),
+        headline=True,
+        tested=True,
+        on_curve=True,
+    ),
+    Metric(
+        key="oiou",
+        label="oIoU",
+        column="oIoU",
+        meaning="All masks' common pixels over all masks' pixels in either: large regions decide it.",
+        tested=True,
+    ),
+    Metric(
+        key="p50",
+        label="precision at IoU 0.5",
+        column="P@0.5",
+        meaning="Share of masks whose IoU is at least 0.5; P@0.7 and P@0.9 likewise.",
+    ),
+    Metric(key="p70", label="precision at IoU 0.7", column="P@0.7"),
+    Metric(key="p90", label="precision at IoU 0.9", column="P@0.9"),
+    Metric(
+        key="dice",
+        label="Dice",
+        column="Dice",
+        meaning="Mean of twice the common pixels over the sum of both regions.",
+    ),
+    Metric(
+        key="boundary_f",
+        label="boundary F",
+        column="Boundary F",
+        meaning="How well the outlines agree, within 0.8 % of the image's diagonal.",
+    ),
+    Metric(
+        key=miou_key("text shuffled"),
+        label="mIoU with another image's text",
+        column="mIoU, other text",
+        short="other text",
+        meaning=(
+            "Every image with the text of another image: what is left was found without reading. A run whose score "
+            "does not fall is flagged “ignores the text”."
+        ),
+    ),
+    Metric(
+        key=miou_key("text removed"),
+        label="mIoU without the text",
+        column="mIoU, no text",
+        short="no text",
+        meaning="The trained model with all text tokens set to 0.",
+    ),
+    Metric(
+        key=miou_key("image removed"),
+        label="mIoU without the image",
+        column="mIoU, no image",
+        short="no image",
+        meaning="The trained model with all image tokens set to 0.",
+    ),
+    Metric(
+        key=miou_key("all foreground"),
+        label="mIoU of all foreground",
+        column="mIoU, all foreground",
+        short="all foreground",
+    ),
+    Metric(
+        key=miou_key("all background"),
+        label="mIoU of all background",
+        column="mIoU, all background",
+        short="all background",
+    ),
+    Metric(
+        key=miou_key("mean mask"),
+        label="mIoU of the mean mask",
+        column="mIoU, mean mask",
+        short="mean mask",
+        meaning=(
+            "The average of the training masks over the frame, at its best threshold: it reads neither text nor image."
+        ),
+    ),
+)
+METRIC_OF = metric_table(METRICS)
