@@ -25,10 +25,10 @@ from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.runs.assemble import completed
-from plait.runs.claim import known_recipe
+from plait.runs.claim import known_recipe, read_or_none
 from plait.runs.fit import split_for_results
 from plait.runs.kinds import check_output
-from plait.runs.record import finished_record
+from plait.runs.record import whole_record
 from plait.runs.versions import versions
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, silent
@@ -145,7 +145,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Make the rows in the order requested: one run after the other, or several at a time."""
     names = [run_name(label, share.recipe.train.seed) for label, share in requested]
-    unfinished = sum(finished_record(out / "runs" / name) is None for name in names)
+    unfinished = sum(whole_record(out / "runs" / name) is None for name in names)
     jobs = min(plan.jobs, unfinished)
     if jobs > 1:
         return train_side_by_side(
@@ -180,13 +180,13 @@ def _claim(out: Path, plan: Plan, collection: Collection) -> None:
     lock: dict[str, Any] = {"data": collection.fingerprint, "settings": _settings(recipe_to_dict(plan.recipe))}
     lock |= {key: value for key, value in (("pairing", plan.pairing), ("match", plan.match)) if value}
     path = out / "compare.json"
-    if not path.exists():
+    then = read_or_none(path)
+    if then is None:  # runs have plans of their own, so a damaged lock mixes nothing
         write_json(path, lock)
         return
-    then = read_json(path)
-    then["settings"] = _settings(then["settings"])
+    then["settings"] = _settings(then.get("settings", {}))
     if then != lock:
-        what = "other data" if then["data"] != lock["data"] else "another budget or recipe"
+        what = "other data" if then.get("data") != lock["data"] else "another budget or recipe"
         raise ConfigError(
             f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
             "not. Choose another --out, or delete that folder"

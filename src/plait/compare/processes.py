@@ -31,7 +31,7 @@ from plait.train.events import Event, Listener
 from plait.compare.row import make_row, run_name
 from plait.runs.assemble import assemble, completed, make_words
 from plait.runs.feed import open_feed
-from plait.runs.record import finished_record
+from plait.runs.record import whole_record
 
 __all__ = ["check_jobs", "throttled", "train_side_by_side"]
 
@@ -119,7 +119,7 @@ def _encode_first(
     for label, share in requested:
         recipe = share.recipe
         settings = repr((recipe.text, recipe.image, recipe.train.precision))  # what frozen tokens depend on
-        if settings in known or finished_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
+        if settings in known or whole_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
             continue
         known.add(settings)
         recipe = completed(recipe)
@@ -168,7 +168,7 @@ def _words(label: str, share: Share) -> str:
 def _ended_outside(requested: Sequence[tuple[str, Share]], rows: Rows, out: Path, jobs: int) -> str:
     names = [run_name(label, share.recipe.train.seed) for label, share in requested]
     left = [
-        name for number, name in enumerate(names) if number not in rows and not finished_record(out / "runs" / name)
+        name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)
     ]
     return (
         f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its own; most "

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
-from plait.core.errors import ConfigError
+from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection
 from plait.runs.assemble import completed
 
-__all__ = ["claim", "known_recipe", "plan_of"]
+__all__ = ["claim", "known_recipe", "plan_of", "read_or_none"]
 
 
 def plan_of(recipe: Recipe, collection: Collection, steps: int | None) -> dict[str, Any]:
@@ -30,10 +30,10 @@ def claim(folder: Path, plan: dict[str, Any]) -> None:
         ConfigError: it holds another run; the message names the first difference.
     """
     path = folder / "plan.json"
-    if not path.exists():
+    then = read_or_none(path)
+    if then is None:
         write_json(path, plan)
         return
-    then = read_json(path)
     if isinstance(then.get("recipe"), dict):
         then["recipe"] = known_recipe(then["recipe"])
     if then != plan:
@@ -41,6 +41,15 @@ def claim(folder: Path, plan: dict[str, Any]) -> None:
             f"{folder} holds another run: {_first_difference(then, plan)}; choose another --out, or delete that folder "
             "to start anew"
         )
+
+
+def read_or_none(path: Path) -> dict[str, Any] | None:
+    """Read a plan; None where there is none, or where it is damaged and is to be written again."""
+    try:
+        found = read_json(path) if path.exists() else None
+    except CheckpointError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def known_recipe(plain: dict[str, Any]) -> dict[str, Any]:

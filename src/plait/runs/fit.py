@@ -23,10 +23,10 @@ from plait.model import Learner
 from plait.runs.assemble import assemble, completed, make_words
 from plait.runs.claim import claim, plan_of
 from plait.runs.feed import open_feed
-from plait.runs.items import write_items
+from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
-from plait.runs.record import RECORD_FILE, finished_record, make_record
-from plait.runs.weights import save_weights
+from plait.runs.record import make_record, whole_record, write_record
+from plait.runs.weights import WEIGHTS_FILE, save_weights
 from plait.task import Task
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, jsonl_log, silent
@@ -37,6 +37,8 @@ from plait.train.hardware import choose_hardware
 __all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
+# What a run's record vouches for.
+FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
 # Sets of random weights in the audit before a fit: a leak finds nearly all pairs, chance ends at one in eight.
@@ -77,7 +79,7 @@ def fit_run(
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     claim(folder, plan)
-    if (record := finished_record(folder)) is not None:
+    if (record := whole_record(folder)) is not None:
         return record, None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
@@ -95,7 +97,7 @@ def fit_run(
     save_weights(folder, learner, {"recipe": plan["recipe"]})
     write_items(folder, evaluation)
     write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
-    write_json(folder / RECORD_FILE, record)
+    write_record(folder, record, FILES)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
