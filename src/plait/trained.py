@@ -16,7 +16,7 @@ from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.collection import Photo
 from plait.model import FusionModel, Learner
-from plait.nn.devices import move_module, resolve_device
+from plait.nn.devices import device_of, move_module, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
 
 __all__ = ["Attention", "ImageInput", "Model", "Run"]
@@ -66,18 +66,19 @@ class Model:
     precision. Encoded tokens stay on the device; other results come back in main memory.
 
     Arguments:
-        run:    a finished run; its learner is moved to the device
-        device: "auto" (the fastest that is present), "cpu", "cuda", "cuda:1" or "mps"
+        run:    a finished run
+        device: "auto" (the fastest that is present), "cpu", "cuda", "cuda:1" or "mps"; the learner is moved there. None
+                = where the learner is
     Raises:
         ConfigError: this machine has no such device.
     """
 
-    def __init__(self, run: Run, device: str = "auto") -> None:
+    def __init__(self, run: Run, device: str | None = None) -> None:
         self.run = run
         self.recipe = run.recipe
         self.record: dict[str, Any] = run.record
-        self.device: torch.device = resolve_device(device)
-        move_module(run.learner, self.device)
+        self.device: torch.device = device_of(run.learner) if device is None else resolve_device(device)
+        move_module(run.learner, self.device)  # frozen encoders too
 
     @torch.no_grad()
     def attention(self, image: ImageInput, text: str) -> Attention:

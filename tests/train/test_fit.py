@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from plait.core.config import TrainSettings
-from plait.core.errors import CheckpointError, ConfigError, TrainingError
+from plait.core.errors import CheckpointError, TrainingError
 from plait.nn.precision import Precision
 from plait.train.checkpoint import current_names, read_tensors, write_tensors
 from plait.train.events import Event, Listener, silent
 from plait.train.fit import FitResult, Trainer
-from plait.train.hardware import Hardware
+from plait.train.hardware import choose_hardware
 from tests.train.toys import toy_feed, toy_learner
 
 SETTINGS = TrainSettings(epochs=3, batch_size=8, lr=3e-2, precision="fp32", checkpoint_s=0.0, ema_decay=0.9)
@@ -219,9 +219,10 @@ def test_steps_are_timed_without_counting_the_first(make: Make, monkeypatch: pyt
     assert make().time_steps(count=3, warmup=2) == 2
 
 
-def test_hardware_of_another_precision_is_refused(tmp_path: Path, precision: Precision) -> None:
+def test_the_hardware_and_the_settings_choose_device_and_precision(tmp_path: Path, precision: Precision) -> None:
     learner = toy_learner()
-    other = Hardware("cpu", precision="bf16" if precision == "fp32" else "fp32")
     settings = replace(SETTINGS, precision=precision)
-    with pytest.raises(ConfigError, match=r"train\.precision"):
-        Trainer(learner, feed=toy_feed(learner, tmp_path), settings=settings, folder=tmp_path, hardware=other)
+    hardware = choose_hardware("cpu")
+    one = Trainer(learner, feed=toy_feed(learner, tmp_path), settings=settings, folder=tmp_path, hardware=hardware)
+    assert one.hardware is hardware
+    assert one.precision == precision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
 from torch import nn
 
@@ -51,9 +53,8 @@ def resolve_device(requested: str = "auto") -> torch.device:
 
 def device_of(module: nn.Module) -> torch.device:
     """Give the device of a module's weights; PyTorch's default device where it has none."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        return tensor.device
-    return torch.get_default_device()
+    weight = next(chain(module.parameters(), module.buffers()), None)
+    return torch.get_default_device() if weight is None else weight.device
 
 
 def move_module(module: nn.Module, device: torch.device) -> None:

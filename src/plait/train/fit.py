@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from plait.core.config import TrainSettings
-from plait.core.errors import ConfigError, TrainingError
+from plait.core.errors import TrainingError
 from plait.core.types import Batch
 from plait.model import Learner
 from plait.nn.devices import device_of
-from plait.nn.precision import resolve_precision
 from plait.train.checkpoint import current_names, load_into, read_tensors, write_tensors
 from plait.train.events import Event, Listener
 from plait.train.feed import Feed
@@ -79,8 +78,6 @@ class Trainer:
         folder:   where the resumable state lies while training
         hardware: where to train; the learner is moved there. None = the device that the learner is on
         steps:    number of steps, in place of `settings.epochs`; the last epoch may then be cut short
-    Raises:
-        ConfigError: the hardware computes at another precision than the settings say.
 
     Killed at any moment and started again, it continues from the last checkpoint and ends with the same weights, bit
     for bit on one machine: the position in the data, the weights, the optimiser, the averages and the random state are
@@ -97,20 +94,13 @@ class Trainer:
         hardware: Hardware | None = None,
         steps: int | None = None,
     ) -> None:
-        if hardware is None:
-            hardware = Hardware(str(device_of(learner)), precision=settings.precision)
-        wanted = resolve_precision(settings.precision, hardware.device)
-        if hardware.precision != wanted:
-            raise ConfigError(
-                f"train.precision: expected that of the hardware, {hardware.precision!r}, got {wanted!r}; make the "
-                "hardware with the precision of the settings"
-            )
         self.learner = learner
-        self.hardware = hardware
+        self.hardware = hardware or Hardware(device_of(learner))
+        self.precision = self.hardware.precision(settings.precision)
         self.feed = feed
         self.settings = settings
         self.state_path = folder / STATE_FILE
-        hardware.place(learner)
+        self.hardware.place(learner)
         self.optimiser = make_optimiser(learner, settings)
         self.average = self._make_average()
         self.progress = Progress()
@@ -192,7 +182,7 @@ class Trainer:
     def _step(self, batch: Batch, *, what: str) -> float:
         settings = self.settings
         set_rates(self.optimiser, rate_at(self.progress.step, self.total_steps, settings.warmup_frac))
-        with self.hardware.autocast():
+        with self.hardware.autocast(self.precision):
             loss = self.learner.loss(batch)
         value = float(loss.total.detach())
         if not math.isfinite(value):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,32 +17,46 @@ from plait.nn.precision import Precision, autocast_context, resolve_precision
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Hardware"]
+__all__ = ["Hardware", "choose_hardware"]
+
+
+def choose_hardware(device: str = "auto", *, devices: int = 1) -> Hardware:
+    """Give the hardware of a name.
+
+    Arguments:
+        device:  "auto" (the fastest that is present), "cpu", "cuda" (the first GPU), "cuda:1" or "mps"
+        devices: how many of them; only 1 so far
+    Raises:
+        ConfigError: this machine has no such device, or `devices` is not 1.
+        UnknownNameError: an unknown device.
+    """
+    if devices != 1:
+        # An in-batch loss compares the pairs of the whole batch. Cut into parts, each with its own gradients, it would
+        # be another loss.
+        raise ConfigError(
+            f"devices: expected 1, got {devices}; one run trains on one device until the negatives of a batch are "
+            "gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
+        )
+    return Hardware(resolve_device(device))
 
 
 class Hardware:
-    """A device, the precision it computes at, and how gradients are taken on it.
+    """A device, and how a learner is trained on it.
 
     Arguments:
-        device:    "auto" (the fastest that is present), "cpu", "cuda", "cuda:1" or "mps"
-        devices:   how many of them; only 1 so far
-        precision: "auto" (what the device is fast at), "fp32" or "bf16"
-    Raises:
-        ConfigError: this machine has no such device, or `devices` is not 1.
-        UnknownNameError: an unknown device or precision.
+        device: one that this machine has; `choose_hardware` gives the hardware of a name
     """
 
-    def __init__(self, device: str = "auto", *, devices: int = 1, precision: str = "auto") -> None:
-        if devices != 1:
-            # An in-batch loss compares the pairs of the whole batch. Cut into parts, each with its own gradients, it
-            # would be another loss.
-            raise ConfigError(
-                f"devices: expected 1, got {devices}; one run trains on one device until the negatives of a batch are "
-                "gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
-            )
-        self.device: torch.device = resolve_device(device)
-        self.precision: Precision = resolve_precision(precision, self.device)
-        self._fabric = _fabric(self.device, self.precision)
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def precision(self, requested: str = "auto") -> Precision:
+        """Turn "auto" into the precision the device is fast at; "fp32" and "bf16" stay as they are.
+
+        Raises:
+            UnknownNameError: it is none of the three.
+        """
+        return resolve_precision(requested, self.device)
 
     @property
     def is_main(self) -> bool:
@@ -56,9 +72,9 @@ class Hardware:
         """Move a learner to the device, in place, frozen encoders included. Make its optimiser afterwards."""
         move_module(learner, self.device)
 
-    def autocast(self) -> torch.autocast:
-        """Give the context in which the loss is computed at the precision."""
-        return autocast_context(self.precision, self.device)
+    def autocast(self, precision: Precision) -> torch.autocast:
+        """Give the context in which a loss is computed at a precision."""
+        return autocast_context(precision, self.device)
 
     def take_gradients(self, loss: Tensor) -> None:
         """Add the gradients of a loss, () float, to those of the parameters."""
@@ -88,16 +104,18 @@ class Hardware:
         elif self.device.type == "mps" and "random.mps" in state:
             torch.mps.set_rng_state(state["random.mps"])
 
+    @cached_property
+    def _fabric(self) -> Fabric:
+        from lightning_fabric import Fabric  # takes a second, which only training pays for
+        from lightning_fabric.plugins.environments import LightningEnvironment
 
-def _fabric(device: torch.device, precision: Precision) -> Fabric:
-    from lightning_fabric import Fabric  # a second: only what trains pays for it
-    from lightning_fabric.plugins.environments import LightningEnvironment
-
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=1 if device.index is None else [device.index] if device.type == "cuda" else 1,
-        precision="bf16-mixed" if precision == "bf16" else "32-true",
-        plugins=[LightningEnvironment()],  # a cluster's variables (SLURM, MPI) start no further processes
-    )
-    fabric.launch()
-    return fabric
+        # It reports its choices on the terminal, where the progress of the run is.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        fabric = Fabric(
+            accelerator=self.device.type,
+            devices=[self.device.index or 0] if self.device.type == "cuda" else 1,
+            precision="32-true",  # `autocast` sets the precision of the loss, as it does for evaluation
+            plugins=[LightningEnvironment()],  # variables of a cluster (SLURM, MPI) start no further processes
+        )
+        fabric.launch()
+        return fabric
