@@ -12,10 +12,12 @@ from plait.report.text import cell_of, colour_of, escape, number_of, seconds, th
 
 __all__ = ["curves", "interval_bar", "log_ticks", "nice_ticks", "plain_lines", "scatter"]
 
-_BAR_WIDTH = 168
+_BAR_WIDTH = 128
 _BAR_HEIGHT = 26
 _WIDTH, _HEIGHT = 372, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 84, 14, 34
+# Height of a line of labels, and their longest text.
+_LINE, _LONGEST_NAME = 11.5, 14
 # Of powers of ten; the finer ones serve narrow ranges.
 _FACTORS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(n / 10 for n in range(10, 100)))
 
@@ -150,7 +152,9 @@ def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5"/></g>'
         )
         names.append((name, x + 9, y))
-    return _figure(title, _svg([*drawn, *ends, _free_labels(names, order)], f"{metric.label} against {title}"))
+    return _figure(
+        title, _svg([*drawn, *ends, _free_labels(names, order, beside=9)], f"{metric.label} against {title}")
+    )
 
 
 def plain_lines(
@@ -254,23 +258,35 @@ def _short_time(time: float) -> str:
 
 
 def _end_labels(ends: Mapping[str, float], order: Sequence[str]) -> str:
-    return _free_labels([(name, _WIDTH - _RIGHT + 8, y) for name, y in ends.items()], order)
+    """Place names at the ends of their lines, moved apart within the height of the plot."""
+    placed = sorted(ends.items(), key=lambda end: end[1])
+    heights: list[float] = []
+    for _, y in placed:
+        heights.append(max(y, heights[-1] + _LINE) if heights else y)
+    below = float(_HEIGHT - _BOTTOM)
+    for number in reversed(range(len(heights))):
+        heights[number] = min(heights[number], below)
+        below = heights[number] - _LINE
+    x = _WIDTH - _RIGHT + 8.0
+    return "".join(_label(name, x, y, order) for (name, _), y in zip(placed, heights, strict=True))
 
 
-def _free_labels(labels: Sequence[tuple[str, float, float]], order: Sequence[str]) -> str:
-    """Place names beside their marks, moved apart downwards where they would cover one another."""
-    placed: list[tuple[float, float, int]] = []
+def _free_labels(labels: Sequence[tuple[str, float, float]], order: Sequence[str], *, beside: float = 0.0) -> str:
+    """Place names beside their marks, moved down where they would cover another name or, `beside` px off, a mark."""
+    placed = [(y, round(x - beside) - 6, round(x - beside) + 6) for _, x, y in labels] if beside else []
     parts = []
     for name, x, y in sorted(labels, key=lambda label: label[2]):
-        short = name if len(name) <= 14 else name[:13] + "…"
-        width = 6 * len(short)
-        while any(abs(y - other) < 11.5 and x < right and left < x + width for other, left, right in placed):
+        width = 6 * min(len(name), _LONGEST_NAME)
+        while any(abs(y - other) < _LINE and x < right and left < x + width for other, left, right in placed):
             y += 1
         placed.append((y, round(x), round(x) + width))
-        parts.append(
-            f'<text class="label s{colour_of(name, order)}" x="{x:.1f}" y="{y + 3.5:.1f}">{escape(short)}</text>'
-        )
+        parts.append(_label(name, x, y, order))
     return "".join(parts)
+
+
+def _label(name: str, x: float, y: float, order: Sequence[str]) -> str:
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    return f'<text class="label s{colour_of(name, order)}" x="{x:.1f}" y="{y + 3.5:.1f}">{escape(short)}</text>'
 
 
 def _svg(parts: Sequence[str], label: str) -> str:

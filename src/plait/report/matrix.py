@@ -18,8 +18,8 @@ _Found = tuple[float, float, float, Mapping[str, Any]]
 
 def tests_matrix(data: ReportData) -> str:
     """Draw one matrix per metric, its cells filled where the corrected test tells the two apart, with its power."""
-    keys = dict.fromkeys(str(test["metric"]) for test in data.tests)
-    return "".join(_matrix(data, data.metrics[key]) for key in keys if key in data.metrics)
+    keys = {str(test["metric"]) for test in data.tests}
+    return "".join(_matrix(data, metric) for key, metric in data.metrics.items() if key in keys)
 
 
 def _matrix(data: ReportData, metric: Metric) -> str:

@@ -117,7 +117,7 @@
     return element;
   }
 
-  function percent(value) { return (100 * value).toFixed(value < 0.0995 ? 1 : 0) + " %"; }
+  function percent(value) { return (100 * value).toFixed(value < 0.0995 ? 1 : 0) + "\u00a0%"; }
 
   /* One photo, its caption as buttons, and the cells of the chosen word. One scale for all words of the caption. */
   function map(entry) {

@@ -21,7 +21,7 @@ from plait.report.layout import Page, ReportData
 from plait.report.leaderboard import view_styles
 from plait.report.older import current_results
 from plait.report.sections import sections
-from plait.report.text import cell_of, count, escape, figure, inline_json, value_of
+from plait.report.text import cell_of, count, escape, figure, floor_text, inline_json
 from plait.report.words import verdict_of
 
 __all__ = ["Page", "write_report"]
@@ -136,9 +136,8 @@ def _floor(data: ReportData, page: Page) -> list[tuple[str, str]]:
     metric = data.headline()
     if metric.key not in data.floors:
         return []
-    value = data.floors[metric.key]
-    shown = f"{value:.2g}" if metric.unit == "%" and value < 1 else value_of(metric, value)
-    return [(f"{shown}<small>{metric.unit}</small>", f"{escape(page.words.floor)}<br>{escape(metric.label)}")]
+    value, _, unit = floor_text(metric, data.floors[metric.key]).partition(" ")
+    return [(f"{value}<small>{unit}</small>", f"{escape(page.words.floor)}<br>{escape(metric.label)}")]
 
 
 def _amounts(data: ReportData, page: Page) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from plait.report.layout import Page, ReportData
 from plait.report.leaderboard import leaderboard, view_buttons
 from plait.report.matrix import tests_matrix
 from plait.report.tables import data_card, reproduce, runs_table
-from plait.report.text import empty, escape, value_of
+from plait.report.text import empty, escape, floor_text
 from plait.report.words import times_note
 
 __all__ = ["Section", "sections"]
@@ -49,9 +49,7 @@ def sections(
     found.append(
         _section("gallery", "Gallery", "Gallery", gallery or empty("No gallery was made for this comparison."))
     )
-    found.append(
-        _section("attention", "Attention", "Attention: which cells belong to which word", attention_section(maps))
-    )
+    found.append(_section("attention", "Attention", "Attention", attention_section(maps)))
     found.append(_section("data", "Data", "Data", data_card(data.data, items=page.words.items)))
     found.append(_section("reproduce", "Reproduce", "How to reproduce", _reproduce(data, results, page)))
     return found
@@ -73,12 +71,12 @@ def _leaderboard(data: ReportData, page: Page) -> Section:
     )
     if not data.summary:
         return _section("leaderboard", "Leaderboard", "Leaderboard", empty("No run has finished yet."), beside=views)
-    metric = data.headline()
-    floor = data.floors.get(metric.key)
-    shown = ""
-    if floor is not None:
-        value = f"{floor:.2g}" if floor < 1 else value_of(metric, floor)
-        shown = f" The dashed tick is {page.words.floor} ({metric.label}: {value}{' %' if metric.unit == '%' else ''})."
+    floors = ", ".join(
+        f"{metric.column}: {floor_text(metric, data.floors[metric.key])}"
+        for metric in data.measured(page.layout.bars)
+        if metric.key in data.floors
+    )
+    shown = f" The dashed tick is {page.words.floor} ({floors})." if floors else ""
     note = _note(
         "Dots are means over seeds. Bands are 95 % intervals: photos are resampled with all their "
         f"{page.words.items}, and training noise is added where there are two seeds or more.{shown} Overlapping bands "

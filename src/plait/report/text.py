@@ -21,6 +21,7 @@ __all__ = [
     "empty",
     "escape",
     "figure",
+    "floor_text",
     "fusion_label",
     "inline_json",
     "name_text",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 COLOURS = 10
+LONG_NAME = 14
 
 MISSING = '<span class="missing" title="not measured">–</span>'
 # Pictures must lie in the file itself; an address of any other kind would be a request to somewhere.
@@ -77,6 +79,12 @@ def value_of(metric: Metric, value: object, *, sign: bool = False) -> str:
     else:
         text = f"{number:{plus},.0f}" if abs(number) >= 1000 else f"{number:{plus}.3g}" if number else "0"
     return text.replace("-", "−")
+
+
+def floor_text(metric: Metric, value: float) -> str:
+    """Give what reads nothing scores, with its unit; a small share keeps two digits: "0.62 %"."""
+    number = f"{value:.2g}" if metric.unit == "%" and value < 1 else value_of(metric, value)
+    return f"{number} {metric.unit}".rstrip()
 
 
 def figure(value: object, digits: int = 1, *, unit: str = "") -> str:
@@ -131,8 +139,9 @@ def badge(text: str, kind: str = "plain", *, title: str = "") -> str:
 
 
 def name_text(name: object) -> str:
-    """Give a fusion's name as HTML that may break after "_", "/" and "-", and nowhere inside a word."""
-    return re.sub(r"([_/-])(?=.)", r"\1<wbr>", escape(name))
+    """Give a fusion's name as HTML; a long one may break after "_", "/" and "-", a short one nowhere."""
+    text = escape(name)
+    return text if len(str(name)) <= LONG_NAME else re.sub(r"([_/-])(?=.)", r"\1<wbr>", text)
 
 
 def colour_of(name: str, order: Sequence[str]) -> int:
