@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -15,6 +16,7 @@ __all__ = ["ProgressBar"]
 BAR_CELLS = 24
 REDRAW_S = 0.1
 LINE_S = 15.0
+CLEAR = "\r\x1b[2K"
 
 
 @dataclass
@@ -40,7 +42,7 @@ class _Activity:
 
 
 class ProgressBar:
-    """A listener for the long verbs' events. Runs side by side share one line on a terminal, their activities in a row."""
+    """A listener for the long verbs' events. On a terminal, runs side by side share one line."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # Looked up now, not when this module is imported: who redirects stderr means this bar too.
@@ -70,11 +72,11 @@ class ProgressBar:
     def close(self) -> None:
         """End a bar that is still drawn."""
         if self._open:
-            print("", file=self.stream, flush=True)
+            self._write("\n")
             self._open = False
 
     def _count(self, event: Any) -> None:
-        """Count runs: in turn the one that begins, side by side those that are done; forget the activities of what ended."""
+        """Count runs: in turn the one that begins, side by side those that are done. What ended is forgotten."""
         self._beside = "side_by_side" in event.data
         if self._beside:
             self._runs = f"[{event.done}/{event.total} done] "
@@ -95,7 +97,7 @@ class ProgressBar:
                 self._draw(activity, now)
         elif now - activity.written >= LINE_S:
             activity.written = now
-            print(f"{self._runs}{activity.text(now)}", file=self.stream, flush=True)
+            self._write(f"{self._runs}{activity.text(now)}\n")
         if done:
             del self._activities[activity.name]
 
@@ -118,11 +120,15 @@ class ProgressBar:
         else:
             filled = round(BAR_CELLS * activity.event.done / max(1, activity.event.total))
             text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{activity.text(now)}"
-        print(f"\r\x1b[2K{text}", end="", file=self.stream, flush=True)
+        self._write(f"{CLEAR}{text}")
         self._open = True
 
     def _line(self, text: str) -> None:
-        if self.live:
-            print("\r\x1b[2K", end="", file=self.stream)
+        self._write(f"{CLEAR if self.live else ''}{text}\n")
         self._open = False
-        print(text, file=self.stream, flush=True)
+
+    def _write(self, text: str) -> None:
+        # A full disk behind stderr, or a reader that has gone, must not end a training run.
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(text)
+            self.stream.flush()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from plait.cli.tasks import metric_of
+from plait.cli.tasks import metric_of, task_of
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
 
@@ -46,7 +46,9 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
 
 def evaluation(found: dict[str, Any]) -> str:
     """Show one evaluation."""
-    head = f"{found['run']}, split {found['split']}: {found['photos']:,} photos, {found['captions']:,} captions"
+    task = task_of([metric_of(key) for key in found["metrics"]])
+    items = task.load_terminal().items if task is not None else "captions"
+    head = f"{found['run']}, split {found['split']}: {found['photos']:,} photos, {found['captions']:,} {items}"
     rows = []
     for key, value in found["metrics"].items():
         metric, interval = metric_of(key), found["intervals"].get(key)

@@ -31,7 +31,7 @@ def data_card(data: Mapping[str, Any], *, items: str) -> str:
         if value
     )
     if skipped:
-        items = "".join(
+        listed_skips = "".join(
             f"<tr><td>{escape(skip.get('where', ''))}</td><td>{escape(skip.get('reason', ''))}</td></tr>"
             for skip in skipped[:_MOST_SKIPS]
         )
@@ -40,7 +40,7 @@ def data_card(data: Mapping[str, Any], *, items: str) -> str:
             f"<details><summary>{count(len(skipped), 'item')} skipped</summary>"
             '<div class="scroll" tabindex="0" role="region" aria-label="Skipped items"><table class="table">'
             '<caption class="hidden">What was skipped and why</caption><thead><tr><th scope="col">Where</th>'
-            f'<th scope="col">Why</th></tr></thead><tbody>{items}</tbody></table></div>{rest}</details>'
+            f'<th scope="col">Why</th></tr></thead><tbody>{listed_skips}</tbody></table></div>{rest}</details>'
         )
     else:
         skips = '<p class="quiet">Nothing was skipped.</p>'
@@ -80,7 +80,7 @@ def reproduce(results: Mapping[str, Any]) -> str:
     """Draw the command, the versions and the settings that made these numbers."""
     command = str(results.get("command") or "")
     versions = {"plait": results.get("plait", ""), **(results.get("versions") or {})}
-    told = [f"{name} {value}".strip() for name, value in versions.items()]
+    named = [f"{name} {value}".strip() for name, value in versions.items()]
     line = (
         f'<div class="command"><pre id="command"><code>{escape(command)}</code></pre>'
         '<button type="button" id="copy">Copy</button></div>'
@@ -89,6 +89,6 @@ def reproduce(results: Mapping[str, Any]) -> str:
     )
     settings = escape(json.dumps(results.get("settings") or {}, indent=2, ensure_ascii=False))
     return (
-        f'{line}<p class="quiet">{escape(" · ".join(told))}</p>'
+        f'{line}<p class="quiet">{escape(" · ".join(named))}</p>'
         f'<details><summary>Settings</summary><pre class="settings"><code>{settings}</code></pre></details>'
     )
