@@ -10,9 +10,10 @@ from typing import Any
 
 from plait import api
 from plait.core.errors import MissingPackageError
+from plait.tasks import find_task
 from plait.train.events import Event, Listener, silent
 
-__all__ = ["PHOTOS", "run"]
+__all__ = ["PHOTOS", "run", "text"]
 
 FUSIONS = ("late", "product", "cross", "scan_t2i")
 
@@ -63,6 +64,24 @@ def run(out: Path, *, listener: Listener = silent) -> dict[str, Any]:
         "report": str(out / "report.html"),
         "seconds": time.perf_counter() - began,
     }
+
+
+def text(found: dict[str, Any]) -> str:
+    """Show both parts of what `run` gives."""
+    results, matches = found["results"], found["matches"]
+    lines = ["", "1. Which fusion binds words to things? (generated scenes)", ""]
+    lines += [*find_task(results["task"]).load_terminal().board(results), ""]
+    lines += ["2. The shipped model on real photos", ""]
+    for image, probabilities in zip(matches["images"], matches["prob_text"], strict=True):
+        best = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])[:2]
+        lines += [image, *(f"  {100 * probabilities[place]:5.1f} %  {matches['texts'][place]}" for place in best)]
+    lines += [
+        "",
+        f"The shipped model gives {found['photos_right']} of {found['photos']} photos their own sentence. "
+        f"All in {found['seconds']:.0f} s.",
+        f"Open the report in a browser: {found['report']}",
+    ]
+    return "\n".join(lines)
 
 
 def demo_photos() -> list[Path]:

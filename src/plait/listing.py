@@ -1,4 +1,4 @@
-"""What there is to name: fusions, encoders, adapters, objectives, heads, recipes, data sources. Imports no torch."""
+"""What there is to name: tasks, fusions, encoders, adapters, heads, objectives, sources, recipes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
 from plait.objectives import OBJECTIVES
+from plait.tasks import all_tasks
 
 if TYPE_CHECKING:  # at run time it would bring torch along
     from plait.data.collection import Collection
 
 __all__ = ["KINDS", "fitting_recipe", "list_names", "read_named", "recipe_names"]
 
-KINDS = ("fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
+KINDS = ("tasks", "fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
+# kind of list -> its table, and what `Task.serves` calls an entry of it
+_SERVING = {"fusions": (FUSIONS, "fusion"), "heads": (HEADS, "head"), "objectives": (OBJECTIVES, "objective")}
 
 
 def list_names(kind: str) -> list[dict[str, Any]]:
@@ -37,8 +40,15 @@ def list_names(kind: str) -> list[dict[str, Any]]:
         return [_recipe_row(name) for name in recipe_names()]
     if kind == "encoders":
         return _rows(TEXT_ENCODERS, side="text") + _rows(IMAGE_ENCODERS, side="image")
-    tables = {"fusions": FUSIONS, "adapters": ADAPTERS, "heads": HEADS, "objectives": OBJECTIVES, "sources": SOURCES}
-    return _rows(tables[kind])
+    if kind == "tasks":
+        return [
+            {"name": task.name, "verb": task.verb, "objective": task.objective, "summary": task.summary}
+            for task in all_tasks()
+        ]
+    if kind in _SERVING:
+        table, what = _SERVING[kind]
+        return _rows(table, serves=what)
+    return _rows({"adapters": ADAPTERS, "sources": SOURCES}[kind])
 
 
 def recipe_names() -> list[str]:
@@ -65,25 +75,29 @@ def read_named(name: str | Path) -> Recipe:
 
 
 def fitting_recipe(collection: Collection) -> str:
-    """Name the recipe that suits the data: "mask_photos" where every caption has a mask, else "photos".
+    """Name the recipe that suits the data: that of the first task which has one for it.
 
-    The generated sets have their own: "scenes_mask" and "scenes".
+    Raises:
+        ConfigError: no task has one.
     """
-    is_generated = collection.name.startswith("scenes")
-    if collection.has_masks:
-        return "scenes_mask" if is_generated else "mask_photos"
-    return "scenes" if is_generated else "photos"
+    for task in all_tasks():
+        name = task.recipe_for(collection)
+        if name is not None:
+            return name
+    raise ConfigError(
+        f"data {collection.name!r}: no task has a recipe for it; name one (`plait list recipes`) or give a .toml file"
+    )
 
 
-def _rows(table: Mapping[str, Entry], **more: str) -> list[dict[str, Any]]:
+def _rows(table: Mapping[str, Entry], *, side: str = "", serves: str = "") -> list[dict[str, Any]]:
     rows = []
     for name, entry in table.items():
-        row: dict[str, Any] = {"name": name, **more}
+        row: dict[str, Any] = {"name": name, **({"side": side} if side else {})}
         row |= {"family": entry.family, "paper": entry.paper, "summary": entry.summary}
         if entry.pairings:
             row["pairings"] = list(entry.pairings)
-        if table in (FUSIONS, HEADS, OBJECTIVES):
-            row["tasks"] = list(entry.tasks)
+        if serves:
+            row["tasks"] = [task.name for task in all_tasks() if task.serves(serves, entry)]
         rows.append(row)
     return rows
 

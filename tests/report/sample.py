@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 
 from plait.data.images import thumbnail_jpeg
-from plait.metrics.retrieval import photo_contributions, retrieval_metrics
-from plait.metrics.statistics import bootstrap_interval, pairwise_tests
-from plait.compare.verdict import verdict
 
 HOSTILE = '<script>window.broken = 1</script><img src=x onerror="window.broken = 2">'
 CAPTIONS = (
@@ -21,6 +18,8 @@ CAPTIONS = (
     "a brown horse stands still",
     "yellow and red balloons drift over a quiet valley",
 )
+VERDICT = "scan_t2i is better than late by 9.1 points (p < 0.001 after Holm). The rest is not distinguishable."
+TESTED = ("t2i_r1", "i2t_r1")
 # name -> (signal, pairing, tokens, parameters, step, seconds, memory)
 FUSIONS: dict[str, tuple[float, str, str, int, float, float, float]] = {
     "late": (1.32, "all", "pooled", 394_240, 14.0, 31.0, 880.0),
@@ -59,22 +58,21 @@ def _landscape(generator: np.random.Generator) -> np.ndarray:
 
 
 def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...] = tuple(FUSIONS)) -> dict[str, Any]:
-    """Give results.json: scores drawn with a signal per fusion, and all that our own metrics make of them."""
+    """Give results.json: scores drawn with a signal per fusion, and recalls, intervals and tests made of them."""
     owner = np.repeat(np.arange(photos), 5)
     shared = np.random.default_rng(0).normal(size=(photos, 5 * photos))
     rows: list[dict[str, Any]] = []
-    values: dict[str, dict[str, np.ndarray]] = {"t2i_r1": {}, "i2t_r1": {}}
+    values: dict[str, dict[str, np.ndarray]] = {name: {} for name in TESTED}
     summary = []
     for name in fusions:
         signal, pairing, tokens, params, step_ms, train_s, peak_mb = FUSIONS[name]
-        parts = []
-        mine = []
+        mine, found = [], []
         for seed in range(seeds):
             generator = np.random.default_rng([seed, *name.encode()])
             scores = shared + 0.7 * generator.normal(size=shared.shape)
             scores[owner, np.arange(len(owner))] += 2.2 * signal + generator.normal(scale=0.03)
-            metrics = retrieval_metrics(scores, owner)
-            parts.append(photo_contributions(scores, owner))
+            found.append(_recalls(scores, owner))
+            metrics = {key: float(items.mean()) for key, items in found[-1].items()}
             mine.append(
                 {
                     "fusion": name,
@@ -97,19 +95,12 @@ def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...
         rows.extend(mine)
         entry: dict[str, Any] = {"fusion": name, "tokens": tokens, "pairing": pairing, "seeds": seeds}
         entry |= {"params": params, "step_ms": step_ms, "train_s": train_s}
-        for metric in mine[0]["metrics"]:
-            if "median" in metric:
-                mean = float(np.mean([row["metrics"][metric] for row in mine]))
-                entry[metric] = {"mean": mean, "low": mean, "high": mean + 1}
-                continue
-            table = np.stack([part.values[metric] for part in parts])
-            weights = parts[0].weights(metric)
-            found = bootstrap_interval(table, weights=weights, resamples=400, bounds=(0, 100))
-            entry[metric] = {"mean": found.mean, "low": found.low, "high": found.high}
+        for metric in found[0]:
+            table = np.stack([items[metric] for items in found]).mean(0)
+            entry[metric] = {"mean": float(table.mean()), **_ends(table)}
             if metric in values:
                 values[metric][name] = table
         summary.append(entry)
-    tests = pairwise_tests(values, resamples=1000)
     return {
         "task": "match",
         "plait": "0.1.0",
@@ -118,9 +109,49 @@ def sample_results(*, photos: int = 200, seeds: int = 3, fusions: tuple[str, ...
         "settings": {"text": {"name": "minilm"}, "image": {"name": "efficientnet_lite2"}, "train": {"epochs": 6}},
         "rows": rows,
         "summary": summary,
-        "tests": tests,
-        "verdict": verdict(summary, tests, rows=rows),
+        "tests": _tests(values, seeds),
+        "power": [_power(metric, photos, seeds) for metric in TESTED],
+        "verdict": VERDICT,
     }
+
+
+def _recalls(scores: np.ndarray, owner: np.ndarray) -> dict[str, np.ndarray]:
+    """Give what each photo adds to R@1, R@5 and R@10 both ways, in percent."""
+    own = scores[owner, np.arange(len(owner))]
+    ranks = (scores > own).sum(0)
+    mine = owner == np.arange(len(scores))[:, None]
+    first = (scores > np.where(mine, scores, -np.inf).max(1, keepdims=True)).sum(1)
+    found = {}
+    for k in (1, 5, 10):
+        found[f"t2i_r{k}"] = 100.0 * np.bincount(owner, weights=ranks < k) / np.bincount(owner)
+        found[f"i2t_r{k}"] = 100.0 * (first < k)
+    return found
+
+
+def _ends(table: np.ndarray) -> dict[str, float]:
+    half = 1.96 * float(table.std()) / len(table) ** 0.5
+    return {"low": float(table.mean()) - half, "high": float(table.mean()) + half}
+
+
+def _tests(values: dict[str, dict[str, np.ndarray]], seeds: int) -> list[dict[str, Any]]:
+    found = []
+    for metric, tables in values.items():
+        names = list(tables)
+        for a, b in ((a, b) for place, a in enumerate(names) for b in names[place + 1 :]):
+            difference = tables[a] - tables[b]
+            mean, spread, ends = float(difference.mean()), float(difference.std()) or 1.0, _ends(difference)
+            sure = ends["low"] > 0 or ends["high"] < 0
+            d_z = {"value": mean / spread, **{end: value / spread for end, value in ends.items()}}
+            test: dict[str, Any] = {"a": a, "b": b, "metric": metric, "difference": mean, **ends, "d_z": d_z}
+            found.append(
+                test | {"p": 0.0004 if sure else 0.3, "p_holm": 0.004 if sure else 1.0, "distinguishable": sure}
+            )
+    return found
+
+
+def _power(metric: str, photos: int, seeds: int) -> dict[str, Any]:
+    found = {"metric": metric, "photos": photos, "seeds": seeds, "tests": 20, "alpha": 0.05, "power": 0.8}
+    return {**found, "detectable": 4.2, "least": 3.1, "most": 5.0, "seeds_counted": seeds > 1}
 
 
 def _curve(metrics: dict[str, float], signal: float, train_s: float) -> list[dict[str, float]]:

@@ -8,8 +8,23 @@ from itertools import pairwise
 
 import pytest
 
-from plait.report.charts import curves, interval_bar, nice_ticks, scatter
-from plait.report.text import MISSING, cell_of, count, figure, inline_json, number_of, seconds, thousands
+from plait.core.metric import Metric
+from plait.report.charts import curves, interval_bar, log_ticks, nice_ticks, plain_lines, scatter
+from plait.report.text import (
+    MISSING,
+    cell_of,
+    count,
+    figure,
+    inline_json,
+    name_text,
+    number_of,
+    seconds,
+    thousands,
+    value_of,
+)
+
+RECALL = Metric(key="t2i_r1", label="recall", column="Recall")
+RANK = Metric(key="rank", label="rank", column="Rank", unit="", higher_is_better=False)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +75,45 @@ def test_inline_json_cannot_end_its_script() -> None:
 
 
 def test_bar_puts_its_marks_in_proportion() -> None:
-    bar = interval_bar((20.0, 10.0, 30.0), top=40.0, chance=5.0, colour=2, label="late <b>")
-    assert re.search(r'class="dot" cx="84.0"', bar)
-    assert re.search(r'class="band" x="42.0" [^>]*width="84.0"', bar)
-    assert re.search(r'class="chance" x1="21.0"', bar)
+    bar = interval_bar((20.0, 10.0, 30.0), ends=(0.0, 40.0), floor=5.0, colour=2, label="late <b>")
+    assert re.search(r'class="dot" cx="64.0"', bar)
+    assert re.search(r'class="band" x="32.0" [^>]*width="64.0"', bar)
+    assert re.search(r'class="floor" x1="16.0"', bar)
     assert "late &lt;b&gt;" in bar
-    assert "chance" not in interval_bar((1.0, 1.0, 1.0), top=4.0, chance=50.0, colour=0, label="x")
+    assert "floor" not in interval_bar((1.0, 1.0, 1.0), ends=(0.0, 4.0), floor=50.0, colour=0, label="x")
+    below = interval_bar((0.0, -0.5, 0.5), ends=(-1.0, 1.0), floor=None, colour=0, label="x")
+    assert re.search(r'class="dot" cx="64.0"', below)
+
+
+@pytest.mark.parametrize("low", [0.03, 0.9, 1.01, 47.0, 99_000.0, 3.3e6])
+@pytest.mark.parametrize("ratio", [1.69, 2.5, 40.0])
+def test_a_logarithmic_axis_has_two_ticks_or_more(low: float, ratio: float) -> None:
+    ticks = log_ticks(low, low * ratio)
+    assert 2 <= len(ticks) <= 5
+    assert all(low <= tick <= low * ratio for tick in ticks)
+
+
+@pytest.mark.parametrize("key", ["step_ms", "train_s", "params"])
+@pytest.mark.parametrize("cost", [0.4, 7.0, 65.0, 200.0, 4000.0, 117_217.0])
+def test_one_cost_still_has_an_axis(key: str, cost: float) -> None:
+    cost = max(cost, 7.0) if key == "params" else cost
+    summary = [{"fusion": "a", key: cost, "t2i_r1": {"mean": 3.0, "low": 2.0, "high": 4.0}}]
+    drawn = scatter(summary, key, title="Cost", order=["a"], metric=RECALL)
+    labels = re.findall(r'text-anchor="middle">([^<]+)<', drawn)[:-1]
+    assert len(labels) >= 2
+    assert len(set(labels)) == len(labels)
+
+
+def test_values_have_the_digits_of_their_unit() -> None:
+    assert [value_of(RECALL, v) for v in (12.34, 0.0, -0.04, None)] == ["12.3", "0.0", "0.0", MISSING]
+    assert value_of(RECALL, -2.0, sign=True) == "−2.0"
+    assert [value_of(RANK, v) for v in (29.0, 3.333, 1234.5, 0.0)] == ["29", "3.33", "1,234", "0"]
+
+
+def test_only_long_names_may_break_and_not_inside_a_word() -> None:
+    assert name_text("self_cross") == "self_cross"
+    assert name_text("self_cross_printed") == "self_<wbr>cross_<wbr>printed"
+    assert name_text("<b>") == "&lt;b&gt;"
 
 
 def test_curves_leave_out_what_was_not_recorded() -> None:
@@ -83,9 +131,9 @@ def test_one_epoch_and_one_fusion_still_draw() -> None:
     rows = [{"fusion": "a", "seed": 0, "curve": [{"epoch": 1, "loss": 2.0}]}]
     assert "nan" not in curves(rows, "loss", title="loss", unit="", order=["a"])
     summary = [{"fusion": "a", "params": 10, "t2i_r1": {"mean": 3.0, "low": 3.0, "high": 3.0}}, {"fusion": "b"}]
-    drawn = scatter(summary, "params", title="parameters", order=["a", "b"])
+    drawn = scatter(summary, "params", title="parameters", order=["a", "b"], metric=RECALL)
     assert drawn.count('class="point') == 1
-    assert "No fusion recorded" in scatter(summary, "step_ms", title="time", order=["a", "b"])
+    assert "No fusion recorded" in scatter(summary, "step_ms", title="time", order=["a", "b"], metric=RECALL)
 
 
 def test_labels_move_apart() -> None:
@@ -93,6 +141,14 @@ def test_labels_move_apart() -> None:
         {"fusion": f"fusion{n}", "train_s": 100.0, "t2i_r1": {"mean": 20 + 0.01 * n, "low": 10.0, "high": 30.0}}
         for n in range(5)
     ]
-    drawn = scatter(summary, "train_s", title="time", order=[f"fusion{n}" for n in range(5)])
+    drawn = scatter(summary, "train_s", title="time", order=[f"fusion{n}" for n in range(5)], metric=RECALL)
     heights = sorted(float(y) for y in re.findall(r'class="label [^>]*y="([\d.]+)"', drawn))
+    assert all(b - a >= 11 for a, b in pairwise(heights))
+
+
+def test_labels_at_the_ends_of_lines_stay_in_the_chart() -> None:
+    order = [f"fusion{n}" for n in range(8)]
+    drawn = plain_lines({name: [(0.0, 50.0), (1.0, 0.0)] for name in order}, title="t", x_name="x", order=order)
+    heights = sorted(float(y) for y in re.findall(r'class="label [^>]*y="([\d.]+)"', drawn))
+    assert heights[-1] <= 206
     assert all(b - a >= 11 for a, b in pairwise(heights))

@@ -1,8 +1,8 @@
-"""The command line: argv -> verb -> text. Holds no logic, and imports no torch before a verb is chosen.
+"""The command line: argv -> verb -> text. Holds no logic, knows no task, and imports no torch before a verb is chosen.
 
 Exit codes: 0 done; 1 something the user can mend (one line on stderr, no traceback), or an audit that raised a flag
-under --strict (without it an audit is a report, and reports end with 0); 2 a wrong command line;
-3 a comparison in which a run failed; 130 interrupted.
+under --strict (without it an audit is a report, and reports end with 0), or output that could not be written; 2 a wrong
+command line; 3 a comparison in which a run failed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,15 +11,37 @@ import os
 import sys
 from collections.abc import Sequence
 
+from plait.cli.out import closed_streams, complain, finish, prepare, renamed_notes
 from plait.cli.parser import make_parser
 from plait.core.errors import PlaitError
 
 __all__ = ["main"]
 
+# Commands of earlier versions -> what they are called now.
+_RENAMED = {"export": "package"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    arguments = make_parser().parse_args(argv)
+    closed = closed_streams()
+    if closed:
+        complain(f"plait: {closed} is closed, so a result could not be shown; redirect it to a file or to /dev/null")
+        return 1
+    prepare()
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        with renamed_notes():
+            code = _run(words)
+    except SystemExit as stop:  # how argparse ends after --help and after a mistake
+        code = stop.code if isinstance(stop.code, int) else 0
+    return finish(code)
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in _RENAMED:
+        complain(f"plait: `plait {words[0]}` is called `plait {_RENAMED[words[0]]}` now")
+        return 2
+    arguments = make_parser().parse_args(words)
     # Threads that spin while they wait collapse when another process wants the cores; torch reads this when imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # But to sleep at once makes small models wait for threads to wake: a step of `cross` on scenes took 171 ms so,
@@ -33,15 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return commands.run(arguments)
     except PlaitError as error:
-        print(f"plait: {error}", file=sys.stderr)
+        complain(f"plait: {error}")
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print(
-            "\nplait: interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr
-        )
+        complain("\nplait: interrupted; what is finished is kept, and the same command goes on from there")
         return 130
 
 

@@ -9,39 +9,54 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from plait.cli import show
+from plait.cli import show, show_data
+from plait.cli.out import complain, say, writes_unicode
 from plait.cli.progress import ProgressBar
+from plait.cli.tasks import task_of
 
 __all__ = ["run"]
 
 RUN_FAILED = 3
 AUDIT_FLAGGED = 1
+WRONG_COMMAND = 2
 
 
 def run(arguments: Namespace) -> int:
     """Run the chosen command and give its exit code."""
     if arguments.version:
-        print(f"plait {version('plait')}")
+        say(f"plait {version('plait')}")
         return 0
     if arguments.command is None:
-        print("plait: no command; `plait --help` shows them", file=sys.stderr)
-        return 2
+        complain("plait: no command; `plait --help` shows them")
+        return WRONG_COMMAND
     commands = {
         "fit": _fit,
         "compare": _compare,
         "evaluate": _evaluate,
         "audit": _audit,
-        "match": _match,
-        "mask": _mask,
-        "probe": _probe,
         "list": _list,
         "data": _data,
         "cache": _cache,
         "report": _report,
-        "export": _export,
+        "package": _package,
         "demo": _demo,
     }
-    return commands[arguments.command](arguments)
+    return commands.get(arguments.command, _of_task)(arguments)
+
+
+def _of_task(arguments: Namespace) -> int:
+    """Run a command that a task brings."""
+    from plait import api
+
+    if _several_devices(arguments):
+        return WRONG_COMMAND
+    with _listening(arguments) as listener:
+        answer = arguments.of_task.run(arguments, api, listener)
+    if answer.code == WRONG_COMMAND:
+        complain(f"plait {arguments.command}: {answer.text}")
+    else:
+        _print(arguments, answer.data, answer.text)
+    return int(answer.code)
 
 
 def _fit(arguments: Namespace) -> int:
@@ -58,6 +73,8 @@ def _fit(arguments: Namespace) -> int:
             arguments.out,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            device=arguments.device,
+            devices=arguments.devices,
             listener=listener,
         )
     _print(arguments, record, show.record(record, arguments.out))
@@ -67,6 +84,8 @@ def _fit(arguments: Namespace) -> int:
 def _compare(arguments: Namespace) -> int:
     from plait import api
 
+    if _several_devices(arguments):
+        return WRONG_COMMAND
     collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.compare(
@@ -80,55 +99,47 @@ def _compare(arguments: Namespace) -> int:
             tokens=arguments.tokens,
             pairing=arguments.pairing,
             jobs=arguments.jobs,
+            device=arguments.device,
             listener=listener,
         )
-        found = api.asked_by(found, show.command_line())
+        found = api.requested_by(found, show.command_line())
     _print(arguments, found.results, show.comparison(found.results, found.folder))
     return RUN_FAILED if found.failed else 0
 
 
 def _evaluate(arguments: Namespace) -> int:
     from plait import api
+    from plait.metrics.intervals import intervals
 
+    if _several_devices(arguments):
+        return WRONG_COMMAND
     collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
-        found = api.evaluate(arguments.run, collection, split=arguments.split, listener=listener)
+        found = api.evaluate(
+            arguments.run, collection, split=arguments.split, device=arguments.device, listener=listener
+        )
     result = {
         "run": str(arguments.run),
         "split": found.split,
-        "photos": len(found.photos),
+        "photos": len(found.images),
         "captions": len(found.captions),
         "score_kind": found.score_kind,
         "flags": list(found.flags),
         "metrics": found.metrics,
-        "intervals": found.intervals(),
-        **({"mask": found.details} if hasattr(found, "details") else {}),
+        "intervals": intervals(found),
     }
+    task = task_of([one.metric for one in found.measured])
+    if found.details and task is not None:
+        result[task.name] = found.details
     _print(arguments, result, show.evaluation(result))
-    return 0
-
-
-def _probe(arguments: Namespace) -> int:
-    from plait import api
-
-    if (arguments.photo is None) == (arguments.data is None) or (arguments.photo is None) != (
-        arguments.captions is None
-    ):
-        print("plait probe: expected either --data, or --photo with --captions", file=sys.stderr)
-        return 2
-    if arguments.photo is not None:
-        rows = api.probe_one(arguments.out, arguments.photo, arguments.captions, right=arguments.right - 1)
-        _print(arguments, rows, show.probed_photo(rows, arguments.captions))
-        return 0
-    with _listening(arguments) as listener:
-        found = api.probe(arguments.out, arguments.data, split=arguments.split, listener=listener)
-    _print(arguments, found, show.probed(found))
     return 0
 
 
 def _audit(arguments: Namespace) -> int:
     from plait import api
 
+    if _several_devices(arguments):
+        return WRONG_COMMAND
     data = arguments.data
     if data is not None:
         data = api.open_data(data, limit=arguments.limit, images=arguments.images)
@@ -141,37 +152,12 @@ def _audit(arguments: Namespace) -> int:
             data=data,
             split=arguments.split,
             seeds=arguments.seeds,
+            device=arguments.device,
             listener=listener,
         )
     result = found.to_json()
     _print(arguments, result, show.audit(result))
     return AUDIT_FLAGGED if arguments.strict and found.flags else 0
-
-
-def _match(arguments: Namespace) -> int:
-    from plait import api
-
-    found = api.match(arguments.images, arguments.texts, run=arguments.run)
-    result = {
-        "images": arguments.images,
-        "texts": arguments.texts,
-        "score_kind": found.score_kind,
-        "scores": found.scores.tolist(),
-        "prob_text": found.prob_text.tolist(),
-        "prob_image": found.prob_image.tolist(),
-    }
-    _print(arguments, result, show.matches(result))
-    return 0
-
-
-def _mask(arguments: Namespace) -> int:
-    from plait import api
-
-    _, result = api.mask(
-        arguments.photo, arguments.text, run=arguments.run, out=arguments.out, threshold=arguments.threshold
-    )
-    _print(arguments, result, show.mask(result))
-    return 0
 
 
 def _list(arguments: Namespace) -> int:
@@ -190,17 +176,17 @@ def _data(arguments: Namespace) -> int:
             checked = api.check_data(
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
             )
-        _print(arguments, checked, show.checked(checked))
+        _print(arguments, checked, show_data.checked(checked))
         return 0
     if arguments.fix or arguments.out:
-        print("plait data: --fix and --out belong to `plait data check DATA`", file=sys.stderr)
-        return 2
+        complain("plait data: --fix and --out belong to `plait data check DATA`")
+        return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)
     if arguments.verify:
         with _listening(arguments) as listener:
             collection = api.verify(collection, listener=listener)
     result = api.describe(collection)
-    _print(arguments, result, show.data(result))
+    _print(arguments, result, show_data.data(result))
     return 0
 
 
@@ -209,10 +195,10 @@ def _cache(arguments: Namespace) -> int:
 
     if arguments.action == "clear":
         result: Any = api.clear_cache(arguments.name)
-        _print(arguments, result, show.cleared(result))
+        _print(arguments, result, show_data.cleared(result))
     else:
         result = api.show_cache()
-        _print(arguments, result, show.cache(result))
+        _print(arguments, result, show_data.cache(result))
     return 0
 
 
@@ -224,10 +210,10 @@ def _report(arguments: Namespace) -> int:
     return 0
 
 
-def _export(arguments: Namespace) -> int:
+def _package(arguments: Namespace) -> int:
     from plait import api
 
-    result = api.export(arguments.run, arguments.out)
+    result = api.package(arguments.run, arguments.out)
     _print(arguments, result, f"{result['out']}: {result['bytes'] / 2**20:.1f} MiB, with a model card")
     return 0
 
@@ -237,7 +223,7 @@ def _demo(arguments: Namespace) -> int:
 
     with _listening(arguments) as listener:
         result = demo.run(arguments.out, listener=listener)
-    _print(arguments, result, show.demo(result))
+    _print(arguments, result, demo.text(result))
     return 0
 
 
@@ -257,5 +243,12 @@ class _listening:
             self.bar.close()
 
 
+def _several_devices(arguments: Namespace) -> bool:
+    """Refuse more than one device where only training uses them."""
+    if arguments.devices > 1:
+        complain(f"plait {arguments.command}: --devices above 1 is for `plait fit`; this command uses one device")
+    return bool(arguments.devices > 1)
+
+
 def _print(arguments: Namespace, result: Any, text: str) -> None:
-    print(json.dumps(result, indent=1, ensure_ascii=False) if arguments.json else text)
+    say(json.dumps(result, indent=1, ensure_ascii=not writes_unicode(sys.stdout)) if arguments.json else text)

@@ -1,4 +1,4 @@
-"""The command line's grammar. Imports nothing heavy: `--help` must answer at once."""
+"""The command line's grammar: its own commands and those of the tasks. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from plait.listing import KINDS
+from plait.tasks import all_tasks
+
 __all__ = ["make_parser"]
 
-KINDS = ("fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
 DATA_HELP = (
-    "a folder with images/ and captions.csv, a CSV/JSONL/COCO file, hub:NAME, or scenes[:COUNT] for the generated set "
-    "(scenes-masks[:COUNT]: with masks)"
+    "a folder with images/ and captions.csv, a CSV/JSONL/COCO file, hub:NAME, or scenes[:COUNT] for a generated set; "
+    "`plait list sources` shows all"
 )
+DEVICES = ("auto", "cpu", "cuda", "mps")
+# torch and numpy take seeds as 64-bit integers.
+LARGEST = 2**63 - 1
+MOST_SEEDS = 1000
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -27,14 +33,12 @@ def make_parser() -> argparse.ArgumentParser:
     _compare(commands)
     _evaluate(commands)
     _audit(commands)
-    _match(commands)
-    _mask(commands)
-    _probe(commands)
+    _of_tasks(commands)
     _list(commands)
     _data(commands)
     _cache(commands)
     _report(commands)
-    _export(commands)
+    _package(commands)
     _demo(commands)
     return parser
 
@@ -50,6 +54,7 @@ def _fit(commands: Commands) -> None:
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
+    _device_options(parser)
     _json(parser)
 
 
@@ -79,9 +84,10 @@ def _compare(commands: Commands) -> None:
         type=_positive,
         default=1,
         metavar="N",
-        help="train so many runs side by side, each with its part of the cores (default 1)",
+        help="train N runs side by side, each on its part of the cores (default 1)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
+    _device_options(parser)
     _json(parser)
 
 
@@ -90,23 +96,13 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
     _data_options(parser)
     parser.add_argument("--split", default="val", help="train, val or test (default val)")
-    _json(parser)
-
-
-def _probe(commands: Commands) -> None:
-    parser = commands.add_parser("probe", help="ask a comparison's runs small questions: batches, five captions")
-    parser.add_argument("out", type=Path, help="the comparison's folder")
-    parser.add_argument("--data", help=DATA_HELP)
-    parser.add_argument("--split", default="val", help="train, val or test (default val)")
-    parser.add_argument("--photo", metavar="FILE", help="ask about this one photo instead of a split")
-    parser.add_argument("--captions", nargs="+", metavar="TEXT", help="with --photo: what to choose from")
-    parser.add_argument("--right", type=_positive, default=1, metavar="N", help="which of them is right (default 1)")
+    _device_options(parser)
     _json(parser)
 
 
 def _audit(commands: Commands) -> None:
     parser = commands.add_parser(
-        "audit", help="did it learn, and from what? noise, swaps, dead parameters, shuffled captions, shared photos"
+        "audit", help="did it learn, and from what? noise, swaps, parameters without gradient, shuffled captions"
     )
     parser.add_argument("run", nargs="?", help="a finished run's folder, or name a fusion with --fusion")
     parser.add_argument(
@@ -119,31 +115,22 @@ def _audit(commands: Commands) -> None:
     parser.add_argument("--split", default="val", help="train, val or test (default val)")
     parser.add_argument("--seeds", type=_positive, default=20, metavar="N", help="sets of random weights (default 20)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a flag is raised; otherwise 0")
+    _device_options(parser)
     _json(parser)
 
 
-def _match(commands: Commands) -> None:
-    parser = commands.add_parser("match", help="score photos against sentences")
-    parser.add_argument("--images", nargs="+", required=True, metavar="FILE", help="photos")
-    parser.add_argument("--texts", nargs="+", required=True, metavar="TEXT", help="sentences")
-    parser.add_argument("--run", default="default", help="a run's folder (default: the shipped model)")
-    _json(parser)
-
-
-def _mask(commands: Commands) -> None:
-    parser = commands.add_parser("mask", help="find the region of a photo that a phrase speaks of")
-    parser.add_argument("photo", metavar="PHOTO", help="an image file")
-    parser.add_argument("text", metavar="TEXT", help='what to find, such as "the red umbrella"')
-    parser.add_argument("--run", required=True, help="a run's folder, fitted on data with masks")
-    parser.add_argument(
-        "--threshold", type=float, metavar="P", help="least probability, 0 to 1 (default: the run's own)"
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where mask.png, overlay.png and mask.json are written")
-    _json(parser)
+def _of_tasks(commands: Commands) -> None:
+    for task in all_tasks():
+        for command in task.load_commands():
+            parser = commands.add_parser(command.name, help=command.help)
+            command.arguments(parser)
+            parser.set_defaults(of_task=command)
+            _device_options(parser)
+            _json(parser)
 
 
 def _list(commands: Commands) -> None:
-    parser = commands.add_parser("list", help="show what there is: fusions, encoders, recipes, ...")
+    parser = commands.add_parser("list", help="show what there is: tasks, fusions, encoders, recipes, ...")
     parser.add_argument("kind", choices=KINDS)
     _json(parser)
 
@@ -193,10 +180,10 @@ def _report(commands: Commands) -> None:
     _json(parser)
 
 
-def _export(commands: Commands) -> None:
-    parser = commands.add_parser("export", help="make a finished run small, to be shipped, with a model card")
+def _package(commands: Commands) -> None:
+    parser = commands.add_parser("package", help="make a finished run small, to be shipped, with a model card")
     parser.add_argument("run", help="the run's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the small model is written")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the packaged run is written")
     _json(parser)
 
 
@@ -214,12 +201,22 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
 
 def _fusion_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--tokens", choices=("tokens", "pooled"), help="what is fused: all tokens, or one vector a side"
+        "--tokens", choices=("tokens", "pooled"), help="what is fused: all tokens, or one vector per side"
     )
     parser.add_argument(
         "--pairing",
         choices=("all", "itm", "matched"),
         help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
+    )
+
+
+def _device_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("hardware")
+    group.add_argument(
+        "--device", choices=DEVICES, default="auto", help="where to compute (default auto: a GPU where there is one)"
+    )
+    group.add_argument(
+        "--devices", type=_positive, default=1, metavar="N", help="how many devices train one run (default 1)"
     )
 
 
@@ -237,7 +234,10 @@ def _seed(text: str) -> int:
 
 
 def _whole(text: str, least: int) -> int:
-    number = int(text) if text.strip().isdecimal() else -1
+    digits = text.strip()
+    if digits.isdecimal() and (len(digits.lstrip("0")) > len(str(LARGEST)) or int(digits) > LARGEST):
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2**63, got one of {len(digits)} digits")
+    number = int(digits) if digits.isdecimal() else -1
     if number < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
     return number
@@ -251,4 +251,9 @@ def _names(text: str) -> list[str]:
 
 
 def _seeds(text: str) -> int | list[int]:
-    return [_seed(part) for part in text.split(",") if part.strip()] if "," in text else _positive(text)
+    if "," in text:
+        return [_seed(part) for part in text.split(",") if part.strip()]
+    number = _positive(text)
+    if number > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_SEEDS:,} seeds, got {number:,}")
+    return number

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from plait.cli.tasks import shown_keys
+
 __all__ = ["ProgressBar"]
 
 BAR_CELLS = 24
 REDRAW_S = 0.1
 LINE_S = 15.0
+CLEAR = "\r\x1b[2K"
 
 
 @dataclass
-class _Task:
-    """One thing under way: when it was first heard of, when a line was last written on it, and what was last heard."""
+class _Activity:
+    """One thing under way: when its first event came, when a line was last written on it, and its newest event."""
 
     name: str
     began: float
-    told: float
+    written: float
     event: Any
 
     def text(self, now: float) -> str:
@@ -38,14 +42,14 @@ class _Task:
 
 
 class ProgressBar:
-    """A listener for the long verbs' events. Runs side by side share one line on a terminal, their tasks in a row."""
+    """A listener for the long verbs' events. On a terminal, runs side by side share one line."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # Looked up now, not when this module is imported: who redirects stderr means this bar too.
         self.stream = sys.stderr if stream is None else stream
         self.live = self.stream.isatty()
         self._drawn_at = 0.0
-        self._tasks: dict[str, _Task] = {}
+        self._activities: dict[str, _Activity] = {}
         self._beside = False
         self._open = False
         self._runs = ""
@@ -60,8 +64,7 @@ class ProgressBar:
             figures = ", ".join(f"{k} {v:.4g}" for k, v in event.data.items() if k not in ("epoch", "seconds"))
             self._line(f"{self._runs}{event.what}: epoch {event.done}/{event.total}  {figures}")
         elif event.kind == "evaluate":
-            chosen = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "miou_text_shuffled")
-            figures = ", ".join(f"{k} {event.data[k]:.1f}" for k in chosen if k in event.data)
+            figures = ", ".join(f"{k} {event.data[k]:.1f}" for k in shown_keys() if k in event.data)
             self._line(f"{self._runs}{event.what}: {figures}")
         else:
             self._line(f"{event.what}: " + ", ".join(f"{k} {v}" for k, v in event.data.items()))
@@ -69,59 +72,63 @@ class ProgressBar:
     def close(self) -> None:
         """End a bar that is still drawn."""
         if self._open:
-            print("", file=self.stream, flush=True)
+            self._write("\n")
             self._open = False
 
     def _count(self, event: Any) -> None:
-        """Count runs: in turn the one that begins, side by side those that are done; forget the tasks of what ended."""
+        """Count runs: in turn the one that begins, side by side those that are done. What ended is forgotten."""
         self._beside = "side_by_side" in event.data
         if self._beside:
             self._runs = f"[{event.done}/{event.total} done] "
-            ended = [name for name in self._tasks if name == event.what or name.startswith(f"{event.what}: ")]
+            ended = [name for name in self._activities if name == event.what or name.startswith(f"{event.what}: ")]
         else:
             self._runs = f"[{event.done + 1}/{event.total}] " if event.total > 1 else ""
-            ended = list(self._tasks)
+            ended = list(self._activities)
         for name in ended:
-            del self._tasks[name]
+            del self._activities[name]
 
     def _tick(self, event: Any) -> None:
         now = time.monotonic()
-        doing = {"encode": "encoding ", "verify": "looking at "}.get(event.kind, "")
-        task = self._task(f"{doing}{event.what}", event, now)
+        doing = {"encode": "encoding ", "verify": "checking "}.get(event.kind, "")
+        activity = self._activity(f"{doing}{event.what}", event, now)
         done = event.total and event.done >= event.total
         if self.live:
             if done or now - self._drawn_at >= REDRAW_S:
-                self._draw(task, now)
-        elif now - task.told >= LINE_S:
-            task.told = now
-            print(f"{self._runs}{task.text(now)}", file=self.stream, flush=True)
+                self._draw(activity, now)
+        elif now - activity.written >= LINE_S:
+            activity.written = now
+            self._write(f"{self._runs}{activity.text(now)}\n")
         if done:
-            del self._tasks[task.name]
+            del self._activities[activity.name]
 
-    def _task(self, name: str, event: Any, now: float) -> _Task:
-        """Give the task of this name with its newest event; in turn, a new one ends all others."""
-        if name not in self._tasks:
+    def _activity(self, name: str, event: Any, now: float) -> _Activity:
+        """Give the activity of this name with its newest event; in turn, a new one ends all others."""
+        if name not in self._activities:
             if not self._beside:
-                self._tasks.clear()
-            self._tasks[name] = _Task(name, now, now, event)
+                self._activities.clear()
+            self._activities[name] = _Activity(name, now, now, event)
             self._drawn_at = self._drawn_at if self._beside else 0.0
-        self._tasks[name].event = event
-        return self._tasks[name]
+        self._activities[name].event = event
+        return self._activities[name]
 
-    def _draw(self, task: _Task, now: float) -> None:
+    def _draw(self, activity: _Activity, now: float) -> None:
         self._drawn_at = now
-        if len(self._tasks) > 1:
-            text = self._runs + " | ".join(other.text(now) for other in self._tasks.values())
+        if len(self._activities) > 1:
+            text = self._runs + " | ".join(other.text(now) for other in self._activities.values())
             room = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
             text = text if len(text) <= room else f"{text[: room - 1]}…"
         else:
-            filled = round(BAR_CELLS * task.event.done / max(1, task.event.total))
-            text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{task.text(now)}"
-        print(f"\r\x1b[2K{text}", end="", file=self.stream, flush=True)
+            filled = round(BAR_CELLS * activity.event.done / max(1, activity.event.total))
+            text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{activity.text(now)}"
+        self._write(f"{CLEAR}{text}")
         self._open = True
 
     def _line(self, text: str) -> None:
-        if self.live:
-            print("\r\x1b[2K", end="", file=self.stream)
+        self._write(f"{CLEAR if self.live else ''}{text}\n")
         self._open = False
-        print(text, file=self.stream, flush=True)
+
+    def _write(self, text: str) -> None:
+        # A full disk behind stderr, or a reader that has gone, must not end a training run.
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(text)
+            self.stream.flush()

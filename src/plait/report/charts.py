@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plait.compare.verdict import METRIC_NAMES
-from plait.report.text import cell_of, escape, figure, number_of, seconds, thousands
+from plait.core.metric import Metric
+from plait.report.text import cell_of, colour_of, escape, number_of, seconds, thousands, value_of
 
-__all__ = ["curves", "interval_bar", "nice_ticks", "plain_lines", "scatter"]
+__all__ = ["curves", "interval_bar", "log_ticks", "nice_ticks", "plain_lines", "scatter"]
 
-_BAR_WIDTH = 168
+_BAR_WIDTH = 128
 _BAR_HEIGHT = 26
 _WIDTH, _HEIGHT = 372, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 84, 14, 34
+# Height of a line of labels, and their longest text.
+_LINE, _LONGEST_NAME = 11.5, 14
+# Of powers of ten; the finer ones serve narrow ranges.
+_FACTORS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(n / 10 for n in range(10, 100)))
 
 
 def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
@@ -35,20 +39,25 @@ def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
     return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
 
 
-def interval_bar(cell: tuple[float, float, float], *, top: float, chance: float | None, colour: int, label: str) -> str:
-    """Draw one fusion's estimate and interval on a scale from 0 to `top`, with a tick at chance."""
-    mean, low, high = (min(max(value, 0.0), top) / top * _BAR_WIDTH for value in cell)
+def interval_bar(
+    cell: tuple[float, float, float], *, ends: tuple[float, float], floor: float | None, colour: int, label: str
+) -> str:
+    """Draw one fusion's estimate and interval on a scale between two ends, with a tick at `floor`."""
+    bottom, top = ends
+
+    def at(value: float) -> float:
+        return (min(max(value, bottom), top) - bottom) / (top - bottom) * _BAR_WIDTH
+
+    mean, low, high = map(at, cell)
     middle = _BAR_HEIGHT / 2
     grid = "".join(
-        f'<line class="grid" x1="{tick / top * _BAR_WIDTH:.1f}" x2="{tick / top * _BAR_WIDTH:.1f}" y1="3" '
-        f'y2="{_BAR_HEIGHT - 3}"/>'
-        for tick in nice_ticks(0, top, wanted=4)
-        if tick <= top
+        f'<line class="grid" x1="{at(tick):.1f}" x2="{at(tick):.1f}" y1="3" y2="{_BAR_HEIGHT - 3}"/>'
+        for tick in nice_ticks(bottom, top, wanted=4)
+        if bottom <= tick <= top
     )
     mark = ""
-    if chance is not None and chance <= top:
-        at = chance / top * _BAR_WIDTH
-        mark = f'<line class="chance" x1="{at:.1f}" x2="{at:.1f}" y1="2" y2="{_BAR_HEIGHT - 2}"/>'
+    if floor is not None and bottom <= floor <= top:
+        mark = f'<line class="floor" x1="{at(floor):.1f}" x2="{at(floor):.1f}" y1="2" y2="{_BAR_HEIGHT - 2}"/>'
     return (
         f'<svg class="bar s{colour}" viewBox="-4 0 {_BAR_WIDTH + 8} {_BAR_HEIGHT}" width="{_BAR_WIDTH + 8}" '
         f'height="{_BAR_HEIGHT}" role="img" aria-label="{escape(label)}"><title>{escape(label)}</title>{grid}{mark}'
@@ -79,7 +88,7 @@ class _Frame:
 
 
 def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str, order: Sequence[str]) -> str:
-    """Draw one quantity of every run's curve against the epoch: a line a seed, the name at its end.
+    """Draw one quantity of every run's curve against the epoch: one line per seed, the name at its end.
 
     Shapes: rows of results.json with "curve": [{"epoch", key, ...}]. Runs without that key are left out; a figure
         that says so is returned when none is left.
@@ -107,7 +116,7 @@ def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str
         dots = "".join(f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2"/>' for x, y in points)
         hint = f"{name}, seed {seed}: {last[1]:.3g}{' %' if unit == '%' else ''} after epoch {last[0]:g}"
         drawn.append(
-            f'<g class="run s{order.index(name) % 10}" data-fusion="{escape(name)}"><title>{escape(hint)}</title>'
+            f'<g class="run s{colour_of(name, order)}" data-fusion="{escape(name)}"><title>{escape(hint)}</title>'
             f'<polyline points="{path}"/>{dots}</g>'
         )
         ends[name] = ends.get(name, 0.0) + frame.y(last[1]) / sum(1 for other in lines if other[0] == name)
@@ -116,13 +125,11 @@ def curves(rows: Sequence[Mapping[str, Any]], key: str, *, title: str, unit: str
     return _figure(title, _svg(drawn, f"{title} by epoch for {last_of}"))
 
 
-def scatter(
-    summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order: Sequence[str], metric: str = "t2i_r1"
-) -> str:
-    """Draw a metric in percent with its interval against one cost, on a logarithmic axis; up and left is better."""
+def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order: Sequence[str], metric: Metric) -> str:
+    """Draw a metric with its interval against one cost, on a logarithmic axis; costs are `params`, `train_s` or ms."""
     dots = []
     for row in summary:
-        cost, cell = number_of(row.get(key)), cell_of(row, metric)
+        cost, cell = number_of(row.get(key)), cell_of(row, metric.key)
         if cost is not None and cost > 0 and cell is not None:
             dots.append((str(row["fusion"]), cost, cell))
     if not dots:
@@ -130,21 +137,23 @@ def scatter(
     costs = [cost for _, cost, _ in dots]
     ticks = nice_ticks(min(low for _, _, (_, low, _) in dots), max(high for _, _, (_, _, high) in dots), wanted=5)
     frame = _Frame(min(costs) / 1.3, max(costs) * 1.3, ticks[0], ticks[-1], log_x=True)
-    show = {"params": thousands, "train_s": seconds}.get(key, lambda value: figure(value, 0, unit="ms"))
-    x_ticks = _time_ticks(frame.x0, frame.x1) if key == "train_s" else _log_ticks(frame.x0, frame.x1)
-    drawn = [_axes(frame, ticks, x_ticks, title, "%", _short_time if key == "train_s" else show)]
+    show = {"params": thousands, "train_s": seconds}.get(key, _short_ms)
+    x_ticks = _time_ticks(frame.x0, frame.x1) if key == "train_s" else log_ticks(frame.x0, frame.x1)
+    drawn = [_axes(frame, ticks, x_ticks, title, metric.unit, _short_time if key == "train_s" else show)]
     ends, names = [], []
     for name, cost, (mean, low, high) in sorted(dots, key=lambda dot: dot[2][0]):
         x, y = frame.x(cost), frame.y(mean)
-        hint = f"{name}: {mean:.1f} % ({low:.1f} to {high:.1f}) at {show(cost)}"
+        shown = [value_of(metric, value) for value in (mean, low, high)]
+        unit = f" {metric.unit}" if metric.unit else ""
+        hint = f"{name}: {shown[0]}{unit} ({shown[1]} to {shown[2]}) at {show(cost)}"
         ends.append(
-            f'<g class="point s{order.index(name) % 10}"><title>{escape(hint)}</title>'
+            f'<g class="point s{colour_of(name, order)}"><title>{escape(hint)}</title>'
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(low):.1f}" y2="{frame.y(high):.1f}"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5"/></g>'
         )
         names.append((name, x + 9, y))
     return _figure(
-        title, _svg([*drawn, *ends, _free_labels(names, order)], f"{METRIC_NAMES.get(metric, metric)} against {title}")
+        title, _svg([*drawn, *ends, _free_labels(names, order, beside=9)], f"{metric.label} against {title}")
     )
 
 
@@ -156,7 +165,7 @@ def plain_lines(
     order: Sequence[str],
     diagonal: bool = False,
 ) -> str:
-    """Draw one line a fusion over an axis from 0 to 1, in percent.
+    """Draw one line per fusion over an axis from 0 to 1, in percent.
 
     Shapes: name -> (x in [0, 1], y in percent), in order of x. `diagonal` adds the line y = 100 x.
     """
@@ -174,7 +183,7 @@ def plain_lines(
     for name, points in lines.items():
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in points)
         drawn.append(
-            f'<g class="run s{order.index(name) % 10}" data-fusion="{escape(name)}"><title>{escape(name)}</title>'
+            f'<g class="run s{colour_of(name, order)}" data-fusion="{escape(name)}"><title>{escape(name)}</title>'
             f'<polyline points="{path}"/></g>'
         )
     drawn.append(_end_labels({name: frame.y(points[-1][1]) for name, points in lines.items()}, order))
@@ -211,48 +220,73 @@ def _axes(
     return "".join(parts)
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Give 1, 2 and 5 times powers of ten within the range, thinned to at most five."""
-    found = [
-        factor * 10.0**power
-        for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for factor in (1, 2, 5)
-        if low <= factor * 10.0**power <= high
-    ]
-    return found[:: max(1, math.ceil(len(found) / 4))]
+def log_ticks(low: float, high: float) -> list[float]:
+    """Give round numbers within a range of a logarithmic axis: at least two, at most five.
+
+    Example:
+        >>> log_ticks(8, 300)
+        [10.0, 50.0, 200.0]
+    """
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    found: list[float] = []
+    for factors in _FACTORS:
+        found = [round(f * 10.0**p, 12) for p in powers for f in factors if low <= f * 10.0**p <= high]
+        if len(found) >= 2:
+            return found[:: max(1, math.ceil(len(found) / 4))]
+    return [low, high]
 
 
 def _time_ticks(low: float, high: float) -> list[float]:
-    """Give round seconds, minutes and hours within the range, at most five."""
+    """Give round seconds, minutes and hours within the range: at least two, at most five."""
     round_times = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400)
     found = [time for time in round_times if low <= time <= high]
-    return found[:: max(1, math.ceil(len(found) / 4))]
+    if len(found) >= 2:
+        return found[:: max(1, math.ceil(len(found) / 4))]
+    unit = 1.0 if high < 120 else 60.0 if high < 7200 else 3600.0
+    return [unit * tick for tick in log_ticks(low / unit, high / unit)]
+
+
+def _short_ms(time: object) -> str:
+    number = number_of(time) or 0.0
+    return f"{number:,.0f} ms" if number >= 100 else f"{number:.3g} ms"
 
 
 def _short_time(time: float) -> str:
-    if time < 60:
-        return f"{time:g} s"
-    return f"{time / 60:g} min" if time < 3600 else f"{time / 3600:g} h"
+    if time < 120 and time % 60:
+        return f"{time:.3g} s"
+    return f"{time / 60:.3g} min" if time < 7200 and time % 3600 else f"{time / 3600:.3g} h"
 
 
 def _end_labels(ends: Mapping[str, float], order: Sequence[str]) -> str:
-    return _free_labels([(name, _WIDTH - _RIGHT + 8, y) for name, y in ends.items()], order)
+    """Place names at the ends of their lines, moved apart within the height of the plot."""
+    placed = sorted(ends.items(), key=lambda end: end[1])
+    heights: list[float] = []
+    for _, y in placed:
+        heights.append(max(y, heights[-1] + _LINE) if heights else y)
+    below = float(_HEIGHT - _BOTTOM)
+    for number in reversed(range(len(heights))):
+        heights[number] = min(heights[number], below)
+        below = heights[number] - _LINE
+    x = _WIDTH - _RIGHT + 8.0
+    return "".join(_label(name, x, y, order) for (name, _), y in zip(placed, heights, strict=True))
 
 
-def _free_labels(labels: Sequence[tuple[str, float, float]], order: Sequence[str]) -> str:
-    """Place names beside their marks, moved apart downwards where they would cover one another."""
-    placed: list[tuple[float, float, int]] = []
+def _free_labels(labels: Sequence[tuple[str, float, float]], order: Sequence[str], *, beside: float = 0.0) -> str:
+    """Place names beside their marks, moved down where they would cover another name or, `beside` px off, a mark."""
+    placed = [(y, round(x - beside) - 6, round(x - beside) + 6) for _, x, y in labels] if beside else []
     parts = []
     for name, x, y in sorted(labels, key=lambda label: label[2]):
-        short = name if len(name) <= 14 else name[:13] + "…"
-        width = 6 * len(short)
-        while any(abs(y - other) < 11.5 and x < right and left < x + width for other, left, right in placed):
+        width = 6 * min(len(name), _LONGEST_NAME)
+        while any(abs(y - other) < _LINE and x < right and left < x + width for other, left, right in placed):
             y += 1
         placed.append((y, round(x), round(x) + width))
-        parts.append(
-            f'<text class="label s{order.index(name) % 10}" x="{x:.1f}" y="{y + 3.5:.1f}">{escape(short)}</text>'
-        )
+        parts.append(_label(name, x, y, order))
     return "".join(parts)
+
+
+def _label(name: str, x: float, y: float, order: Sequence[str]) -> str:
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    return f'<text class="label s{colour_of(name, order)}" x="{x:.1f}" y="{y + 3.5:.1f}">{escape(short)}</text>'
 
 
 def _svg(parts: Sequence[str], label: str) -> str:
@@ -263,5 +297,4 @@ def _svg(parts: Sequence[str], label: str) -> str:
 
 
 def _figure(title: str, body: str) -> str:
-    head = title if title.startswith("mIoU") else title[:1].upper() + title[1:]
-    return f'<figure class="panel"><figcaption>{escape(head)}</figcaption>{body}</figure>'
+    return f'<figure class="panel"><figcaption>{escape(title)}</figcaption>{body}</figure>'

@@ -1,72 +1,81 @@
-"""The report's pictures: the runs' galleries put side by side, with thumbnails of the photos they show."""
+"""The report's examples: galleries of runs put side by side, photos in the page, and blocks that a button switches."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plait.core.files import read_json
-from plait.data.collection import Collection
-from plait.data.images import load_rgb, thumbnail_jpeg
+from plait.report.text import PICTURE, colour_of, escape
 
-__all__ = ["merge_galleries", "merge_masks"]
+if TYPE_CHECKING:
+    from plait.data.collection import Collection
+
+__all__ = ["collect_gallery", "photo", "safe_photos", "switched"]
 
 THUMBNAIL_PX = 256
 
+Merge = Callable[[Mapping[str, dict[str, Any]]], dict[str, Any]]
 
-def merge_galleries(out: Path, results: dict[str, Any], collection: Collection) -> dict[str, Any]:
-    """Join the galleries of each fusion's first seed, all of the same photos and captions.
 
-    Returns: what gallery.json holds: thumbnails as data URLs, top answers by photo and by caption for every fusion, and
-        the attention maps.
+def collect_gallery(out: Path, results: Mapping[str, Any], collection: Collection, *, merge: Merge) -> dict[str, Any]:
+    """Give what gallery.json of a comparison holds.
+
+    Arguments:
+        out:   the comparison's folder; the gallery of each fusion's first seed that did not fail is read
+        merge: `Work.merge_galleries` of the task: label -> gallery to one gallery, in which "photos" lists the ids of
+            the photos wanted; they become thumbnails as data URLs
     """
-    shown = _first_seeds(out, results)
-    merged: dict[str, Any] = {"photos": {}, "by_photo": [], "by_caption": [], "attention": []}
-    for part in ("by_photo", "by_caption"):
-        for fusion, gallery in shown.items():
-            for place, item in enumerate(gallery[part]):
-                if place == len(merged[part]):
-                    merged[part].append({**item, "results": {}})
-                merged[part][place]["results"][fusion] = item["results"]
-    merged["attention"] = _labelled(shown, "attention")
-    merged["photos"] = _thumbnails(merged, collection)
-    return merged
+    merged = merge(_first_seeds(out, results))
+    return {**merged, "photos": _thumbnails(merged.get("photos") or (), collection)}
 
 
-def merge_masks(out: Path, results: dict[str, Any], collection: Collection) -> dict[str, Any]:
-    """Join the mask galleries of each fusion's first seed.
-
-    Returns: what gallery.json holds: "photos" of the attention maps, "masks": [{photo, text, pictures of the photo and
-        the truth, "results": {fusion: {iou, prediction, error}}}], "extremes" of every fusion, "attention".
-    """
-    shown = _first_seeds(out, results)
-    masks: list[dict[str, Any]] = []
-    for fusion, gallery in shown.items():
-        for place, item in enumerate(gallery["masks"]):
-            pictures = item["pictures"]
-            if place == len(masks):
-                given = {key: pictures[key] for key in ("photo", "truth")}
-                masks.append({"photo": item["photo"], "text": item["text"], "pictures": given, "results": {}})
-            own = {key: pictures[key] for key in ("prediction", "error")}
-            masks[place]["results"][fusion] = {"iou": item["iou"], **own}
-    merged: dict[str, Any] = {
-        "masks": masks,
-        "extremes": _labelled(shown, "extremes"),
-        "attention": _labelled(shown, "attention"),
+def safe_photos(gallery: Mapping[str, Any]) -> dict[str, str]:
+    """Give the gallery's photos that lie in the file itself; any other address is dropped."""
+    return {
+        str(key): value
+        for key, value in (gallery.get("photos") or {}).items()
+        if isinstance(value, str) and PICTURE.fullmatch(value)
     }
-    merged["photos"] = _thumbnails({"by_photo": [], "by_caption": [], "attention": merged["attention"]}, collection)
-    return merged
 
 
-def _labelled(shown: dict[str, Any], part: str) -> list[dict[str, Any]]:
-    """Join one part of the galleries under the names of the comparison: a run knows its fusion, not its label."""
-    return [{**item, "fusion": label} for label, gallery in shown.items() for item in gallery[part]]
+def photo(name: object, alt: str, photos: Mapping[str, str]) -> str:
+    """Draw a photo of the gallery. The page holds each once; JavaScript puts it where it is shown."""
+    if str(name) not in photos:
+        return f'<span class="gone">{escape(name)}</span>'
+    return f'<img data-photo="{escape(name)}" alt="{escape(alt)}" decoding="async">'
 
 
-def _first_seeds(out: Path, results: dict[str, Any]) -> dict[str, Any]:
+def switched(blocks: Mapping[str, str], order: Sequence[str], *, label: str, says: str) -> str:
+    """Draw one block per fusion, of which a row of buttons shows one.
+
+    Arguments:
+        blocks: fusion -> HTML
+        order:  the fusions, best first; those that are not in it come last
+        label:  of the buttons, for screen readers
+        says:   before the buttons
+    """
+    names = [*(name for name in order if name in blocks), *(name for name in blocks if name not in order)]
+    buttons = "".join(
+        f'<button type="button" data-choice="{escape(name)}" aria-pressed="{str(not place).lower()}">'
+        f'<i class="s{colour_of(name, order) if name in order else 0}"></i>{escape(name)}</button>'
+        for place, name in enumerate(names)
+    )
+    parts = "".join(
+        f'<div class="block" data-fusion="{escape(name)}"{" hidden" if place else ""}>{blocks[name]}</div>'
+        for place, name in enumerate(names)
+    )
+    return (
+        f'<div class="switched"><div class="tools"><span>{escape(says)}</span><div class="switch" role="group" '
+        f'aria-label="{escape(label)}">{buttons}</div></div><div aria-live="polite">{parts}</div></div>'
+    )
+
+
+def _first_seeds(out: Path, results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give the gallery of each fusion's first seed that did not fail, best fusion first."""
-    shown: dict[str, Any] = {}
+    shown: dict[str, dict[str, Any]] = {}
     for entry in results["summary"]:
         rows = [row for row in results["rows"] if row["fusion"] == entry["fusion"] and row["status"] != "failed"]
         path = out / min(rows, key=lambda row: row["seed"])["run"] / "gallery.json"
@@ -75,13 +84,13 @@ def _first_seeds(out: Path, results: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _thumbnails(merged: dict[str, Any], collection: Collection) -> dict[str, str]:
-    wanted = {item["photo"] for part in ("by_photo", "by_caption", "attention") for item in merged[part]}
-    for item in merged["by_caption"]:
-        wanted |= {hit["photo"] for hits in item["results"].values() for hit in hits}
+def _thumbnails(wanted: Sequence[str], collection: Collection) -> dict[str, str]:
+    from plait.data.images import load_rgb, thumbnail_jpeg  # numpy and Pillow, which a page of results does not need
+
+    names = set(wanted)
     urls = {}
-    for photo in collection.photos:
-        if photo.id in wanted:
-            jpeg = thumbnail_jpeg(load_rgb(photo.source), THUMBNAIL_PX)
-            urls[photo.id] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    for item in collection.photos:
+        if item.id in names:
+            jpeg = thumbnail_jpeg(load_rgb(item.source), THUMBNAIL_PX)
+            urls[item.id] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     return urls

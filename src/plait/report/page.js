@@ -1,7 +1,7 @@
 "use strict";
 /* Behaviour of the report. All text of the data goes in through textContent, never as markup. */
 (function () {
-  const data = JSON.parse(document.getElementById("gallery-data").textContent);
+  const data = JSON.parse(document.getElementById("page-data").textContent);
   const ramp = [[30, 16, 68], [114, 31, 129], [205, 64, 113], [253, 150, 104], [252, 246, 184]];
 
   function make(tag, options, children) {
@@ -20,11 +20,6 @@
   function photo(id, alt) {
     const source = data.photos[id];
     return source ? make("img", { src: source, alt: alt, decoding: "async" }) : make("span", { class: "gone", text: id });
-  }
-
-  function scoreText(hit) {
-    if (typeof hit.score !== "number") return "";
-    return hit.score.toFixed(2).replace("-", "−");
   }
 
   /* A row of buttons of which one is pressed. */
@@ -68,12 +63,11 @@
         const [x, y] = [value(a), value(b)];
         if (!numeric) return down ? y.localeCompare(x) : x.localeCompare(y);
         /* what was not measured stays at the end in both directions */
-        if ((x < 0) !== (y < 0)) return x < 0 ? 1 : -1;
+        if ((x === "") !== (y === "")) return x === "" ? 1 : -1;
         return down ? y - x : x - y;
       });
       table.tBodies[0].append(...rows);
     }));
-    heads[1].setAttribute("aria-sort", "descending");
     const buttons = [...document.querySelectorAll("#views button")];
     buttons.forEach((button) => button.addEventListener("click", () => {
       buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
@@ -95,56 +89,20 @@
     });
   }
 
-  function photoCard(item, fusion) {
-    const list = make("ol", { class: "answers" });
-    for (const hit of (item.results || {})[fusion] || []) {
-      list.append(make("li", { class: hit.correct ? "right" : "wrong" }, [
-        make("span", { class: "mark", text: hit.correct ? "✓" : "✗", role: "img", "aria-label": hit.correct ? "right" : "wrong" }),
-        make("p", { text: hit.text }), make("small", { text: scoreText(hit), title: "score (" + hit.score_kind + ")" }),
-      ]));
+  /* Blocks of which a row of buttons shows one. Photos are put in when their block is shown. */
+  function switched(place) {
+    const buttons = [...place.querySelectorAll(".switch button")], blocks = [...place.querySelectorAll(".block")];
+    function show(number) {
+      buttons.forEach((button, n) => button.setAttribute("aria-pressed", String(n === number)));
+      blocks.forEach((block, n) => { block.hidden = n !== number; });
+      fill(blocks[number]);
     }
-    if (!list.children.length) list.append(make("li", {}, [make("span"), make("p", { text: "no answer recorded" })]));
-    const truth = item.truth || [];
-    const own = make("details", {}, [
-      make("summary", { text: truth.length === 1 ? "its own caption" : "its own " + truth.length + " captions" }),
-      make("ul", {}, truth.map((text) => make("li", { text: text }))),
-    ]);
-    return make("article", { class: "card photo-card" }, [
-      photo(item.photo, truth[0] || "photo " + item.photo), make("div", {}, [list, truth.length ? own : null]),
-    ]);
+    buttons.forEach((button, number) => button.addEventListener("click", () => show(number)));
+    if (blocks.length) show(0);
   }
 
-  function captionCard(item, fusion) {
-    const hits = (item.results || {})[fusion] || [];
-    const found = hits.findIndex((hit) => hit.correct);
-    const row = make("div", { class: "hits" }, hits.map((hit, place) => make("div", { class: "hit" + (hit.correct ? " right" : "") }, [
-      photo(hit.photo, (hit.correct ? "right photo" : "wrong photo") + ", place " + (place + 1)),
-      make("b", { text: (place + 1) + (hit.correct ? " ✓" : "") }),
-      make("span", { text: scoreText(hit), title: "score (" + hit.score_kind + ")" }),
-    ])));
-    const truth = found >= 0
-      ? make("div", { class: "truth in", text: "✓ found at place " + (found + 1) })
-      : make("div", { class: "truth" }, [photo(item.photo, "the photo this caption belongs to"), make("span", { text: "the right photo is not among these" })]);
-    return make("article", { class: "card caption-card" }, [make("blockquote", { text: item.text }), row, truth]);
-  }
-
-  function gallery() {
-    const place = document.getElementById("gallery");
-    if (!place) return;
-    const used = new Set([...data.by_photo, ...data.by_caption].flatMap((item) => Object.keys(item.results || {})));
-    const fusions = [...data.order.filter((name) => used.has(name)), ...[...used].filter((name) => !data.order.includes(name))];
-    const body = make("div", { "aria-live": "polite" });
-    function draw(fusion) {
-      body.replaceChildren();
-      body.dataset.fusion = fusion;
-      if (data.by_photo.length) body.append(make("h3", { text: "Photos and the captions they score highest" }),
-        make("div", { class: "cards" }, data.by_photo.map((item) => photoCard(item, fusion))));
-      if (data.by_caption.length) body.append(make("h3", { text: "Captions and the photos they score highest" }),
-        make("div", { class: "cards" }, data.by_caption.map((item) => captionCard(item, fusion))));
-    }
-    place.append(make("div", { class: "tools" }, [make("span", { text: "Answers of" }),
-      choice("Fusion of the gallery", fusions, fusions[0], draw, true)]), body);
-    draw(fusions[0]);
+  function fill(place) {
+    for (const image of place.querySelectorAll("img[data-photo]")) if (!image.src) image.src = data.photos[image.dataset.photo];
   }
 
   function shade(part) {
@@ -159,15 +117,15 @@
     return element;
   }
 
-  function percent(value) { return (100 * value).toFixed(value < 0.0995 ? 1 : 0) + " %"; }
+  function percent(value) { return (100 * value).toFixed(value < 0.0995 ? 1 : 0) + "\u00a0%"; }
 
   /* One photo, its caption as buttons, and the cells of the chosen word. One scale for all words of the caption. */
-  function look(entry) {
+  function map(entry) {
     const [h, w] = entry.grid, cells = h * w;
     const [x0, y0, x1, y1] = entry.box || [0, 0, 1, 1];
     const top = Math.max(...entry.weights.map((row) => Math.max(...row)), 1e-12);
-    /* Cells that read words: a cell's weights sum to 1 over the words. Words that read cells: a word's over the cells. */
-    const turned = (entry.what || "").includes("(transposed)"), choices = turned ? entry.words.length : cells;
+    /* Where cells attend to words, a cell's weights sum to 1 over the words; else a word's sum to 1 over the cells. */
+    const choices = entry.by_cell ? entry.words.length : cells;
     const layer = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true", "shape-rendering": "crispEdges" });
     const rects = Array.from({ length: cells }, (_, n) => {
       const rect = svg("rect", { x: x0 + (n % w) * (x1 - x0) / w, y: y0 + Math.floor(n / w) * (y1 - y0) / h,
@@ -176,7 +134,7 @@
       layer.append(rect);
       return rect;
     });
-    const told = make("small", { role: "status" });
+    const most = make("small", { role: "status" });
     const words = make("div", { class: "words", role: "group", "aria-label": "Words of the caption" });
     function show(number) {
       entry.weights[number].forEach((weight, n) => {
@@ -187,10 +145,10 @@
       });
       [...words.children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === number)));
       const weights = entry.weights[number], best = weights.indexOf(Math.max(...weights)), word = "“" + entry.words[number] + "”";
-      const where = " row " + (Math.floor(best / w) + 1) + ", column " + (best % w + 1) + " of " + h + " × " + w + " cells (" +
+      const where = "row " + (Math.floor(best / w) + 1) + ", column " + (best % w + 1) + " of " + h + " × " + w + " cells (" +
         percent(weights[best]) + ")";
-      if (choices === 1) told.textContent = word + " is all there is to look at: every cell gives it its whole weight";
-      else told.textContent = word + (turned ? " was read most by" : " looked most at") + where;
+      if (choices === 1) most.textContent = word + " is the only word, so every cell gives it all its weight";
+      else most.textContent = entry.by_cell ? "the cell that attends most to " + word + ": " + where : word + " attends most to " + where;
     }
     entry.words.forEach((word, number) => {
       const button = make("button", { type: "button", text: word });
@@ -200,13 +158,14 @@
     const bar = make("span", { class: "ramp" }, [make("i")]);
     bar.style.background = "linear-gradient(90deg," + [0, 0.25, 0.5, 0.75, 1].map(shade).join(",") + ")";
     bar.firstChild.style.left = Math.min(100, 100 / choices / top) + "%";
-    const legend = make("div", { class: "legend", title: "The mark is where an even look over all " + (turned ? "words" : "cells") + " would be" },
+    const legend = make("div", { class: "legend", title: "The mark is where even weights over all " + (entry.by_cell ? "words" : "cells") + " would be" },
       [make("span", { text: "0" }), bar, make("span", { text: percent(top) + "   │ even: " + percent(1 / choices) })]);
+    const even = entry.even ? make("small", { class: "even", text: "nearly even: this map hardly tells " + (entry.by_cell ? "words" : "places") + " apart" }) : null;
     /* the longest word is a content word more often than the first */
     show(entry.words.reduce((best, word, n) => (word.length > entry.words[best].length ? n : best), 0));
-    return make("article", { class: "card look", "data-fusion": entry.fusion }, [
+    return make("article", { class: "card map", "data-fusion": entry.fusion }, [
       make("div", { class: "stage" }, [photo(entry.photo, "Photo with attention for: " + entry.caption), data.photos[entry.photo] ? layer : null]),
-      make("div", { class: "look-body" }, [words, legend, told, make("small", { text: entry.fusion + " · " + (entry.what || "attention") })]),
+      make("div", { class: "map-body" }, [words, legend, even, most, make("small", { text: entry.fusion + " · " + (entry.what || "attention") })]),
     ]);
   }
 
@@ -214,11 +173,11 @@
     const place = document.getElementById("attention");
     if (!place) return;
     const fusions = [...new Set(data.attention.map((entry) => entry.fusion))];
-    const body = make("div", { class: "looks" });
+    const body = make("div", { class: "maps" });
     function draw(fusion) {
-      body.replaceChildren(...data.attention.filter((entry) => entry.fusion === fusion).map(look));
+      body.replaceChildren(...data.attention.filter((entry) => entry.fusion === fusion).map(map));
     }
-    place.append(make("div", { class: "tools" }, [make("span", { text: "Point at a word, or tap it. Maps of" }),
+    place.append(make("div", { class: "tools" }, [make("span", { text: "Maps of" }),
       choice("Fusion of the maps", fusions, fusions[0], draw, true)]), body);
     draw(fusions[0]);
   }
@@ -226,6 +185,6 @@
   theme();
   leaderboard();
   copy();
-  gallery();
+  document.querySelectorAll(".switched").forEach(switched);
   attention();
 })();

@@ -1,4 +1,4 @@
-"""Small words and numbers of the report: escaped text, figures with units, inline data."""
+"""Text and numbers of the report: escaped text, figures with units, inline data."""
 
 from __future__ import annotations
 
@@ -9,20 +9,30 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plait.core.metric import Metric
+
 __all__ = [
     "MISSING",
     "PICTURE",
     "badge",
     "cell_of",
+    "colour_of",
     "count",
     "empty",
     "escape",
     "figure",
+    "floor_text",
+    "fusion_label",
     "inline_json",
+    "name_text",
     "number_of",
     "seconds",
     "thousands",
+    "value_of",
 ]
+
+COLOURS = 10
+LONG_NAME = 14
 
 MISSING = '<span class="missing" title="not measured">–</span>'
 # Pictures must lie in the file itself; an address of any other kind would be a request to somewhere.
@@ -51,6 +61,30 @@ def cell_of(row: Mapping[str, Any], metric: str) -> tuple[float, float, float] |
         return None
     low, high = number_of(cell.get("low")), number_of(cell.get("high"))
     return mean, mean if low is None else low, mean if high is None else high
+
+
+def value_of(metric: Metric, value: object, *, sign: bool = False) -> str:
+    """Give a metric's value without its unit: one decimal for percent, three digits for all else.
+
+    Example:
+        >>> value_of(Metric(key="rank", label="rank", column="Rank", unit=""), 29.0)
+        '29'
+    """
+    number = number_of(value)
+    if number is None:
+        return MISSING
+    plus = "+" if sign else ""
+    if metric.unit == "%":
+        text = f"{number:{plus}.1f}" if round(number, 1) else "0.0"
+    else:
+        text = f"{number:{plus},.0f}" if abs(number) >= 1000 else f"{number:{plus}.3g}" if number else "0"
+    return text.replace("-", "−")
+
+
+def floor_text(metric: Metric, value: float) -> str:
+    """Give what reads nothing scores, with its unit; a small share keeps two digits: "0.62 %"."""
+    number = f"{value:.2g}" if metric.unit == "%" and value < 1 else value_of(metric, value)
+    return f"{number} {metric.unit}".rstrip()
 
 
 def figure(value: object, digits: int = 1, *, unit: str = "") -> str:
@@ -102,6 +136,22 @@ def badge(text: str, kind: str = "plain", *, title: str = "") -> str:
     """Give a small label; `kind` is a class of page.css: plain, good, warn or bad."""
     hint = f' title="{escape(title)}"' if title else ""
     return f'<span class="badge {escape(kind)}"{hint}>{escape(text)}</span>'
+
+
+def name_text(name: object) -> str:
+    """Give a fusion's name as HTML; a long one may break after "_", "/" and "-", a short one nowhere."""
+    text = escape(name)
+    return text if len(str(name)) <= LONG_NAME else re.sub(r"([_/-])(?=.)", r"\1<wbr>", text)
+
+
+def colour_of(name: str, order: Sequence[str]) -> int:
+    """Give the number of a fusion's colour (`.s0` to `.s9` of page.css); order: all names, the best first."""
+    return list(order).index(name) % COLOURS
+
+
+def fusion_label(name: str, order: Sequence[str]) -> str:
+    """Draw a fusion's name with the dot of its colour."""
+    return f'<span class="fusion s{colour_of(name, order)}"><i></i><span>{name_text(name)}</span></span>'
 
 
 def inline_json(value: object) -> str:

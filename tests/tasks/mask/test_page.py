@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from plait.tasks.mask.page import constant_score, mask_gallery
+from plait.report.flags import FLAG_WORDS
 from plait.report.page import write_report
+from plait.tasks.mask.gallery_section import safe_masks
+from plait.tasks.mask.page import PAGE
 from tests.report.sample import HOSTILE
 
 PICTURE = "data:image/jpeg;base64,AAAA"
@@ -29,7 +31,7 @@ METRICS = {
 }
 
 
-def _results() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     rows, summary = [], []
     mask = {
         "threshold": 0.42,
@@ -65,34 +67,42 @@ def _gallery() -> dict[str, Any]:
     }
 
 
+def _page(found: dict[str, Any], gallery: dict[str, Any] | None, tmp_path: Path) -> str:
+    return write_report(found, gallery, tmp_path / "report.html", page=PAGE).read_text(encoding="utf-8")
+
+
 def test_tells_what_is_read_beside_what_reads_nothing(tmp_path: Path) -> None:
-    text = write_report(_results(), _gallery(), tmp_path / "report.html").read_text(encoding="utf-8")
+    text = _page(results(), _gallery(), tmp_path)
     assert "mIoU %" in text
     assert "R@1" not in text.split("<script")[0]
     assert text.index(">pixel_word</span>") < text.index(">film</span>")
-    for said in ("<b>61.0</b>", "<td>21.5</td>", "<td>17.2</td>", "mean mask", "17 %", "80 masks", "mIoU by threshold"):
+    for said in ("<b>61.0</b>", "<td>21.5</td>", "<td>17.2</td>", "Mean mask", "mIoU: 17.2 %", "80 masks"):
         assert said in text, said
-    assert "the score does not change when the text is exchanged" in text
+    assert "mIoU by threshold" in text
+    assert FLAG_WORDS["ignores the text"][1] in text.replace("&#x27;", "'")
     assert "Boundary F" in text
 
 
 def test_a_report_of_masks_without_gallery_or_summary_is_calm(tmp_path: Path) -> None:
-    results = _results()
-    text = write_report({**results, "summary": []}, None, tmp_path / "a.html").read_text(encoding="utf-8")
+    text = _page({**results(), "summary": []}, None, tmp_path)
     assert "No gallery was made" in text
     assert "No run has been measured without its text." in text
 
 
-def test_pictures_from_elsewhere_are_dropped_and_texts_escaped() -> None:
-    shown = mask_gallery(_gallery(), ["pixel_word", "film"])
+def test_pictures_from_elsewhere_are_dropped_and_texts_escaped(tmp_path: Path) -> None:
+    text = _page(results(), _gallery(), tmp_path)
+    shown = text[text.index('id="gallery-section"') : text.index('id="attention-section"')]
     assert "example.org" not in shown
     assert HOSTILE not in shown
     assert "no picture" in shown
-    assert shown.index("pixel_word, IoU 62.5 %") < shown.index("film, IoU 62.5 %")
+    assert shown.index("pixel_word, IoU\u00a062.5\u00a0%") < shown.index("film, IoU\u00a062.5\u00a0%")
     assert "film: best, middle and worst" in shown
-    assert "Worst: IoU 0.0 %" in shown
+    assert "worst, IoU\u00a00.0\u00a0%" in shown
+    masks, extremes = safe_masks(_gallery())
+    assert list(masks[0]["pictures"]) == ["photo"]
+    assert len(extremes) == 1
 
 
-def test_the_constant_score_is_the_best_mask_that_reads_nothing() -> None:
-    assert constant_score(_results()["summary"]) == pytest.approx(17.2)
-    assert constant_score([]) is None
+def test_the_floor_is_the_best_mask_that_reads_nothing() -> None:
+    assert PAGE.floors(results()["summary"], {}) == {"miou": pytest.approx(17.2)}
+    assert PAGE.floors([], {}) == {}

@@ -1,4 +1,4 @@
-"""The report's parts that only masks have: figures, what a model reads, threshold and calibration curves, pictures."""
+"""Masks in the report: where their figures stand, what constant masks score, what models read, and curves."""
 
 from __future__ import annotations
 
@@ -6,193 +6,106 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plait.report.charts import plain_lines
-from plait.report.tables import Layout
-from plait.report.text import MISSING, PICTURE, cell_of, empty, escape, figure, number_of
+from plait.report.layout import Layout, Page, ReportData, View, Words
+from plait.report.text import MISSING, cell_of, empty, escape, value_of
+from plait.tasks.mask.gallery_section import gallery_section
+from plait.tasks.mask.metrics import ABLATED, CONSTANT, METRIC_OF, METRICS, miou_key
 
-__all__ = ["MASK", "constant_score", "mask_curves", "mask_figures", "mask_gallery", "reading_table", "safe_masks"]
+__all__ = ["PAGE"]
 
-_READS = (
-    ("miou", "as trained"),
-    ("miou_text_shuffled", "other text"),
-    ("miou_text_removed", "no text"),
-    ("miou_image_removed", "no photo"),
-)
-_CONSTANT = (
-    ("miou_mean_mask", "mean mask"),
-    ("miou_all_foreground", "all foreground"),
-    ("miou_all_background", "all background"),
-)
-MASK = Layout(
-    bars=(("miou", "mIoU %"), ("oiou", "oIoU %")),
-    main=(("p50", "P@0.5 %"), ("miou_text_shuffled", "mIoU, other text %")),
-    views={
-        "overlap": (
-            ("miou", "mIoU %"),
-            ("oiou", "oIoU %"),
-            ("p50", "P@0.5 %"),
-            ("p70", "P@0.7 %"),
-            ("p90", "P@0.9 %"),
-            ("dice", "Dice %"),
-            ("boundary_f", "Boundary F %"),
-        ),
-        "reads": tuple((metric, label.capitalize()) for metric, label in _READS),
-    },
-    short=(("miou", "mIoU"), ("oiou", "oIoU")),
-)
-_RANKS = {"best": "Best", "median": "Middle", "worst": "Worst"}
+_READS = ("miou", *(miou_key(kind) for kind in ABLATED))
+_CONSTANT = tuple(miou_key(kind) for kind in reversed(CONSTANT))
 
 
-def constant_score(summary: Sequence[Mapping[str, Any]]) -> float | None:
-    """Give the mIoU of the best mask that reads nothing, in percent: what "chance" is for masks."""
-    cells = [cell_of(row, metric) for row in summary for metric, _ in _CONSTANT]
-    return max((cell[0] for cell in cells if cell is not None), default=None)
+def _floors(summary: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> Mapping[str, float]:
+    """Give the mIoU of the best mask that reads nothing, in percent."""
+    cells = [cell_of(row, key) for row in summary for key in _CONSTANT]
+    best = max((cell[0] for cell in cells if cell is not None), default=None)
+    return {} if best is None else {"miou": best}
 
 
-def mask_figures(summary: Sequence[Mapping[str, Any]], constant: float | None) -> list[tuple[str, str]]:
-    """Give the large figures at the top: (value, label) as HTML."""
-    cards = []
-    for metric, label in (("miou", "best mIoU"), ("oiou", "best oIoU")):
-        found = [(cell[0], str(row["fusion"])) for row in summary if (cell := cell_of(row, metric)) is not None]
-        if found:
-            mean, name = max(found)
-            cards.append((f"{mean:.1f}<small>%</small>", f"{label}<br>{escape(name)}"))
-    if constant is not None:
-        cards.append((f"{constant:.1f}<small>%</small>", "best mask that<br>reads nothing, mIoU"))
-    return cards
-
-
-def reading_table(summary: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
-    """Draw what each fusion scores with one side taken away or exchanged, beside masks that read nothing."""
-    if not any(cell_of(row, "miou_text_shuffled") for row in summary):
+def _audit(data: ReportData) -> str:
+    """Draw what each fusion scores with one side removed or exchanged, beside masks that read nothing."""
+    if not data.measured(_READS[1:]):
         return empty("No run has been measured without its text.")
-    head = "".join(f'<th scope="col">{label}</th>' for _, label in (*_READS, *_CONSTANT))
+    keys = (*_READS, *_CONSTANT)
+    heads = ["as trained", *(METRIC_OF[key].short for key in keys[1:])]
+    head = "".join(f'<th scope="col">{escape(text.capitalize())}</th>' for text in heads)
     body = []
-    for row in summary:
-        cells = []
-        for metric, _ in (*_READS, *_CONSTANT):
-            cell = cell_of(row, metric)
-            cells.append(f"<td>{MISSING if cell is None else figure(cell[0])}</td>")
-        colour = f"s{order.index(str(row['fusion'])) % 10}"
-        name = f'<span class="fusion {colour}"><i></i>{escape(row["fusion"])}</span>'
-        body.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
+    for row in data.summary:
+        cells = ""
+        for key in keys:
+            cell = cell_of(row, key)
+            cells += f"<td>{MISSING if cell is None else value_of(METRIC_OF[key], cell[0])}</td>"
+        body.append(f'<tr><th scope="row">{data.label(str(row["fusion"]))}</th>{cells}</tr>')
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="What is read"><table class="table">'
-        '<caption class="hidden">mIoU with one side removed or exchanged</caption>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="What the models read"><table class="table">'
+        f'<caption class="hidden">{METRIC_OF["miou"].label} with one side removed or exchanged</caption>'
         f'<thead><tr><th scope="col">Fusion</th>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
 
 
-def mask_curves(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> str:
-    """Draw mIoU by threshold and calibration, each fusion's first seed."""
+def _curves(data: ReportData) -> str:
+    """Draw the headline metric by threshold, and calibration, for each fusion's first seed."""
     first: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        if isinstance(row.get("mask"), Mapping) and row.get("fusion") in order:
+    for row in data.drawn_rows:
+        if isinstance(row.get("mask"), Mapping) and row.get("fusion") in data.order:
             first.setdefault(str(row["fusion"]), row["mask"])
     by_threshold = {
-        name: [(float(point["threshold"]), float(point["miou"])) for point in mask.get("by_threshold") or ()]
-        for name, mask in first.items()
+        name: [(float(point["threshold"]), float(point["miou"])) for point in details.get("by_threshold") or ()]
+        for name, details in first.items()
     }
     calibrated = {
         name: [
             ((float(span["low"]) + float(span["high"])) / 2, 100 * float(span["share"]))
-            for span in mask.get("calibration") or ()
+            for span in details.get("calibration") or ()
         ]
-        for name, mask in first.items()
+        for name, details in first.items()
     }
     return plain_lines(
         {name: points for name, points in by_threshold.items() if points},
-        title="mIoU by threshold",
+        title=f"{METRIC_OF['miou'].column} by threshold",
         x_name="threshold",
-        order=order,
+        order=data.order,
     ) + plain_lines(
         {name: points for name, points in calibrated.items() if points},
-        title="share of pixels that are foreground, by probability",
+        title="Share of foreground pixels by probability",
         x_name="probability (line: perfectly calibrated)",
-        order=order,
+        order=data.order,
         diagonal=True,
     )
 
 
-def safe_masks(gallery: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Give the gallery's masks and extremes whose pictures lie in the file itself; any other address is dropped."""
-
-    def kept(pictures: object) -> dict[str, str]:
-        found = pictures if isinstance(pictures, Mapping) else {}
-        return {str(k): v for k, v in found.items() if isinstance(v, str) and PICTURE.fullmatch(v)}
-
-    masks = [
-        {
-            **item,
-            "pictures": kept(item.get("pictures")),
-            "results": {
-                str(name): {"iou": number_of(result.get("iou")), **kept(result)}
-                for name, result in (item.get("results") or {}).items()
-            },
-        }
-        for item in gallery.get("masks") or ()
-    ]
-    extremes = [{**item, "pictures": kept(item.get("pictures"))} for item in gallery.get("extremes") or ()]
-    return masks, extremes
-
-
-def mask_gallery(gallery: Mapping[str, Any], order: Sequence[str]) -> str:
-    """Draw a fixed sample under every fusion, then each fusion's best, middle and worst masks."""
-    masks, extremes = safe_masks(gallery)
-    if not masks and not extremes:
-        return empty("No gallery was made for this comparison.")
-    legend = (
-        '<p class="note">Green: right. Blue: missed. Orange: marked, but not meant. The sample was drawn before '
-        "anything was trained, the same for every fusion.</p>"
-    )
-    cards = "".join(_sample_card(item, order) for item in masks)
-    parts = [legend, f'<div class="cards wide">{cards}</div>']
-    for name in [name for name in order if any(item.get("fusion") == name for item in extremes)]:
-        mine = [item for item in extremes if item.get("fusion") == name]
-        cards = "".join(_extreme_card(item) for item in mine)
-        parts.append(
-            f"<details><summary>{escape(name)}: best, middle and worst</summary>"
-            f'<div class="cards wide">{cards}</div></details>'
-        )
-    return "".join(parts)
-
-
-def _sample_card(item: Mapping[str, Any], order: Sequence[str]) -> str:
-    text = str(item.get("text", ""))
-    shown = [
-        _picture(item["pictures"].get(key), label, text) for key, label in (("photo", "photo"), ("truth", "truth"))
-    ]
-    results = item["results"]
-    for name in [*(n for n in order if n in results), *(n for n in results if n not in order)]:
-        told = f"{name}, IoU {figure(results[name]['iou'])} %"
-        shown.append(_picture(results[name].get("error"), told, text))
-    return _card(text, shown)
-
-
-def _extreme_card(item: Mapping[str, Any]) -> str:
-    text = str(item.get("text", ""))
-    rank = _RANKS.get(str(item.get("rank")), str(item.get("rank")))
-    shown = [
-        _picture(item["pictures"].get(key), label, text)
-        for key, label in (
-            ("photo", "photo"),
-            ("truth", "truth"),
-            ("prediction", f"{rank}: IoU {figure(item.get('iou'))} %"),
-            ("error", "error"),
-        )
-    ]
-    return _card(text, shown)
-
-
-def _card(text: str, pictures: Sequence[str]) -> str:
-    strip = "".join(pictures)
-    quote = f"<blockquote>{escape(text)}</blockquote>"
-    return f'<article class="card mask-card">{quote}<div class="strip">{strip}</div></article>'
-
-
-def _picture(url: str | None, label: str, text: str) -> str:
-    shown = f'<img src="{url}" alt="{escape(label)}: {escape(text)}" decoding="async">' if url else _gone()
-    return f"<figure>{shown}<figcaption>{escape(label)}</figcaption></figure>"
-
-
-def _gone() -> str:
-    return '<span class="gone">no picture</span>'
+PAGE = Page(
+    metrics=METRICS,
+    layout=Layout(
+        bars=("miou", "oiou"),
+        main=("p50", miou_key("text shuffled")),
+        views=(
+            View("overlap", "Overlap", ("miou", "oiou", "p50", "p70", "p90", "dice", "boundary_f")),
+            View("reads", "What it reads", _READS),
+        ),
+        runs=("miou", "oiou"),
+    ),
+    words=Words(
+        items="masks",
+        floor="the best mask that reads neither text nor photo",
+        audit=(
+            f"{METRIC_OF['miou'].column} in percent. A model that reads the text falls when the text is removed or "
+            "comes from another photo; what is left is what the photo alone gives away. The last columns are masks "
+            "that read nothing: a model that is not better than they are has learned nothing."
+        ),
+        curves="Overlap is measured at its best threshold, on part of the validation split.",
+        meanings=(
+            (
+                "Threshold",
+                "A pixel counts as foreground from this probability on. It is chosen on captions that are not measured "
+                "here; the list of runs says on which.",
+            ),
+        ),
+    ),
+    floors=_floors,
+    audit=_audit,
+    curves=_curves,
+    gallery=gallery_section,
+)

@@ -1,0 +1,31 @@
+"""Sentences about tests and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plait.report.words import power_sentence, verdict_of
+
+ROW: dict[str, Any] = {"photos": 1000, "seeds": 3, "tests": 1, "detectable": 1.44, "seeds_counted": True}
+
+
+def test_power_in_words() -> None:
+    assert power_sentence(ROW) == (
+        "With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five."
+    )
+    several = power_sentence({**ROW, "seeds": 1, "tests": 6, "seeds_counted": False})
+    assert "With 1 seed and" in several
+    assert "after correction for 6 tests; training noise, unknown with one seed, comes on top." in several
+    assert "under 0.03 points" in power_sentence({**ROW, "detectable": 0.03})
+    assert "is unknown" in power_sentence({**ROW, "detectable": 0})
+
+
+def test_a_verdict_is_a_finding_and_the_rest() -> None:
+    parts = {"finding": "a is better than b", "rest": ["One.", "Two."]}
+    assert verdict_of({"verdict": "x", "verdict_parts": parts}) == ("a is better than b", ["One.", "Two."])
+    assert verdict_of({"verdict": "a is better by 5.2 points. With one seed. More."}) == (
+        "a is better by 5.2 points.",
+        ["With one seed. More."],
+    )
+    assert verdict_of({"verdict": "one sentence"}) == ("one sentence", [])
+    assert verdict_of({}) == ("", [])
