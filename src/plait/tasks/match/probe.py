@@ -21,11 +21,11 @@ from plait.data.collection import Collection
 from plait.metrics.probe import batch_figures, choose, printed_accuracy, printed_probe
 from plait.metrics.statistics import bootstrap_interval
 from plait.nn.precision import autocast_context, resolve_precision
-from plait.train.events import Event, Listener, silent
-from plait.train.feed import Feed
 from plait.predict.loaded import Model
 from plait.runs.run import Run, load_run, open_feed
 from plait.tasks.match.score import Scorer
+from plait.train.events import Event, Listener, silent
+from plait.train.feed import Feed
 
 __all__ = ["BATCH", "CHOICES", "probe_comparison", "probe_photo"]
 
