@@ -92,9 +92,10 @@ def _power(data: OnData | None) -> list[str]:
     if data is None or data.finds_ablated_pairs or not data.ablations:
         return []
     most = max(value for found in data.ablations.values() for value in found.values())
+    ways = " or ".join(dict.fromkeys(kind.split(" ")[-1] for kind in data.ablations))
     return [
-        f"With {' or '.join(data.ablations)} it finds at most {most:.1f} % of {data.images} pairs of {data.split}; a "
-        f"leak that finds more than {data.bound:.1f} % would have been flagged."
+        f"With one side {ways} it finds at most {most:.1f} % of {data.images} pairs of {data.split}; a leak that finds "
+        f"more than {data.bound:.1f} % would have been flagged."
     ]
 
 
