@@ -11,7 +11,7 @@ import torch
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation, Measured
 from plait.core.types import Tokens
-from plait.metrics.retrieval import PhotoContributions, binding_accuracy, photo_contributions, retrieval_metrics
+from plait.metrics.retrieval import ImageContributions, binding_accuracy, image_contributions, retrieval_metrics
 from plait.nn.precision import autocast_context, resolve_precision
 from plait.task import Progress
 from plait.tasks.match.learner import MatchLearner
@@ -106,13 +106,13 @@ def _retrieval(scores: SplitScores, caption_row: np.ndarray) -> list[Measured]:
     """Measure both directions of search, each by its own matrix, and the candidates' other orders."""
     by_text = scores.text_to_image.numpy(force=True)
     by_image = by_text
-    parts = {"t2i": photo_contributions(by_text, caption_row)}
+    parts = {"t2i": image_contributions(by_text, caption_row)}
     figures = {"t2i": retrieval_metrics(by_text, caption_row)}
     if scores.image_to_text is scores.text_to_image:
         parts["i2t"], figures["i2t"] = parts["t2i"], figures["t2i"]
     else:
         by_image = scores.image_to_text.numpy(force=True)
-        parts["i2t"] = photo_contributions(by_image, caption_row)
+        parts["i2t"] = image_contributions(by_image, caption_row)
         figures["i2t"] = retrieval_metrics(by_image, caption_row)
     weights = {"t2i": parts["t2i"].captions, "i2t": (parts["t2i"].captions > 0).astype(np.int64)}
     measured = []
@@ -122,19 +122,19 @@ def _retrieval(scores: SplitScores, caption_row: np.ndarray) -> list[Measured]:
                 measured.append(_measured(key, value, parts[way], weights[way], caption_row))
     for order, matrices in scores.candidates.items():
         for way, matrix in zip(("t2i", "i2t"), matrices, strict=True):
-            items = photo_contributions(matrix.numpy(force=True), caption_row).values[f"{way}_r1"]
+            items = image_contributions(matrix.numpy(force=True), caption_row).values[f"{way}_r1"]
             value = float(np.average(items, weights=weights[way]))
             measured.append(Measured(METRIC_OF[f"{way}_r1_{order}"], value, items, weights[way]))
     return measured
 
 
 def _measured(
-    key: str, value: float, parts: PhotoContributions, weights: np.ndarray, caption_row: np.ndarray
+    key: str, value: float, parts: ImageContributions, weights: np.ndarray, caption_row: np.ndarray
 ) -> Measured:
     metric = METRIC_OF[key]
     if metric.statistic == "mean":
         return Measured(metric, value, parts.values[key], weights)
-    ranks, owner = (parts.t2i_ranks, caption_row) if key.startswith("t2i") else (parts.i2t_ranks, parts.i2t_photo)
+    ranks, owner = (parts.t2i_ranks, caption_row) if key.startswith("t2i") else (parts.i2t_ranks, parts.i2t_image)
     return Measured(metric, value, ranks, owner=owner)
 
 
