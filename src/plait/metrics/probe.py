@@ -104,9 +104,9 @@ def printed_probe(scores: np.ndarray, right: int) -> dict[str, Any]:
     Undefined when: the ratio means nothing where the second score is not above 0; then it is None.
     Raises:
         ShapeError: not (K,) with K at least 2, or `right` is none of them.
-    Source: the publication of the ladder's models (see docs/ladder.md). Differs: where scores tie at the top
-        `trained_well` is False; the publication takes the first of equal scores, and so calls a model trained that cannot
-        tell the captions apart. One image says nothing about a model: `choose` takes many.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4. Differs: where scores tie at the top `trained_well` is False;
+        the source takes the first of equal scores, and so calls a model trained that cannot tell captions apart. One
+        image says nothing about a model: `choose` takes many.
     """
     s = _finite(scores)
     if s.ndim != 1 or len(s) < 2 or not 0 <= right < len(s):
@@ -123,7 +123,7 @@ def printed_probe(scores: np.ndarray, right: int) -> dict[str, Any]:
 
 
 def printed_accuracy(batches: list[np.ndarray]) -> float:
-    """Give the accuracy by the formula that the publication of the ladder's models prints, in percent: for the record, never for a result.
+    """Give the accuracy by the formula of Park 2025, in percent: for the record, never for a result.
 
     Formula: rows of all batches stacked, the highest column of row r compared with r. Columns are numbered within
     a batch and rows over all, so that only the first batch can ever be right: a perfect model on N rows in batches of n

@@ -1,8 +1,7 @@
 """Small tests of a comparison's runs: batches of held-out pairs, and each image's own caption among five.
 
-These are the two tables that the publication of the ladder's models reports, measured on many images: loss, accuracy
-and separation within batches of 24 held-out pairs, and the choice among five captions. Every run is given the same
-pairs.
+These are the two tables of Park 2025 (Deep Learning DNA, section 10.4.4), measured on many images: loss, accuracy and
+separation within batches of 24 held-out pairs, and the choice among five captions. Every run is given the same pairs.
 """
 
 from __future__ import annotations
