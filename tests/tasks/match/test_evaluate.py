@@ -10,11 +10,11 @@ import pytest
 from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo
 from plait.metrics.statistics import bootstrap_median
+from plait.runs.versions import versions
 from plait.tasks.match.evaluate import evaluate_split, split_for_results
+from plait.tasks.match.gallery import show_run
 from plait.train.features import prepare
 from plait.train.feed import Feed
-from plait.tasks.match.gallery import show_run
-from plait.runs.versions import versions
 from tests.train.toys import toy_collection, toy_model
 
 

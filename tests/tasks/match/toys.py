@@ -147,9 +147,7 @@ class ToyFeed:
         """Give a training batch of captions: (B,) int64."""
         images, image_row = np.unique(self.image_of[rows], return_inverse=True)
         ids, valid = self.model.text.text_input([self.texts[int(i)] for i in rows])
-        pixels = load_pixels(
-            PixelSource(self.collection.photos, self.model.image.image_spec), torch.from_numpy(images)
-        )
+        pixels = load_pixels(PixelSource(self.collection.photos, self.model.image.image_spec), torch.from_numpy(images))
         target = torch.from_numpy(self.image_of[rows])
         return Batch(ids, valid, pixels, target, image_row=torch.from_numpy(image_row))
 
