@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from plait.tasks.mask.page import constant_score, mask_gallery
 from plait.report.page import write_report
+from plait.tasks.mask.page import constant_score, mask_gallery
 from tests.report.sample import HOSTILE
 
 PICTURE = "data:image/jpeg;base64,AAAA"
