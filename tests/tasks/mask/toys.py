@@ -173,7 +173,7 @@ class MaskFeed:
         )
 
 
-def train_masks(learner: MaskLearner, feed: MaskFeed, *, precision: Precision, epochs: int = 16) -> list[float]:
+def train_masks(learner: MaskLearner, feed: MaskFeed, *, precision: Precision, epochs: int = 12) -> list[float]:
     """Train on the feed's train split and give the mean loss of each epoch."""
     optimiser = torch.optim.AdamW(learner.trained_parameters(), lr=1e-2)
     rows = np.array(feed.collection.captions_of("train"), dtype=np.int64)
