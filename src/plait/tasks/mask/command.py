@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from plait.task import Answer
+from plait.task import Answer, Command
 
 __all__ = ["MASK", "MaskCommand"]
 
@@ -38,7 +38,7 @@ class MaskCommand:
         return Answer(data, _text(data))
 
 
-MASK = MaskCommand()
+MASK: Command = MaskCommand()
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from plait.core.errors import ConfigError
 from plait.core.evaluation import Evaluation
 from plait.data.collection import Collection
 from plait.model import Learner, Side
-from plait.task import Progress, Use
+from plait.task import Progress, Use, Work
 from plait.tasks.mask.assemble import assemble, use_of
 from plait.tasks.mask.evaluate import evaluate_masks
 from plait.tasks.mask.gallery import merge_masks, show_masks
@@ -106,7 +106,7 @@ class MaskWork:
         return MaskModel(run, _mask_learner(run.learner))
 
 
-WORK = MaskWork()
+WORK: Work = MaskWork()
 
 
 def _mask_learner(learner: Learner) -> MaskLearner:
