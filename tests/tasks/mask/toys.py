@@ -141,6 +141,10 @@ class MaskFeed:
         self.texts = [caption.text for caption in self.collection.captions]
         self.image_of = np.array([caption.image for caption in self.collection.captions], dtype=np.int64)
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.learner.parameters()).device
+
     @cached_property
     def targets(self) -> MaskTargets:
         return WORK.targets(self.learner, self)  # type: ignore[arg-type]

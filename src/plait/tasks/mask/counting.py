@@ -74,15 +74,14 @@ class MaskReader:
         """
         feed, learner = self.feed, self.learner
         partner = partner_captions(feed) if "text shuffled" in kinds else None
-        device = next(learner.parameters()).device
         order = np.argsort(feed.image_of[captions], kind="stable")
         for start in range(0, len(order), CAPTIONS_PER_CHUNK):
             places = order[start : start + CAPTIONS_PER_CHUNK]
             rows = captions[places]
             images, image_row = np.unique(feed.image_of[rows], return_inverse=True)
-            row = torch.from_numpy(image_row).to(device)
+            row = torch.from_numpy(image_row).to(feed.device)
             found = {}
-            with torch.no_grad(), autocast_context(self.precision, device.type):
+            with torch.no_grad(), autocast_context(self.precision, feed.device.type):
                 text, image = feed.encode_texts(rows), feed.encode_images(images)
                 for kind in kinds:
                     words, regions = text, image

@@ -96,8 +96,7 @@ def evaluate_masks(
     """
     began = time.perf_counter()
     measured = _measured(feed, split, limit)
-    device = next(learner.parameters()).device
-    reader = MaskReader(learner, feed, resolve_precision(recipe.train.precision, device.type))
+    reader = MaskReader(learner, feed, resolve_precision(recipe.train.precision, feed.device.type))
     with eval_mode(learner.model):
         if limit is not None:
             found = _curve_point(reader, measured)
