@@ -108,7 +108,7 @@ def test_assemble_gives_a_learner_and_predictor_a_model_with_the_verb(task: Task
     learner, model = annotated(task, "assemble"), annotated(task, "predictor")
     assert issubclass(learner, Learner)
     assert issubclass(model, Model)
-    assert callable(getattr(model, task.verb)), f"annotate predictor with the class that has {task.verb!r}"
+    assert task.verb in dir(model), f"annotate {task.name}'s predictor with the class that has {task.verb!r}"
 
 
 def annotated(task: Task, method: str) -> type:
