@@ -6,27 +6,31 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from plait.data.tokens.cache import list_stores
 from plait.data.collection import Collection
 from plait.data.masks.verify import mask_facts
+from plait.data.tokens.cache import list_stores
 
 __all__ = ["cache_facts", "describe"]
 
 
 def describe(collection: Collection, *, root: Path | None = None) -> dict[str, Any]:
-    """Say what a data set holds: splits, captions a photo, words a caption, masks and how much they mark, skips.
+    """Say what a data set holds, as plain data.
 
-    Args:
+    Keys: those of `Collection.facts`; splits_from; captions_per_image {fewest, most}; words_per_caption {median,
+    longest}; masks (see `mask_facts`), where every caption has one.
+
+    Arguments:
         collection: what to describe; its masks are read
-        root:       folder of the caches, where what was seen of masks is remembered; None = remember nothing
+        root:       folder of the caches, where what is known of masks is kept; None = keep nothing
     """
     captions = Counter(caption.image for caption in collection.captions)
     counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
     words = sorted(len(caption.text.split()) for caption in collection.captions)
     return {
         **collection.facts(),
-        "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
-        "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
+        "splits_from": collection.splits_from,
+        "captions_per_image": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
+        "words_per_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
         **({"masks": mask_facts(collection, root=root)} if collection.has_masks else {}),
     }
 

@@ -24,7 +24,6 @@ __all__ = [
     "Geometry",
     "Stored",
     "check_photo",
-    "denormalise",
     "geometry_of",
     "inspect_photo",
     "load_rgb",
@@ -82,14 +81,6 @@ def normalise(rgb: np.ndarray, spec: ImageSpec) -> Tensor:
     for channel, mean, std in zip(values, spec.mean, spec.std, strict=True):
         channel.mul_(1 / (255 * std)).sub_(mean / std)
     return values
-
-
-def denormalise(pixels: Tensor, spec: ImageSpec) -> np.ndarray:
-    """Undo `normalise` for display: (3, H, W) float -> (H, W, 3) uint8, clipped."""
-    mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
-    values = (pixels.detach().cpu().float() * std[:, None, None] + mean[:, None, None]) * 255
-    array: np.ndarray = values.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    return array
 
 
 def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarray:

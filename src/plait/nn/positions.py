@@ -1,4 +1,4 @@
-"""Positions of tokens in a row or on a grid, and their resampling to another grid."""
+"""Positions of tokens in a row or on a grid."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from plait.core.checks import check_shapes
-from plait.core.errors import ConfigError, ShapeError
+from plait.core.errors import ConfigError
 
-__all__ = ["resample_grid", "sinusoid_1d", "sinusoid_2d"]
+__all__ = ["sinusoid_1d", "sinusoid_2d"]
 
 
 def _waves(places: Tensor, width: int) -> Tensor:
@@ -55,26 +53,3 @@ def sinusoid_2d(grid: tuple[int, int], width: int) -> Tensor:
     y = _waves(torch.arange(rows), width // 2)[:, None].expand(-1, columns, -1)
     x = _waves(torch.arange(columns), width // 2)[None].expand(rows, -1, -1)
     return torch.cat([y, x], dim=2).reshape(rows * columns, width)
-
-
-def resample_grid(table: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
-    """Resample a table of positions, learned on one grid, to another grid.
-
-    Shapes:
-        table:   (h * w, D) float, row by row, with (h, w) = old
-        returns: (h' * w', D) float with (h', w') = new; the table itself where the grids are equal
-    Raises:
-        ShapeError: the table does not have h * w rows.
-    Source: Dosovitskiy et al. 2021, section 3.2. Differs: bicubic with antialiasing, as for photos.
-    """
-    check_shapes(("table", table, "N D"))
-    if table.shape[0] != old[0] * old[1]:
-        raise ShapeError(
-            f"the table should have {old[0]} x {old[1]} = {old[0] * old[1]} rows, got {table.shape[0]}; "
-            "leave out class tokens and name the grid it was learned on"
-        )
-    if old == new:
-        return table
-    cells = table.T.reshape(1, -1, *old).float()
-    resampled = F.interpolate(cells, size=new, mode="bicubic", align_corners=False, antialias=True)
-    return resampled[0].flatten(1).T.to(table.dtype)
