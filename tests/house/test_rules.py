@@ -53,11 +53,7 @@ def test_constructor_kwargs() -> None:
 @pytest.mark.parametrize(
     ("where", "text", "words"),
     [
-        (
-            "nn/a.py",
-            "from plait.fusion.two_tower.late import LateFusion",
-            ("plait.fusion.two_tower.late", "nn may import core"),
-        ),
+        ("nn/a.py", "from plait.fusion.two_tower.late import LateFusion", ("plait.fusion.two_tower.late", "nn may import core")),
         ("fusion/a.py", "def f():\n    from plait.heads import match", ("a.py:2", "plait.heads")),
         ("core/a.py", "import plait.nn.blocks", ("no other room",)),
         ("train/a.py", "from plait import fit", ("imports plait.fit", "name the room")),

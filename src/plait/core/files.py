@@ -50,9 +50,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
+        why = os_sentence(error, "write")
         raise StorageError(
-            f"{path}: could not write {len(content):,} bytes ({os_sentence(error, 'write')}); then run the same command "
-            "again"
+            f"{path}: could not write {len(content):,} bytes: {why}; then run the same command again"
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Literal
 
-__all__ = ["is_disk_full", "os_sentence"]
+__all__ = ["has_advice", "is_disk_full", "os_sentence"]
 
 Action = Literal["read", "write"]
 
@@ -52,13 +52,21 @@ def os_sentence(error: OSError, action: Action = "read") -> str:
         'No space left on device; free some space or choose a folder on another disk'
     """
     reason = error.strerror or str(error) or type(error).__name__
-    number = errno.EBUSY if getattr(error, "winerror", None) == _SHARING_VIOLATION else error.errno
-    if number not in _BY_NUMBER:
+    if not has_advice(error):
         return reason
-    reading, writing = _BY_NUMBER[number]
+    reading, writing = _BY_NUMBER[_number(error)]
     return f"{reason}; {reading if action == 'read' else writing}"
+
+
+def has_advice(error: OSError) -> bool:
+    """Tell whether the error is about files; a broken pipe, for example, is not."""
+    return _number(error) in _BY_NUMBER
 
 
 def is_disk_full(error: OSError) -> bool:
     """Tell whether the disk is full or a quota is used up."""
     return error.errno in _FULL
+
+
+def _number(error: OSError) -> int:
+    return errno.EBUSY if getattr(error, "winerror", None) == _SHARING_VIOLATION else error.errno or 0

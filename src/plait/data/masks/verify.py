@@ -14,8 +14,8 @@ from plait.core.errors import InputError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Skip, keep_captions
 from plait.data.images import photo_size
-from plait.data.masks.source import MaskReading, Region
 from plait.data.masks.load import another_size, load_mask
+from plait.data.masks.source import MaskReading, Region
 
 __all__ = ["MOSTLY", "mask_facts", "verify_masks"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo
 from plait.data.masks.source import MaskReading, MaskSource
-from plait.data.scenes.make import draw_scenes
 from plait.data.scenes.draw import render, thing_mask
+from plait.data.scenes.make import draw_scenes
 from plait.data.scenes.words import phrases
 
 __all__ = ["PHRASE_KINDS", "generate_masks"]

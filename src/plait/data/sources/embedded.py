@@ -51,9 +51,9 @@ def _write(target: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(target)
     except OSError as error:
+        why = os_sentence(error, "write")
         raise StorageError(
-            f"{target}: an image of the data set could not be written ({os_sentence(error, 'write')}); PLAIT_CACHE names "
-            "the folder of the cache"
+            f"{target}: an image of the data set could not be written: {why} (PLAIT_CACHE names the cache's folder)"
         ) from error
 
 

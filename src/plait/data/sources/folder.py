@@ -23,7 +23,7 @@ CAPTION_FILES = (
 
 
 def open_folder(path: Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
-    """Open a folder with `captions.csv` (or one of `CAPTION_FILES`), images in `images/`, and `splits.json` if there is one.
+    """Open a folder with `captions.csv` (or one of `CAPTION_FILES`), images in `images/`, maybe `splits.json`.
 
     Raises:
         InputError: there is no file of captions; the message names what was found instead.

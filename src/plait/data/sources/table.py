@@ -188,7 +188,7 @@ def first_columns(path: Path) -> list[str]:
     """Give the column names of a table's header row, or of its first object; none where it holds something else.
 
     Raises:
-        InputError: the file cannot be read, or its first row.
+        InputError: the file cannot be read.
     """
     try:
         if path.suffix.lower() in (".csv", ".tsv"):
@@ -201,9 +201,8 @@ def first_columns(path: Path) -> list[str]:
                     return []
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {os_sentence(error)}") from error
-    for _, value in strict(table_rows(path)):
-        return [str(name) for name in value]
-    return []
+    first_row = next((row for row in table_rows(path) if not isinstance(row, Problem)), None)
+    return [] if first_row is None else [str(name) for name in first_row[1]]
 
 
 def _header_rows(
