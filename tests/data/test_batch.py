@@ -10,11 +10,11 @@ import torch
 from plait.core.errors import ConfigError, InputError, ShapeError
 from plait.core.types import ImageSpec, Tokens
 from plait.data.batch import PixelSource, RawTexts, TokenViews, join_tokens, load_pixels, make_batch
-from plait.data.tokens.cache import build_store
-from plait.data.collection import Caption, Collection, Photo
+from plait.data.collection import Photo
 from plait.data.images import to_pixels
-from plait.data.tokens.store import TokenStore
 from plait.data.text import WordInput
+from plait.data.tokens.cache import build_store
+from plait.data.tokens.store import TokenStore
 from tests.data.photos import noise, save_photo
 
 SPEC = ImageSpec(8, (0.5,) * 3, (0.5,) * 3, "bilinear", "crop")  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def printable(data: Any) -> Any:
 
     Example:
         >>> printable({"name": "caf\udce9"})
-        {'name': 'caf\\\\udce9'}
+        {'name': 'caf\\udce9'}
     """
     if isinstance(data, str):
         return data if data.isascii() else data.encode("utf-8", "backslashreplace").decode()

@@ -26,7 +26,7 @@ __all__ = ["ImageFacts", "MaskFacts", "inspect_images", "inspect_masks"]
 # Of the files in the cache; those of other versions are not read.
 _VERSION = 3
 _SAVE_S = 15.0
-# A colour photo whose channels differ by less than this many levels, everywhere on a thumbnail, is grey.
+# A colour image whose channels differ by less than this many levels, everywhere on a thumbnail, is grey.
 _GREY_LEVELS = 6
 
 Progress = Callable[[int, int], None]
@@ -118,7 +118,7 @@ def _image_facts(source: Source, digest: str) -> dict[str, object]:
             seen = inspect_photo(source)
             rgb, extra = (
                 seen.rgb,
-                {"kind": seen.kind, "mode": seen.mode, "rotated": seen.rotated, "transparent": seen.clear},
+                {"kind": seen.kind, "mode": seen.mode, "rotated": seen.rotated, "transparent": seen.transparent},
             )
             width, height = seen.width, seen.height
         else:

@@ -77,9 +77,9 @@ def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mappi
     found += finding("mask_levels", many, unit="masks", of=total)
     odd = []
     for row in rows:
-        mask, photo = good.get(row.mask), photos.get(row.image)
-        if mask and photo and not photo.problem and (mask.width, mask.height) != (photo.width, photo.height):
-            sizes = f"{mask.width} x {mask.height} px; its image has {photo.width} x {photo.height}"
+        mask, image = good.get(row.mask), photos.get(row.image)
+        if mask and image and not image.problem and (mask.width, mask.height) != (image.width, image.height):
+            sizes = f"{mask.width} x {mask.height} px; its image has {image.width} x {image.height}"
             odd.append(Example(row.where, f"{row.mask}: {sizes}", (row.image,)))
     found += finding("mask_size", odd, unit="rows", of=len(rows))
     return found + _alone(material)

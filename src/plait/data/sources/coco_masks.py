@@ -70,9 +70,7 @@ def open_coco_masks(
     """
     reading = masks or MaskReading()
     if reading.polarity or reading.rows:
-        raise InputError(
-            f"{path}: COCO's format defines which pixels are meant, and it has no columns; leave out both"
-        )
+        raise InputError(f"{path}: COCO's format defines which pixels are meant, and it has no columns; leave out both")
     data = read_json_file(path)
     skipped: list[Skip] = []
     readers = {"instances": _categories, "phrases": _phrases, "panoptic": _panoptic, "references": _references}
