@@ -34,10 +34,10 @@ options = { heads = 2 }
 options = { heads = 2, layers = 1 }
 
 [train]
-epochs = 12
+epochs = 30
 batch_size = 8
-lr = 1e-2
-encoder_lr = 1e-2
+lr = 5e-3
+encoder_lr = 5e-3
 """
 
 

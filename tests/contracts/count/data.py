@@ -16,7 +16,7 @@ def number_in(name: str) -> int:
     return int(Path(name).stem.rpartition("-")[2])
 
 
-def make_scenes(folder: Path, *, images: int = 48) -> Path:
+def make_scenes(folder: Path, *, images: int = 96) -> Path:
     """Write images/*.png, captions.csv and splits.json (two thirds train, one third val), and give the folder."""
     (folder / "images").mkdir(parents=True)
     random = np.random.default_rng(0)

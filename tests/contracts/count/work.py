@@ -80,7 +80,8 @@ class CountModel(Model):
         """Say how many things are in an image."""
         learner = self.run.learner
         assert isinstance(learner, CountLearner)
-        return 1 + int(learner.counts(self.encode_texts([QUESTION]), self.encode_images([image])).argmax())
+        with self._precision():
+            return 1 + int(learner.counts(self.encode_texts([QUESTION]), self.encode_images([image])).argmax())
 
 
 class CountWork:
