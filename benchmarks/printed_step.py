@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.api import recipe as read_recipe
-from plait.build import build, build_bare
+from plait.build import make_fusion
 from plait.core.types import Batch, Tokens
-from plait.model import FusionModel
+from plait.model import Learner
+from plait.runs.assemble import assemble, completed
 
 __all__ = ["Printed", "main", "measure"]
 
@@ -88,11 +89,10 @@ def measure(rung: str, *, steps: int = 3, sizes: Sizes | None = None) -> dict[st
     recipe = read_recipe("ladder")
     fusion = recipe.variants.get(rung, replace(recipe.fusion, name=rung, options={}))
     recipe = replace(recipe, fusion=recipe.fusion if rung == recipe.fusion.name else fusion, variants={})
-    built = build(recipe)
-    captions = recipe.train.captions_a_photo
-    bare = build_bare(replace(recipe.fusion, width=256, tokens="pooled", options={}), seed=0)
-    printed = _printed_step(bare.model.fusion, sizes)
-    cached = _cached_step(built.model, built.objective, sizes, captions)
+    learner = assemble(completed(recipe))
+    torch.manual_seed(0)
+    printed = _printed_step(make_fusion(rung, {}, width=256), sizes)
+    cached = _cached_step(learner, sizes, recipe.train.captions_per_image)
     times: dict[str, list[float]] = {"printed": [], "cached": []}
     for turn in range(steps + 1):
         for name, step in (("printed", printed), ("cached", cached)):
@@ -131,9 +131,9 @@ def _printed_step(fusion: nn.Module, sizes: Sizes) -> Callable[[], None]:
     return step
 
 
-def _cached_step(model: FusionModel, objective: nn.Module, sizes: Sizes, captions: int) -> Callable[[], None]:
-    model.train()
-    optimiser = torch.optim.AdamW([p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad])
+def _cached_step(learner: Learner, sizes: Sizes, captions: int) -> Callable[[], None]:
+    learner.train()
+    optimiser = torch.optim.AdamW(learner.trained_parameters())
     rows = sizes.photos * captions
     lengths = torch.randint(6, sizes.words + 1, (rows,))
     valid = torch.arange(sizes.words) < lengths[:, None]
@@ -147,13 +147,13 @@ def _cached_step(model: FusionModel, objective: nn.Module, sizes: Sizes, caption
             torch.randn(sizes.photos, 64, 352),
             torch.ones(sizes.photos, 64).bool(),
             grid=(8, 8),
-            pooled=torch.randn(sizes.photos, dict(model.image.named_parameters())[IMAGE_POOLED_NORM].shape[0]),
+            pooled=torch.randn(sizes.photos, dict(learner.model.image.named_parameters())[IMAGE_POOLED_NORM].shape[0]),
         ),
-        photo_row=torch.arange(sizes.photos).repeat_interleave(captions),
+        image_row=torch.arange(sizes.photos).repeat_interleave(captions),
     )
 
     def step() -> None:
-        loss = model.judge_batch(objective, batch).total
+        loss = learner.loss(batch).total
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

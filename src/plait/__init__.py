@@ -4,12 +4,15 @@
     plait.compare("photos/", "out/", fusions=["late", "cross"])
     plait.load("default").match(["cat.jpg"], ["a cat", "a dog"])
 
-Names are imported when they are first used, so that `import plait` is quick and needs no torch.
+Names are imported when they are first used, so that `import plait` is quick and needs no torch. What a task answers
+(`plait.match`, `plait.mask`) is a public function too; `plait list tasks` shows them.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,18 +22,16 @@ if TYPE_CHECKING:
     from plait.api import evaluate as evaluate
     from plait.api import fit as fit
     from plait.api import load as load
-    from plait.api import mask as mask
-    from plait.api import match as match
     from plait.api import open_data as open_data
     from plait.api import recipe as recipe
     from plait.api import report as report
     from plait.core.config import Recipe as Recipe
     from plait.core.errors import PlaitError as PlaitError
     from plait.listing import list_names as list_names
-    from plait.predict.loaded import Model as Model
+    from plait.trained import Model as Model
 
 _PUBLIC = {
-    "Model": "plait.predict.loaded",
+    "Model": "plait.trained",
     "PlaitError": "plait.core.errors",
     "Recipe": "plait.core.config",
     "compare": "plait.api",
@@ -39,8 +40,6 @@ _PUBLIC = {
     "fit": "plait.api",
     "list_names": "plait.listing",
     "load": "plait.api",
-    "mask": "plait.api",
-    "match": "plait.api",
     "open_data": "plait.api",
     "recipe": "plait.api",
     "report": "plait.api",
@@ -57,12 +56,29 @@ __all__ = [
     "fit",
     "list_names",
     "load",
-    "mask",
-    "match",
     "open_data",
     "recipe",
     "report",
 ]
+
+
+class _CallableRoom(ModuleType):
+    """A room that shares its name with a verb: the module `plait.report` is also the function `plait.report`."""
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return getattr(import_module("plait.api"), self.__name__.rpartition(".")[2])(*inputs, **options)
+
+
+class _Root(ModuleType):
+    """The package's module. Importing a room binds it here by its name, which must not hide the verb of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _PUBLIC.get(name) == "plait.api":
+            value.__class__ = _CallableRoom
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Root
 
 
 def __getattr__(name: str) -> Any:
@@ -70,10 +86,18 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # 40 ms that `import plait` need not spend
 
         return version("plait")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'plait' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if not name.startswith("_") and name in _task_verbs():
+        return getattr(import_module("plait.api"), name)
+    raise AttributeError(f"module 'plait' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC, "__version__"})
+    return sorted({*globals(), *_PUBLIC, *_task_verbs(), "__version__"})
+
+
+def _task_verbs() -> set[str]:
+    from plait.tasks import all_tasks
+
+    return {task.verb for task in all_tasks()}

@@ -1,9 +1,9 @@
-"""A finished run in memory, and the model in use: images and texts in, what every task's predictor builds on out."""
+"""A finished run in memory, and the model in use: what every task's predictor builds on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.collection import Photo
 from plait.model import FusionModel, Learner
+from plait.nn.devices import device_of, move_module, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
 
 __all__ = ["Attention", "ImageInput", "Model", "Run"]
@@ -50,7 +51,7 @@ class Attention:
     Fields:
         pieces: the text's printable pieces, one per text token
         grid:   (h, w) of the image tokens
-        maps:   the attention maps, batch of one
+        maps:   the attention maps, batch of one, float32 in main memory
     """
 
     pieces: list[str]
@@ -61,21 +62,33 @@ class Attention:
 class Model:
     """A run, ready to use. A task's predictor adds its verb: `match`, `mask`, ...
 
-    Images are file paths or (H, W, 3) uint8 arrays. All methods compute at the run's own precision.
+    Images are file paths or (H, W, 3) uint8 arrays. All methods compute on the model's device, at the run's own
+    precision. Encoded tokens stay on the device; other results come back in main memory.
+
+    Arguments:
+        run:    a finished run
+        device: "auto" (the fastest that is present), "cpu", "cuda", "cuda:1" or "mps"; the learner is moved there. None
+                = where the learner is
+    Raises:
+        ConfigError: this machine has no such device.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, device: str | None = None) -> None:
         self.run = run
         self.recipe = run.recipe
         self.record: dict[str, Any] = run.record
+        self.device: torch.device = device_of(run.learner) if device is None else resolve_device(device)
+        move_module(run.learner, self.device)  # frozen encoders too
 
     @torch.no_grad()
     def attention(self, image: ImageInput, text: str) -> Attention:
-        """Give the attention maps of one image with one text; empty where the fusion attends to nothing."""
+        """Give the attention maps of one image with one text; none where the fusion has no attention."""
         with self._precision():
             tokens, words = self.encode_images([image]), self.encode_texts([text])
             fused = self._model.fuse(words, tokens, maps=True)
-        return Attention(self._model.text.text_input.pieces(text), tokens.grid, fused.maps)
+        # NumPy has no bfloat16.
+        maps = tuple(replace(one, weights=one.weights.float().cpu()) for one in fused.maps)
+        return Attention(self._model.text.text_input.pieces(text), tokens.grid, maps)
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[ImageInput]) -> Tokens:
@@ -90,7 +103,9 @@ class Model:
         source = PixelSource(photos, self._image_spec)
         chunks = torch.arange(len(photos)).split(IMAGES_AT_ONCE)
         with self._precision():
-            return join_tokens([self._model.encode_image(load_pixels(source, chunk)) for chunk in chunks])
+            return join_tokens(
+                [self._model.encode_image(load_pixels(source, chunk).to(self.device)) for chunk in chunks]
+            )
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
@@ -107,7 +122,9 @@ class Model:
         read = self._model.text.text_input
         chunks = [list(texts[i : i + TEXTS_AT_ONCE]) for i in range(0, len(texts), TEXTS_AT_ONCE)]
         with self._precision():
-            return join_tokens([self._model.encode_text(*read(chunk)) for chunk in chunks])
+            return join_tokens(
+                [self._model.encode_text(*(raw.to(self.device) for raw in read(chunk))) for chunk in chunks]
+            )
 
     def __getattr__(self, name: str) -> Any:
         # Only reached for what the class lacks. A verb of another task deserves a sentence that helps.
@@ -120,7 +137,7 @@ class Model:
         )
 
     def _precision(self) -> torch.autocast:
-        return autocast_context(resolve_precision(self.recipe.train.precision))
+        return autocast_context(resolve_precision(self.recipe.train.precision, self.device), self.device)
 
     @property
     def _model(self) -> FusionModel:

@@ -1,4 +1,7 @@
-"""What every metric owes: equality with brute force over all orders of ties, and blindness to increasing transforms."""
+"""What every metric owes: a definition that fits its task; brute force over all orders of ties; no change by transforms.
+
+Transforms are increasing functions of the scores.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plait.core.metric import Metric
 from plait.metrics.retrieval import retrieval_metrics
+from plait.tasks import TASKS, find_task
 
 
 def _orders(values: np.ndarray) -> Iterator[tuple[int, ...]]:
@@ -40,11 +45,11 @@ def _brute_force(scores: np.ndarray, owner: np.ndarray, k: int) -> dict[str, flo
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), photos=st.integers(1, 4), levels=st.integers(1, 4), k=st.integers(1, 4))
-def test_equals_brute_force_over_all_orders_of_ties(seed: int, photos: int, levels: int, k: int) -> None:
+@given(seed=st.integers(0, 10_000), images=st.integers(1, 4), levels=st.integers(1, 4), k=st.integers(1, 4))
+def test_equals_brute_force_over_all_orders_of_ties(seed: int, images: int, levels: int, k: int) -> None:
     generator = np.random.default_rng(seed)
-    owner = generator.integers(0, photos, size=int(generator.integers(1, 6)))
-    scores = generator.integers(0, levels, size=(photos, len(owner))).astype(float)
+    owner = generator.integers(0, images, size=int(generator.integers(1, 6)))
+    scores = generator.integers(0, levels, size=(images, len(owner))).astype(float)
     assert retrieval_metrics(scores, owner, ks=(k,)) == pytest.approx(_brute_force(scores, owner, k))
 
 
@@ -60,11 +65,11 @@ def test_no_increasing_transform_changes_a_number(transform: object) -> None:
     assert retrieval_metrics(transform(scores), owner) == retrieval_metrics(scores, owner)
 
 
-def test_order_of_captions_and_photos_changes_nothing() -> None:
+def test_order_of_captions_and_images_changes_nothing() -> None:
     generator = np.random.default_rng(2)
     scores, owner = generator.normal(size=(9, 30)), np.arange(30) % 9
-    captions, photos = generator.permutation(30), generator.permutation(9)
-    moved = retrieval_metrics(scores[photos][:, captions], np.argsort(photos)[owner[captions]])
+    captions, images = generator.permutation(30), generator.permutation(9)
+    moved = retrieval_metrics(scores[images][:, captions], np.argsort(images)[owner[captions]])
     assert moved == pytest.approx(retrieval_metrics(scores, owner))
 
 
@@ -74,3 +79,26 @@ def test_noise_is_at_chance() -> None:
     result = retrieval_metrics(generator.normal(size=(200, 1000)), owner, ks=(10,))
     assert result["t2i_r10"] == pytest.approx(5.0, abs=2.1)  # 3 standard deviations of 1,000 draws at 5 %
     assert result["t2i_median_rank"] == pytest.approx(100, abs=12)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_the_metrics_of_a_task_are_whole(task: str) -> None:
+    metrics = find_task(task).metrics
+    keys = [metric.key for metric in metrics]
+    assert len(set(keys)) == len(keys)
+    assert any(metric.headline for metric in metrics)
+    assert all(metric.tested for metric in metrics if metric.headline), "a verdict needs tests of its metric"
+    assert not [key for key in keys if "." in key], "KEY.weights and KEY.owner are names of files' tensors"
+
+
+@pytest.mark.parametrize(
+    "metric", [metric for task in sorted(TASKS) for metric in find_task(task).metrics], ids=lambda metric: metric.key
+)
+def test_a_metric_says_what_it_is(metric: Metric) -> None:
+    low, high = metric.bounds
+    assert low < high
+    assert metric.label
+    assert metric.column
+    if metric.unit == "%":
+        assert metric.bounds == (0.0, 100.0)
+    assert metric.statistic == "mean" or not metric.tested, "paired tests are of means"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from plait.core.checks import check_finite, check_mask, check_shapes
-from plait.core.errors import InputError, ShapeError
+from plait.core.checks import check_mask, check_shapes
+from plait.core.errors import ShapeError
 
 
 def test_check_shapes_gives_the_size_of_every_letter() -> None:
@@ -37,12 +37,3 @@ def test_check_mask_wants_bool() -> None:
     check_mask("valid", torch.ones(2, dtype=torch.bool))
     with pytest.raises(ShapeError, match=r"valid should be a bool mask .* torch.float32; pass mask.bool\(\)"):
         check_mask("valid", torch.ones(2))
-
-
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
-def test_check_finite_says_where(wrong: float) -> None:
-    values = torch.zeros(2, 3)
-    check_finite("loss", values)
-    values[1, 2] = wrong
-    with pytest.raises(InputError, match=r"loss should be finite, but 1 of 6 values are not, .* index \(1, 2\)"):
-        check_finite("loss", values)

@@ -9,12 +9,12 @@ import torch
 
 from plait.core.errors import ConfigError, InputError, ShapeError
 from plait.core.types import ImageSpec, Tokens
-from plait.data.batch import PixelSource, RawTexts, TokenViews, collate, join_tokens, load_pixels, make_batch
-from plait.data.tokens.cache import build_store
-from plait.data.collection import Caption, Collection, Photo
+from plait.data.batch import PixelSource, RawTexts, TokenViews, join_tokens, load_pixels, make_batch
+from plait.data.collection import Photo
 from plait.data.images import to_pixels
-from plait.data.tokens.store import TokenStore
 from plait.data.text import WordInput
+from plait.data.tokens.cache import build_store
+from plait.data.tokens.store import TokenStore
 from tests.data.photos import noise, save_photo
 
 SPEC = ImageSpec(8, (0.5,) * 3, (0.5,) * 3, "bilinear", "crop")  # type: ignore[arg-type]
@@ -106,15 +106,6 @@ def test_joining_pads_to_the_longest() -> None:
     assert both.boxes.shape == (2, 3, 4)
     assert both.pooled is not None
     assert both.pooled.shape == (2, 5)
-
-
-def test_collate_finds_the_photo_of_a_caption(tmp_path: Path, photos: list[Photo]) -> None:
-    captions = tuple(Caption(str(n), f"text {n}", image) for n, image in enumerate((2, 0, 1, 1)))
-    collection = Collection("c", "memory", tuple(photos), captions, {})
-    batch = collate(collection, [3, 0], store(tmp_path, "t", 4), store(tmp_path, "i", 3))
-    assert batch.target.tolist() == [1, 2]
-    assert batch.text is not None
-    assert batch.text.values[:, 0, 0].tolist() == [3, 0]
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, photos: list[Photo]) -> None:

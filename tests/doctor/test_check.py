@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from plait.core.errors import InputError
-from plait.doctor import look
+from plait.doctor import inspection
 from plait.doctor.check import Checkup, check_data
 from plait.doctor.findings import KNOWN
-from plait.doctor.look import look_at_photos
+from plait.doctor.inspection import inspect_images
 from plait.doctor.material import TextRow
-from plait.doctor.photos import held_out_rank
+from plait.doctor.splits import held_out_rank
 from plait.doctor.texts import caption_ceiling
-from tests.doctor.sick import healthy, sick, write
 from tests.data.photos import scene
+from tests.doctor.sick import healthy, sick, write
 
 
 def counts(found: Checkup) -> dict[str, int]:
@@ -64,7 +64,7 @@ def test_the_gravest_come_first_and_each_says_what_to_do(ill: Checkup) -> None:
     assert order == sorted(order, key=["error", "warning", "note"].index)
     for kind in KNOWN.values():
         assert kind.effect.endswith(".")
-        assert kind.cure.endswith(".")
+        assert kind.fix.endswith(".")
         assert kind.title[0].isupper()
 
 
@@ -87,7 +87,7 @@ def test_keys_are_stable_and_the_answer_is_json(ill: Checkup) -> None:
     )
     assert told["counts"] == {"error": 5, "warning": 7, "note": 5}
     assert set(told["findings"][0]) == {
-        *("code", "severity", "title", "count", "of", "unit", "detail", "effect", "cure", "examples"),
+        *("code", "severity", "title", "count", "of", "unit", "detail", "effect", "fix", "examples"),
     }
 
 
@@ -158,16 +158,18 @@ def test_what_was_seen_is_remembered_also_when_stopped(tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        look_at_photos(photos, root=tmp_path / "cache", progress=stop)
+        inspect_images(photos, root=tmp_path / "cache", progress=stop)
     looked = []
-    real = look._photo_facts
-    monkeypatch.setattr(look, "_photo_facts", lambda source, digest: looked.append(digest) or real(source, digest))
-    found = look_at_photos(photos, root=tmp_path / "cache")
+    real = inspection._image_facts
+    monkeypatch.setattr(
+        inspection, "_image_facts", lambda source, digest: looked.append(digest) or real(source, digest)
+    )
+    found = inspect_images(photos, root=tmp_path / "cache")
     assert len(looked) <= 10
-    assert found == look_at_photos(photos, root=tmp_path / "cache")
+    assert found == inspect_images(photos, root=tmp_path / "cache")
     write(tmp_path / "p0.png", scene(99))  # another content is looked at anew
     before = len(looked)
-    assert look_at_photos(photos, root=tmp_path / "cache")["p0"] != found["p0"]
+    assert inspect_images(photos, root=tmp_path / "cache")["p0"] != found["p0"]
     assert len(looked) == before + 1
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from plait.core.errors import InputError
+from plait.data.open import open_collection
 from plait.doctor.check import check_data
 from plait.doctor.fix import clean_data
-from plait.data.open import open_collection
-from tests.doctor.sick import healthy, sick, write
 from tests.data.photos import scene
+from tests.doctor.sick import healthy, sick, write
 
 
 def test_a_spoilt_folder_is_cleaned_into_another(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from plait.doctor.check import Checkup, check_data
-from tests.doctor.sick import write
 from tests.data.photos import scene
+from tests.doctor.sick import write
 
 
 def masked(folder: Path, marked: float, *, table: bool = True) -> Path:

@@ -1,4 +1,4 @@
-"""Overlays: exact to the cell, honest in scale, refusing what is no map."""
+"""Overlays: one colour per cell, a scale that begins at 0, and refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from plait.core.errors import InputError, ShapeError, StorageError
 from plait.core.types import ImageSpec
-from plait.data.images import geometry_of
+from plait.data.geometry import geometry_of
 from plait.explain.overlay import COLOURS, colour_scale, grid_box, overlay, paint_mask, save_png
 
 
@@ -19,7 +19,7 @@ def test_scale_runs_from_0_to_the_largest_weight() -> None:
     assert colours[0].tolist() == list(COLOURS[0])
     assert colours[2].tolist() == list(COLOURS[2])
     assert colours[3].tolist() == list(COLOURS[4])
-    # an even map looks even, and a map of nothing is dark
+    # a uniform map looks uniform, and a map of zeros is dark
     assert len(np.unique(colour_scale(np.full((3, 3), 0.1)).reshape(-1, 3), axis=0)) == 1
     assert colour_scale(np.zeros(2)).tolist() == [list(COLOURS[0])] * 2
     assert colour_scale(np.array([1.0]), top=2.0)[0].tolist() == list(COLOURS[2])
@@ -37,17 +37,17 @@ def test_every_pixel_of_a_cell_has_its_one_colour() -> None:
     assert (drawn == expected).all()
 
 
-def test_opacity_blends_and_the_photo_stays_untouched() -> None:
-    photo = np.full((8, 8, 3), 200, dtype=np.uint8)
-    assert (overlay(photo, np.ones((2, 2)), opacity=0.0) == 200).all()
-    half = overlay(photo, np.zeros((2, 2)), opacity=0.5)
+def test_opacity_blends_and_the_image_is_not_changed() -> None:
+    image = np.full((8, 8, 3), 200, dtype=np.uint8)
+    assert (overlay(image, np.ones((2, 2)), opacity=0.0) == 200).all()
+    half = overlay(image, np.zeros((2, 2)), opacity=0.5)
     assert half[0, 0].tolist() == [(200 + c) / 2 for c in COLOURS[0]]
-    assert (photo == 200).all()
+    assert (image == 200).all()
 
 
 def test_what_the_model_never_saw_is_darkened() -> None:
-    photo = np.full((10, 20, 3), 100, dtype=np.uint8)
-    drawn = overlay(photo, np.ones((1, 1)), box=(0.25, 0.0, 0.75, 1.0), opacity=0.0)
+    image = np.full((10, 20, 3), 100, dtype=np.uint8)
+    drawn = overlay(image, np.ones((1, 1)), box=(0.25, 0.0, 0.75, 1.0), opacity=0.0)
     assert (drawn[:, 5:15] == 100).all()
     assert (drawn[:, :5] == 35).all()
     assert (drawn[:, 15:] == 35).all()
@@ -73,29 +73,29 @@ def test_saves_what_it_draws(tmp_path: Path) -> None:
     assert (np.asarray(Image.open(path)) == drawn).all()
 
 
-def test_refuses_what_is_no_map(tmp_path: Path) -> None:
-    photo = np.zeros((4, 4, 3), dtype=np.uint8)
-    with pytest.raises(ShapeError, match=r"photo \(H, W, 3\) and a map \(h, w\), got \(4, 4\)"):
-        overlay(photo[..., 0], np.ones((2, 2)))
+def test_refuses_what_is_not_a_map(tmp_path: Path) -> None:
+    image = np.zeros((4, 4, 3), dtype=np.uint8)
+    with pytest.raises(ShapeError, match=r"map \(h, w\), got \(4, 4\)"):
+        overlay(image[..., 0], np.ones((2, 2)))
     with pytest.raises(InputError, match="uint8 from 0 to 255, got float32"):
-        overlay(photo.astype(np.float32), np.ones((2, 2)))
+        overlay(image.astype(np.float32), np.ones((2, 2)))
     with pytest.raises(InputError, match="expected finite numbers of at least 0"):
-        overlay(photo, np.array([[-1.0]]))
+        overlay(image, np.array([[-1.0]]))
     with pytest.raises(InputError, match=r"opacity in \[0, 1\] and x0 < x1, y0 < y1; got 2"):
-        overlay(photo, np.ones((2, 2)), opacity=2)
+        overlay(image, np.ones((2, 2)), opacity=2)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
-        save_png(photo, tmp_path / "file" / "map.png")
+        save_png(image, tmp_path / "file" / "map.png")
 
 
 def test_paints_a_region_and_nothing_else() -> None:
-    photo = np.full((2, 3, 3), 100, dtype=np.uint8)
+    image = np.full((2, 3, 3), 100, dtype=np.uint8)
     mask = np.array([[True, False, False], [False, False, True]])
-    painted = paint_mask(photo, mask, colour=(200, 0, 100), opacity=0.5)
+    painted = paint_mask(image, mask, colour=(200, 0, 100), opacity=0.5)
     assert painted[0, 0].tolist() == painted[1, 2].tolist() == [150, 50, 100]
     assert (painted[~mask] == 100).all()
-    assert (photo == 100).all()
+    assert (image == 100).all()
     with pytest.raises(ShapeError, match=r"expected \(H, W, 3\) and \(H, W\) bool, got \(2, 3, 3\) and \(3, 2\)"):
-        paint_mask(photo, mask.T)
+        paint_mask(image, mask.T)
     with pytest.raises(InputError, match=r"uint8 and opacity in \[0, 1\], got uint8 and 2"):
-        paint_mask(photo, mask, opacity=2)
+        paint_mask(image, mask, opacity=2)

@@ -1,4 +1,4 @@
-"""The house rules as pure functions from source text to violations; each violation says where, what, and the cure."""
+"""The house rules as pure functions from source text to violations; each violation says where, what, and the fix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ __all__ = [
     "MAX_FILE_LINES",
     "MAX_FUNCTION_LINES",
     "MAX_PARAMETERS",
+    "FLOORS",
     "MAY_IMPORT",
+    "TASK_FREE",
     "backward_calls",
     "bad_imports",
     "constructor_kwargs",
@@ -19,6 +21,7 @@ __all__ = [
     "imported_modules",
     "length",
     "parameters",
+    "task_names",
     "unsafe_loads",
 ]
 
@@ -27,35 +30,63 @@ MAX_FUNCTION_LINES = 80
 MAX_PARAMETERS = 12
 MAX_POSITIONAL = 5
 
-_GROUND = frozenset({"core"})
-_FIRST = frozenset({"nn", "metrics", "objectives", "data", "search"})
-_PARTS = frozenset({"encoders", "fusion", "heads"})
-_BUILT = _GROUND | _FIRST | _PARTS | {"model", "build"}
-_WORK = frozenset({"train", "audit", "explain", "report"})
-# Which rooms a room may import. A new room is a new line here and a section in docs/rooms.md.
-MAY_IMPORT: Mapping[str, frozenset[str]] = {
-    "core": frozenset(),
-    **dict.fromkeys(_FIRST, _GROUND),
-    **{room: _GROUND | {"nn"} for room in _PARTS},
-    "model": _GROUND | _PARTS | {"nn"},
-    "build": _BUILT - {"build"},
-    "listing": _GROUND | _FIRST | _PARTS,
-    "audit": _BUILT,
-    "explain": _GROUND | {"nn", "data", "model"},
-    "report": _GROUND | {"metrics", "data"},
-    "train": _BUILT | {"audit", "explain"},
-    "api": _BUILT | _WORK | {"listing"},
-    "demo": _BUILT | _WORK | {"listing", "api"},
-    "cli": frozenset({"core", "api", "demo", "listing"}),
+# The floors of the house, lowest first; docs/rooms.md draws them. A room imports from floors below its own.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core",),
+    ("nn", "metrics", "objectives", "data"),
+    ("encoders", "fusion", "heads", "doctor"),
+    ("model",),
+    ("build",),
+    ("explain", "report"),
+    ("audit", "train"),
+    ("trained",),
+    ("task",),
+    ("tasks",),
+    ("listing",),
+    ("runs",),
+    ("compare", "predict"),
+    ("api",),
+    ("demo",),
+    ("cli", "studio"),
+    ("__main__",),
+)
+# Rooms that see less than all that lies below them.
+_LESS: Mapping[str, frozenset[str]] = {
+    **{room: frozenset({"core", "nn"}) for room in ("encoders", "fusion", "heads")},
+    "doctor": frozenset({"core", "data"}),
+    "model": frozenset({"core", "nn", "encoders", "fusion", "heads"}),
+    "explain": frozenset({"core", "nn", "data", "model"}),
+    "report": frozenset({"core", "metrics", "data", "explain"}),
+    "cli": frozenset({"core", "report", "task", "tasks", "listing", "api", "demo"}),
     "studio": frozenset({"core", "api"}),
     "__main__": frozenset({"cli"}),
-    "__init__": frozenset(),
 }
+
+# `compare --match params` gives equal budgets, and has the key "match" in files on disk; no task is meant.
+_OTHER_MEANING = {(where, "match") for where in ("compare/budget.py", "compare/plan.py", "api/train.py")}
+
+
+def _may_import() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {"__init__": frozenset({"tasks"})}
+    below: set[str] = set()
+    for floor in FLOORS:
+        found |= {room: _LESS.get(room, frozenset(below)) for room in floor}
+        below |= set(floor)
+    return found
+
+
+# Which rooms a room may import. A new room is a name in FLOORS and a section in docs/rooms.md.
+MAY_IMPORT: Mapping[str, frozenset[str]] = _may_import()
+# What iterates over tasks and never branches: these rooms name none.
+TASK_FREE = frozenset(
+    {"train", "trained", "task", "runs", "compare", "report", "predict", "audit", "explain", "api", "cli"}
+)
 _BANNED = {"torchvision", "timm", "open_clip", "matplotlib", "plotly", "seaborn", "sentence_transformers"}
 _LATE = {"transformers", "datasets", "spacy", "skimage", "playwright"}
 _PIL_HOMES = {"data/images.py", "explain/overlay.py"}
-_LIGHT = {"__init__.py", "cli/__init__.py", "cli/parser.py", "listing.py"}
-_LIGHT |= {"core/config.py", "core/errors.py", "core/tables.py"}
+_LIGHT = {"__init__.py", "cli/__init__.py", "cli/parser.py", "listing.py", "task.py", "tasks/__init__.py"}
+_LIGHT |= {f"core/{name}.py" for name in ("config", "errors", "tables", "metric", "renamed")}
+_LIGHT |= {f"report/{name}.py" for name in ("terminal",)}
 _UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 _SHAPE = re.compile(r"[Ss]hape|\((?:[A-Za-z0-9_'* +-]+,)[A-Za-z0-9_',* +-]*\)|\(\)")
 
@@ -67,14 +98,14 @@ def length(where: str, text: str) -> list[str]:
     found = []
     lines = len(text.splitlines())
     if lines > MAX_FILE_LINES:
-        found.append(f"{where}: {lines} lines, at most {MAX_FILE_LINES}. Cure: move one concept to a file of its own")
+        found.append(f"{where}: {lines} lines, at most {MAX_FILE_LINES}. Fix: move one concept to a file of its own")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, Function):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > MAX_FUNCTION_LINES:
                 found.append(
                     f"{where}:{node.lineno}: {node.name} has {lines} lines, at most {MAX_FUNCTION_LINES}. "
-                    "Cure: give a named step of it its own function"
+                    "Fix: give a named step of it its own function"
                 )
     return found
 
@@ -93,16 +124,16 @@ def parameters(where: str, text: str) -> list[str]:
         total = len(plain) + len(node.args.kwonlyargs)
         at = f"{where}:{node.lineno}: {node.name}"
         if total > MAX_PARAMETERS:
-            found.append(f"{at} takes {total} parameters, at most {MAX_PARAMETERS}. Cure: pass a ready part or record")
+            found.append(f"{at} takes {total} parameters, at most {MAX_PARAMETERS}. Fix: pass a ready part or record")
         if not public or (plain and plain[0].arg == "ctx"):  # autograd hands its functions everything by position
             continue
         optional = {a.arg for a in plain[len(plain) - len(node.args.defaults) :]} if node.args.defaults else set()
         late = [a.arg for a in plain[2:] if a.arg in optional]
         if late:
-            found.append(f"{at} takes {', '.join(late)} by position. Cure: write `*,` before {late[0]}")
+            found.append(f"{at} takes {', '.join(late)} by position. Fix: write `*,` before {late[0]}")
         elif len(plain) > MAX_POSITIONAL:
             found.append(
-                f"{at} takes {len(plain)} by position, at most {MAX_POSITIONAL}. Cure: write `*,` after the second"
+                f"{at} takes {len(plain)} by position, at most {MAX_POSITIONAL}. Fix: write `*,` after the second"
             )
     return found
 
@@ -110,7 +141,7 @@ def parameters(where: str, text: str) -> list[str]:
 def constructor_kwargs(where: str, text: str) -> list[str]:
     """Refuse `**kwargs` in public constructors and functions: it swallows a misspelt option in silence."""
     return [
-        f"{where}:{node.lineno}: {node.name} takes **{node.args.kwarg.arg}. Cure: name each option"
+        f"{where}:{node.lineno}: {node.name} takes **{node.args.kwarg.arg}. Fix: name each option"
         for node, public, _ in _functions(ast.parse(text))
         if public and node.args.kwarg is not None
     ]
@@ -125,7 +156,7 @@ def bad_imports(where: str, text: str) -> list[str]:
     room = _room(where)
     if room not in MAY_IMPORT:
         return [
-            f"{where}: unknown room {room!r}. Cure: place it in MAY_IMPORT of tests/house/rules.py and docs/rooms.md"
+            f"{where}: unknown room {room!r}. Fix: place it in MAY_IMPORT of tests/house/rules.py and docs/rooms.md"
         ]
     found = []
     tree = ast.parse(text)
@@ -135,14 +166,14 @@ def bad_imports(where: str, text: str) -> list[str]:
     for node in seen:
         if isinstance(node, ast.ImportFrom):
             if node.level:
-                found.append(f"{where}:{node.lineno}: relative import. Cure: from plait.... import ...")
+                found.append(f"{where}:{node.lineno}: relative import. Fix: from plait.... import ...")
                 continue
             if any(alias.name == "*" for alias in node.names):
-                found.append(f"{where}:{node.lineno}: star import. Cure: name what you need")
+                found.append(f"{where}:{node.lineno}: star import. Fix: name what you need")
         for name in _targets(node):
-            cure = _import_fault(where, room, name, id(node) in at_top)
-            if cure:
-                found.append(f"{where}:{_line(node)}: imports {name}. Cure: {cure}")
+            fix = _import_fault(where, room, name, id(node) in at_top)
+            if fix:
+                found.append(f"{where}:{_line(node)}: imports {name}. Fix: {fix}")
     return found
 
 
@@ -186,7 +217,7 @@ def cycles(graph: Mapping[str, set[str]]) -> list[str]:
     def visit(module: str, trail: list[str]) -> None:
         if module in trail:
             ring = [*trail[trail.index(module) :], module]
-            found.append(f"import cycle {' -> '.join(ring)}. Cure: move what both need to the lower room")
+            found.append(f"import cycle {' -> '.join(ring)}. Fix: move what both need to the lower room")
             return
         if module in done:
             return
@@ -208,23 +239,48 @@ def backward_calls(where: str, text: str) -> list[str]:
     ]
 
 
+def task_names(where: str, text: str, tasks: Mapping[str, str]) -> list[str]:
+    """Refuse the name of a task, and switches on what kind of task it is, in rooms that serve every task.
+
+    A string constant that is a task's name, an import of `plait.tasks.NAME`, a comparison with `.task` or `["task"]`,
+    and attributes or names like `gives_masks` and `is_mask` are such switches.
+    """
+    if _room(where) not in TASK_FREE:
+        return []
+    found = []
+    switch = re.compile(rf"(?:gives|is|has)_(?:{'|'.join(tasks)})(?:s|es|ing)?$")
+    for node in ast.walk(ast.parse(text)):
+        at = f"{where}:{_line(node)}:"
+        if isinstance(node, ast.Constant) and node.value in tasks and (where, node.value) not in _OTHER_MEANING:
+            found.append(f"{at} names the task {node.value!r}. Fix: ask the task (plait.task) instead")
+        for name in _targets(node):
+            if name.startswith("plait.tasks.") and name.split(".")[2] in tasks:
+                found.append(f"{at} imports {name}. Fix: find_task(name) and what plait.task says of it")
+        spelled = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if switch.search(spelled):
+            found.append(f"{at} {spelled} is a switch on a task. Fix: a method or field of plait.task")
+        if isinstance(node, ast.Compare) and re.search(r"(?:\.task|\[.task.\])(?:$| (?:==|!=|in))", ast.unparse(node)):
+            found.append(f"{at} compares a task's name. Fix: a method or field of plait.task")
+    return found
+
+
 def unsafe_loads(where: str, text: str) -> list[str]:
     """Refuse every way of reading a file that can run code hidden in it."""
     found = []
     for node in ast.walk(ast.parse(text)):
         for name in _targets(node):
             if name.split(".")[0] in _UNSAFE_MODULES:
-                found.append(f"{where}:{_line(node)}: imports {name}. Cure: safetensors or JSON")
+                found.append(f"{where}:{_line(node)}: imports {name}. Fix: safetensors or JSON")
         if not isinstance(node, ast.Call):
             continue
         call = ast.unparse(node.func)
         given = {k.arg: ast.unparse(k.value) for k in node.keywords}
         if call == "torch.load" and given.get("weights_only") != "True":
-            found.append(f"{where}:{node.lineno}: torch.load without weights_only=True. Cure: add it")
+            found.append(f"{where}:{node.lineno}: torch.load without weights_only=True. Fix: add it")
         if given.get("allow_pickle") == "True":
-            found.append(f"{where}:{node.lineno}: {call} unpickles. Cure: save plain arrays, leave allow_pickle out")
+            found.append(f"{where}:{node.lineno}: {call} unpickles. Fix: save plain arrays, leave allow_pickle out")
         if call in ("eval", "exec"):
-            found.append(f"{where}:{node.lineno}: {call}. Cure: parse what you expect")
+            found.append(f"{where}:{node.lineno}: {call}. Fix: parse what you expect")
     return found
 
 
@@ -234,11 +290,11 @@ def documentation(where: str, text: str) -> list[str]:
     A class may name its shapes in its own docstring or in its forward's. A shape is anything like (B, N, D) or ().
     """
     tree = ast.parse(text)
-    found = [] if ast.get_docstring(tree) else [f"{where}: no module docstring. Cure: one line, what this file holds"]
+    found = [] if ast.get_docstring(tree) else [f"{where}: no module docstring. Fix: one line, what this file holds"]
     names = _all_names(tree)
     if names is None:
         if any(isinstance(n, Function | ast.ClassDef) and not n.name.startswith("_") for n in tree.body):
-            found.append(f"{where}: no __all__. Cure: list the public names")
+            found.append(f"{where}: no __all__. Fix: list the public names")
         return found
     for node in tree.body:
         if not isinstance(node, Function | ast.ClassDef) or node.name not in names:
@@ -246,16 +302,14 @@ def documentation(where: str, text: str) -> list[str]:
         said = ast.get_docstring(node) or ""
         at = f"{where}:{node.lineno}: {node.name}"
         if not said:
-            found.append(f"{at} has no docstring. Cure: one imperative line, then shapes, raises, source")
+            found.append(f"{at} has no docstring. Fix: one imperative line, then shapes, raises, source")
             continue
         inner = [node] if isinstance(node, Function) else [n for n in node.body if isinstance(n, Function)]
         forwards = [n for n in inner if isinstance(node, Function) or n.name in ("forward", "__call__")]
         if any(_takes_tensor(n) for n in forwards):
             said += "".join(ast.get_docstring(n) or "" for n in inner)
             if not _SHAPE.search(said):
-                found.append(
-                    f"{at} takes tensors and names no shape. Cure: a `Shapes:` section such as (B, N, D) float"
-                )
+                found.append(f"{at} takes tensors and names no shape. Fix: a `Shapes:` section such as (B, N, D) float")
     return found
 
 

@@ -78,7 +78,7 @@ def test_tiny_folder_shows_what_its_captions_say(tiny_folder: Callable[..., Path
 
 def test_ci_script_is_sound() -> None:
     script = ROOT / ".ci" / "run"
-    assert os.access(script, os.X_OK), ".ci/run cannot be executed. Cure: chmod +x"
+    assert os.access(script, os.X_OK), ".ci/run cannot be executed. Fix: chmod +x"
     done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     text = script.read_text(encoding="utf-8")

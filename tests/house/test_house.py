@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from plait.tasks import TASKS
 from tests.house import rules, texts
 from tests.house.tree import PACKAGE, ROOT, package_sources, sources, tracked_texts
 
@@ -42,6 +43,10 @@ def test_package(rule: Rule) -> None:
     hold(over(rule, package_sources()))
 
 
+def test_rooms_that_serve_every_task_name_none() -> None:
+    hold(fault for where, text in package_sources().items() for fault in rules.task_names(where, text, TASKS))
+
+
 def test_no_import_cycles() -> None:
     names = {
         "plait." + where.removesuffix(".py").removesuffix("/__init__").replace("/", "."): text
@@ -54,13 +59,13 @@ def test_no_import_cycles() -> None:
 
 def test_there_is_one_training_loop() -> None:
     calls = over(rules.backward_calls, package_sources())
-    assert len(calls) == 1, f"expected one backward call, in train/fit.py, got {calls}. Cure: pass what varies to it"
+    assert len(calls) == 1, f"expected one backward call, in train/fit.py, got {calls}. Fix: pass what varies to it"
 
 
 def test_every_room_has_a_section_in_the_guide() -> None:
     guide = (ROOT / "docs" / "rooms.md").read_text(encoding="utf-8")
     rooms = sorted({where.split("/")[0] for where in package_sources() if "/" in where})
-    hold(f"docs/rooms.md: no section `## {room}`. Cure: write it" for room in rooms if f"\n## {room}\n" not in guide)
+    hold(f"docs/rooms.md: no section `## {room}`. Fix: write it" for room in rooms if f"\n## {room}\n" not in guide)
 
 
 @pytest.mark.parametrize("rule", [texts.unfinished, texts.machine_traces], ids=lambda rule: rule.__name__)
@@ -76,7 +81,7 @@ def test_texts(rule: Rule) -> None:
 
 def test_decisions_have_number_status_and_price() -> None:
     pages = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "decisions").glob("*.md")}
-    assert pages, "docs/decisions is empty. Cure: write down the choices that had a price"
+    assert pages, "docs/decisions is empty. Fix: write down the choices that had a price"
     hold(texts.decision_faults(pages))
 
 
@@ -95,13 +100,13 @@ def test_every_file_of_the_package_is_installed() -> None:
     carried = {path for pattern in globs for path in PACKAGE.glob(pattern)}
     files = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     lost = sorted(p.relative_to(PACKAGE).as_posix() for p in files - carried if p.suffix not in (".py", ".tmp"))
-    assert not lost, f"a wheel would lack {lost}. Cure: name them in package-data of pyproject.toml"
+    assert not lost, f"a wheel would lack {lost}. Fix: name them in package-data of pyproject.toml"
 
 
 def test_every_room_is_a_package() -> None:
     rooms = {path.parent for path in PACKAGE.rglob("*.py")}
     lost = sorted(str(room.relative_to(ROOT)) for room in rooms if not (room / "__init__.py").is_file())
-    assert not lost, f"{lost} would not be installed. Cure: an __init__.py that says what the room is for"
+    assert not lost, f"{lost} would not be installed. Fix: an __init__.py that says what the room is for"
 
 
 def pyproject() -> dict[str, Any]:

@@ -39,7 +39,7 @@ ENTRIES = [(table, name) for table, entries in tables().items() for name in entr
 def test_there_are_tables() -> None:
     missing = {"fusion.FUSIONS", "heads.HEADS", "objectives.OBJECTIVES", "encoders.TEXT_ENCODERS"} - set(tables())
     missing |= {"encoders.IMAGE_ENCODERS", "encoders.ADAPTERS"} - set(tables())
-    assert not missing, f"no table {sorted(missing)}. Cure: a dict literal of Entry in the room's __init__.py"
+    assert not missing, f"no table {sorted(missing)}. Fix: a dict literal of Entry in the room's __init__.py"
 
 
 @pytest.mark.parametrize(("table", "name"), ENTRIES, ids=[f"{t}-{n}" for t, n in ENTRIES])
@@ -47,14 +47,14 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     entry = tables()[table][name]
     for field in ("family", "paper", "summary"):
         said = getattr(entry, field)
-        assert said, f"{table}[{name!r}] has no {field}. Cure: fill it in ('-' for a paper that is none)"
-        assert "\n" not in said, f"{table}[{name!r}]: {field} has several lines. Cure: `plait list` shows one"
+        assert said, f"{table}[{name!r}] has no {field}. Fix: fill it in ('-' for a paper that is none)"
+        assert "\n" not in said, f"{table}[{name!r}]: {field} has several lines. Fix: `plait list` shows one"
     target = load_entry(entry)
     assert callable(target), f"{table}[{name!r}]: {entry.target} cannot be called"
     assert target.__doc__, f"{table}[{name!r}]: {entry.target} has no docstring"
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS" and "match" in entry.tasks:
-        assert entry.pairings, f"{table}[{name!r}] has no pairings. Cure: the default first, as in ('all',)"
+        assert entry.pairings, f"{table}[{name!r}] has no pairings. Fix: the default first, as in ('all',)"
         assert set(entry.pairings) <= {"all", "itm", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
         )
@@ -62,13 +62,13 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
 
 def test_root_names_are_the_public_names() -> None:
     names = list(plait.__all__)
-    assert names, "plait.__all__ is empty. Cure: the lazy name table in src/plait/__init__.py"
+    assert names, "plait.__all__ is empty. Fix: the lazy name table in src/plait/__init__.py"
     assert len(names) == len(set(names)), "plait.__all__ names something twice"
     assert set(names) <= set(dir(plait)), f"dir(plait) lacks {sorted(set(names) - set(dir(plait)))}"
     for name in names:
         value = getattr(plait, name)
         assert value is not None
-        assert name == "__version__" or value.__doc__, f"plait.{name} has no docstring. Cure: write it"
+        assert name == "__version__" or value.__doc__, f"plait.{name} has no docstring. Fix: write it"
     with pytest.raises(AttributeError, match="no_such_name"):
         getattr(plait, "no_such" + "_name")
 
@@ -84,7 +84,7 @@ def test_changelog_mentions_every_public_name() -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert RECIPES, "src/plait/recipes is empty. Cure: one short TOML file a system"
+    assert RECIPES, "src/plait/recipes is empty. Fix: one short TOML file a system"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -114,7 +114,7 @@ def test_every_recipe_says_how_to_run_it_and_what_to_expect(path: Path) -> None:
     header = "\n".join(line for line in lines if line.startswith("#")).lower()
     parts = {"the command": "plait ", "its data": "--data", "how many minutes": "minute", "what to expect": "expect"}
     lacking = [part for part, word in parts.items() if word not in header]
-    assert not lacking, f"recipe {path.name}: the header does not say {lacking}. Cure: comment lines that do"
+    assert not lacking, f"recipe {path.name}: the header does not say {lacking}. Fix: comment lines that do"
 
 
 @pytest.mark.parametrize("module", LIGHT)
@@ -123,7 +123,7 @@ def test_the_front_door_does_not_import_torch(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]", (
-        f"import {module} imports {done.stdout.strip()}. Cure: import it where it is used"
+        f"import {module} imports {done.stdout.strip()}. Fix: import it where it is used"
     )
 
 
@@ -149,7 +149,7 @@ def test_the_front_door_is_light(command: list[str]) -> None:
     # Processor time, not time on the wall: other work on the same cores must not fail this test. Best of five, since
     # the first run may have to compile the modules.
     best, bare = (min(_cpu_seconds(args) for _ in range(5)) for args in (command, ["-c", "pass"]))
-    cure = "Cure: see `python -X importtime -c 'import plait.cli'`, and import late"
+    cure = "Fix: see `python -X importtime -c 'import plait.cli'`, and import late"
     assert best <= BUDGET_S, f"python {command[-1]} takes {best:.2f} s, a bare python {bare:.2f} s. {cure}"
 
 

@@ -10,7 +10,7 @@ from tests.house import rules, texts
 def one(faults: list[str], *words: str) -> None:
     """Expect exactly one fault, with its cure, saying all these words."""
     assert len(faults) == 1, faults
-    assert "Cure: " in faults[0]
+    assert "Fix: " in faults[0]
     for word in words:
         assert word in faults[0], faults[0]
 
@@ -53,12 +53,16 @@ def test_constructor_kwargs() -> None:
 @pytest.mark.parametrize(
     ("where", "text", "words"),
     [
-        ("nn/a.py", "from plait.fusion.two_tower.late import LateFusion", ("plait.fusion.two_tower.late", "nn may import core")),
+        (
+            "nn/a.py",
+            "from plait.fusion.two_tower.late import LateFusion",
+            ("plait.fusion.two_tower", "nn may import core"),
+        ),
         ("fusion/a.py", "def f():\n    from plait.heads import match", ("a.py:2", "plait.heads")),
         ("core/a.py", "import plait.nn.blocks", ("no other room",)),
         ("train/a.py", "from plait import fit", ("imports plait.fit", "name the room")),
         ("train/a.py", "from plait import api", ("plait.api", "train may import")),
-        ("cli/verbs.py", "def f():\n    from plait.train.fit import fit", ("cli may import api, core",)),
+        ("cli/verbs.py", "def f():\n    from plait.train.fit import fit", ("cli may import api",)),
         ("nn/a.py", "from ..core import types", ("relative import",)),
         ("data/a.py", "from PIL import Image", ("data/images.py",)),
         ("encoders/a.py", "def f():\n    import torchvision", ("stays out",)),
@@ -67,14 +71,36 @@ def test_constructor_kwargs() -> None:
         ("core/config.py", "import torch", ("plait --help",)),
         ("cli/parser.py", "from torch import nn", ("plait --help",)),
         ("explain/a.py", "from plait.train.fit import fit", ("explain may import",)),
-        ("report/a.py", "from plait.explain.overlay import lay", ("report may import core, data, metrics",)),
-        ("__init__.py", "from plait.api import fit", ("no other room",)),
+        ("runs/a.py", "from plait.compare.plan import Plan", ("runs may import",)),
+        ("tasks/a/b.py", "from plait.runs.fit import fit_run", ("tasks may import",)),
+        ("report/a.py", "from plait.train.feed import Feed", ("report may import core, data",)),
+        ("__init__.py", "from plait.api import fit", ("may import tasks",)),
         ("fusion/a.py", "if TYPE_CHECKING:\n    from plait.train.fit import fit", ("fusion may import",)),
         ("magic/a.py", "x = 1", ("unknown room 'magic'",)),
     ],
 )
 def test_bad_imports_are_caught(where: str, text: str, words: tuple[str, ...]) -> None:
     one(rules.bad_imports(where, text), *words)
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "words"),
+    [
+        ("train/a.py", 'if recipe.task == "mask": ...', ("names the task 'mask'",)),
+        ("api/a.py", "from plait.tasks.mask.work import WORK", ("imports plait.tasks.mask.work",)),
+        ("runs/a.py", "if model.gives_masks: ...", ("gives_masks is a switch",)),
+        ("cli/a.py", "is_mask = found", ("is_mask is a switch",)),
+        ("compare/a.py", "x = recipe.task == other", ("compares a task's name",)),
+    ],
+)
+def test_switches_on_tasks_are_caught(where: str, text: str, words: tuple[str, ...]) -> None:
+    faults = rules.task_names(where, text, {"mask": "", "match": ""})
+    assert any(all(word in fault for word in words) and "Fix: " in fault for fault in faults), faults
+
+
+def test_tasks_may_name_themselves() -> None:
+    assert rules.task_names("tasks/mask/a.py", 'name = "mask"', {"mask": ""}) == []
+    assert rules.task_names("train/a.py", "task = find_task(recipe.task)", {"mask": ""}) == []
 
 
 def test_star_import_is_caught() -> None:
@@ -92,7 +118,7 @@ def test_star_import_is_caught() -> None:
         ("data/images.py", "from PIL import Image"),
         ("encoders/hub.py", "def f():\n    import transformers"),
         ("encoders/hub.py", "if TYPE_CHECKING:\n    import transformers"),
-        ("build.py", "from plait.search import rerank\nfrom plait.model import FusionModel"),
+        ("build.py", "from plait.fusion import FUSIONS\nfrom plait.model import FusionModel"),
         ("train/a.py", "from plait import __version__"),
         ("core/types.py", "import torch"),
         ("__init__.py", "if TYPE_CHECKING:\n    from plait.api import fit as fit"),

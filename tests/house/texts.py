@@ -31,7 +31,7 @@ _STATUS = re.compile(r"^Status: (accepted|superseded by \d{4})$", re.MULTILINE)
 def unfinished(where: str, text: str) -> list[str]:
     """Refuse words that mark work not done."""
     return [
-        f"{where}:{_line(text, hit)}: {hit.group()!r} says something is unfinished. Cure: finish it, or leave it out"
+        f"{where}:{_line(text, hit)}: {hit.group()!r} says something is unfinished. Fix: finish it, or leave it out"
         for hit in _UNFINISHED.finditer(text)
     ]
 
@@ -39,23 +39,23 @@ def unfinished(where: str, text: str) -> list[str]:
 def machine_traces(where: str, text: str, host: str = "") -> list[str]:
     """Refuse paths and hosts that exist on one machine only; `host` is this machine's own name."""
     found = [
-        f"{where}:{_line(text, hit)}: an absolute path ({hit.group()}...). Cure: a path relative to the checkout"
+        f"{where}:{_line(text, hit)}: an absolute path ({hit.group()}...). Fix: a path relative to the checkout"
         for hit in _PATH.finditer(text)
     ]
     for hit in _HOST.finditer(text):
         name = hit.group(1)
         inner = "." not in name or name.endswith((".local", ".lan", ".internal", ".corp")) or name[0].isdigit()
         if inner and not name.startswith(_LOCAL):
-            found.append(f"{where}:{_line(text, hit)}: the host {name!r}. Cure: a public address, or 127.0.0.1")
+            found.append(f"{where}:{_line(text, hit)}: the host {name!r}. Fix: a public address, or 127.0.0.1")
     if len(host) > 5 and host in text:
-        found.append(f"{where}: names the machine {host!r}. Cure: leave it out")
+        found.append(f"{where}: names the machine {host!r}. Fix: leave it out")
     return found
 
 
 def missing_from_changelog(changelog: str, names: Iterable[str]) -> list[str]:
     """Give the public names the changelog does not mention in backticks; `name(...)` and `plait.name` count."""
     said = {word for quoted in re.findall(r"`([^`\n]+)`", changelog) for word in re.findall(r"\w+", quoted)}
-    return [f"CHANGELOG.md: no `{n}`. Cure: a line on it under the unreleased version" for n in names if n not in said]
+    return [f"CHANGELOG.md: no `{n}`. Fix: a line on it under the unreleased version" for n in names if n not in said]
 
 
 def decision_faults(pages: Mapping[str, str]) -> list[str]:
@@ -64,11 +64,11 @@ def decision_faults(pages: Mapping[str, str]) -> list[str]:
     for number, name in enumerate(sorted(pages), start=1):
         text = pages[name]
         if not re.fullmatch(rf"{number:04d}-[a-z0-9-]+\.md", name):
-            found.append(f"{name}: expected the number {number:04d} and lower-case words. Cure: rename it")
+            found.append(f"{name}: expected the number {number:04d} and lower-case words. Fix: rename it")
         if not _STATUS.search(text):
-            found.append(f"{name}: no status. Cure: a line `Status: accepted` or `Status: superseded by NNNN`")
+            found.append(f"{name}: no status. Fix: a line `Status: accepted` or `Status: superseded by NNNN`")
         found += [
-            f"{name}: no section {part!r}. Cure: write `## {part}`"
+            f"{name}: no section {part!r}. Fix: write `## {part}`"
             for part in ("Context", "Choice", "Price")
             if not re.search(rf"^## {part}$", text, re.MULTILINE)
         ]

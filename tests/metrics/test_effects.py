@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from plait.core.errors import InputError, ShapeError
+from plait.core.metric import Metric
 from plait.metrics.effects import POWER, Spread, effect_size, power_of_tests, power_sentence, spread_of
 from plait.metrics.statistics import paired_difference, pairwise_tests
 
@@ -15,29 +16,31 @@ def test_spread_by_hand() -> None:
     b = np.array([[1.0, 2.0, 1.0, 1.0], [1.0, 2.0, 1.0, 1.0]])  # 1.25 and 1.25
     spread = spread_of(a, b)
     # differences of the seeds' means: 3, 0, 2, 0; their mean 1.25, squares 3.0625 + 1.5625 + 0.5625 + 1.5625 = 6.75
-    assert spread.photo_sd == pytest.approx((6.75 / 3) ** 0.5)
+    assert spread.image_sd == pytest.approx((6.75 / 3) ** 0.5)
     assert spread.seed_sd == pytest.approx(((1 + 1 + 0 + 0) / 2) ** 0.5)
-    assert (spread.photos, spread.seeds, spread.better, spread.worse) == (4, 2, 50.0, 0.0)
+    assert spread.training_sd == pytest.approx(spread.seed_sd)  # all images move alike from seed to seed
+    assert list(spread.to_json()) == ["photo_sd", "seed_sd", "training_sd", "photos", "seeds", "better", "worse"]
+    assert (spread.images, spread.seeds, spread.better, spread.worse) == (4, 2, 50.0, 0.0)
 
 
-def test_weights_count_and_photos_without_weight_do_not() -> None:
+def test_weights_count_and_images_without_weight_do_not() -> None:
     spread = spread_of([4.0, 0.0, 99.0], [0.0, 0.0, 0.0], weights=[3.0, 1.0, 0.0])
     # mean 3; weights over their mean 1.5 and 0.5: (1.5 * 1)^2 + (0.5 * 3)^2 = 4.5
-    assert spread.photo_sd == pytest.approx(4.5**0.5)
-    assert (spread.photos, spread.better) == (2, 75.0)
-    assert spread_of([1.0], [0.0]).photo_sd == 0
+    assert spread.image_sd == pytest.approx(4.5**0.5)
+    assert (spread.images, spread.better) == (2, 75.0)
+    assert spread_of([1.0], [0.0]).image_sd == 0
 
 
-def test_photo_sd_gives_the_bootstraps_standard_error() -> None:
+def test_image_sd_gives_the_bootstraps_standard_error() -> None:
     generator = np.random.default_rng(1)
     a, weights = generator.normal(size=400), generator.integers(1, 6, size=400).astype(float)
     found = paired_difference(a, np.zeros(400), weights=weights, resamples=8000)
-    error = spread_of(a, np.zeros(400), weights=weights).photo_sd / 400**0.5
+    error = spread_of(a, np.zeros(400), weights=weights).image_sd / 400**0.5
     assert (found.high - found.low) / (2 * 1.96) == pytest.approx(error, rel=0.05)
 
 
 def test_effect_size_by_hand_and_its_undefined_case() -> None:
-    spread = Spread(photo_sd=40.0, seed_sd=0.5, photos=1000, seeds=3, better=20.0, worse=10.0)
+    spread = Spread(image_sd=40.0, seed_sd=0.5, training_sd=0.5, images=1000, seeds=3, better=20.0, worse=10.0)
     assert effect_size(4.0, 1.0, 7.0, spread=spread) == (0.1, 0.025, 0.175)
     assert effect_size(4.0, 1.0, 7.0, spread=spread_of([1.0, 1.0], [0.0, 0.0])) is None
 
@@ -48,7 +51,7 @@ def test_tests_carry_effect_sizes_that_agree_with_the_interval() -> None:
     rows = pairwise_tests({"t2i_r1": {"a": base + 0.5, "b": base, "c": base.copy()}}, resamples=500)
     assert rows[0]["d_z"]["value"] == pytest.approx(rows[0]["difference"] / rows[0]["photo_sd"])
     assert (rows[0]["d_z"]["low"] > 0) == (rows[0]["low"] > 0)
-    assert rows[2]["d_z"] is None  # b and c are equal on every photo
+    assert rows[2]["d_z"] is None  # b and c are equal on every image
     assert (rows[2]["better"], rows[2]["worse"]) == (0.0, 0.0)
 
 
@@ -69,6 +72,32 @@ def test_power_by_hand() -> None:
     assert power_of_tests([_row(photos=1)]) == []
 
 
+def test_power_counts_training_noise_without_that_of_images() -> None:
+    plan = {"photo_sd": 10.0, "seed_sd": 3.0, "seeds": 3, "seeds_counted": True}
+    with_noise, without = (power_of_tests([_row(**plan, training_sd=sd)])[0]["detectable"] for sd in (3.0, 0.0))
+    assert without == pytest.approx((1.96 + 0.84) * 10 / 2000**0.5, rel=1e-2)
+    assert with_noise > 2 * without
+    assert power_of_tests([_row(**plan)])[0]["detectable"] == with_noise  # results of earlier versions
+
+
+def test_power_is_that_of_the_pairs_with_the_fewest_seeds() -> None:
+    rows = [_row(seeds=3, seeds_counted=True, photo_sd=100.0), _row(seeds=1), _row(seeds=1, photo_sd=20.0)]
+    (row,) = power_of_tests(rows)
+    assert (row["seeds"], row["seeds_counted"], row["tests"]) == (1, False, 3)
+    assert row["most"] == pytest.approx(2 * row["least"])
+
+
+def test_no_detectable_difference_is_larger_than_the_scale() -> None:
+    (row,) = power_of_tests([_row(photos=4, photo_sd=110.0)])
+    assert (row["detectable"], row["limit"], row["unit"]) == (100.0, 100.0, "%")
+    assert "nothing but a difference of nearly 100 points, the whole scale" in power_sentence(row)
+    rank = Metric(key="rank", label="rank", column="Rank", unit="", bounds=(1.0, float("inf")))
+    (row,) = power_of_tests([_row(photos=4, photo_sd=110.0, metric="rank")], metrics={"rank": rank})
+    assert row["limit"] is None
+    assert row["detectable"] > 100
+    assert "points" not in power_sentence(row)
+
+
 def test_sentences_of_power() -> None:
     row = {"photos": 1000, "seeds": 1, "tests": 6, "detectable": 2.04, "seeds_counted": False}
     assert power_sentence(row) == (
@@ -82,7 +111,7 @@ def test_sentences_of_power() -> None:
 def _trial(
     generator: np.random.Generator, shift: float, *, seeds: int, seed_sd: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw two fusions on the same photos, with photo noise of the difference 1.0 * sqrt 2 and training noise."""
+    """Draw two fusions on the same images, with noise of images of the difference 1.0 * sqrt 2 and training noise."""
     shared = generator.normal(scale=2.0, size=400)
     one, other = (
         shared + generator.normal(size=400) + generator.normal(scale=seed_sd, size=(seeds, 1)) for _ in range(2)
@@ -114,7 +143,7 @@ def test_the_interval_of_a_difference_covers_it_about_95_times_in_100(seeds: int
 
 
 def test_refuses_what_does_not_fit() -> None:
-    with pytest.raises(ShapeError, match="same photos, got 2 and 3"):
+    with pytest.raises(ShapeError, match="same images, got 2 and 3"):
         spread_of([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(InputError, match="is the split empty"):
         spread_of([], [])

@@ -10,10 +10,10 @@ from plait.core.errors import InputError, ShapeError
 from plait.metrics.retrieval import (
     binding_accuracy,
     hits,
+    image_contributions,
     image_to_text,
     mean_average_precision,
     median_rank,
-    photo_contributions,
     recall_at,
     retrieval_metrics,
     text_to_image,
@@ -72,7 +72,7 @@ def test_a_tie_between_right_and_wrong_earns_half_a_hit() -> None:
     assert ranks.average_precision[0] == pytest.approx((1 + 1 / 2) / 2)
 
 
-def test_photo_without_captions_is_candidate_but_no_query() -> None:
+def test_image_without_captions_is_candidate_but_no_query() -> None:
     ranks = image_to_text(np.array([[0.1], [0.9], [0.5]]), [2])
     assert ranks.query.tolist() == [2]
     assert text_to_image(np.array([[0.1], [0.9], [0.5]]), [2]).rank.tolist() == [2.0]
@@ -97,18 +97,18 @@ def test_half_precision_tensors_are_read_exactly() -> None:
     assert retrieval_metrics(scores, owner) == retrieval_metrics(scores.detach().double().numpy(), owner.numpy())
 
 
-def test_contributions_of_photos_add_up_to_the_metrics() -> None:
+def test_contributions_of_images_add_up_to_the_metrics() -> None:
     generator = np.random.default_rng(3)
-    owner = np.array([0, 0, 0, 1, 2, 2, 4, 4, 4, 4])  # photo 3 has none
+    owner = np.array([0, 0, 0, 1, 2, 2, 4, 4, 4, 4])  # image 3 has none
     scores = generator.integers(0, 4, size=(5, 10)).astype(float)
-    parts = photo_contributions(scores, owner, ks=(1, 2))
+    parts = image_contributions(scores, owner, ks=(1, 2))
     assert parts.captions.tolist() == [3, 1, 2, 0, 4]
     for name, value in retrieval_metrics(scores, owner, ks=(1, 2)).items():
         if "median" not in name:
             weights = parts.weights(name)
             assert parts.values[name] @ weights / weights.sum() == pytest.approx(value), name
     assert parts.values["t2i_r1"][0] == pytest.approx(100 * hits(text_to_image(scores, owner), 1)[:3].mean())
-    assert parts.i2t_photo.tolist() == [0, 1, 2, 4]
+    assert parts.i2t_image.tolist() == [0, 1, 2, 4]
     assert len(parts.t2i_ranks) == 10
     assert len(parts.i2t_ranks) == 4
 
@@ -125,7 +125,7 @@ def test_refuses_what_has_no_rank() -> None:
         text_to_image(broken, [0, 1, 2])
     with pytest.raises(InputError, match="is the split empty"):
         image_to_text(np.zeros((3, 0)), np.zeros(0, dtype=int))
-    with pytest.raises(ShapeError, match=r"expected \(photos, captions\) and \(captions,\), got \(3, 3\) and \(2,\)"):
+    with pytest.raises(ShapeError, match=r"expected \(images, captions\) and \(captions,\), got \(3, 3\) and \(2,\)"):
         text_to_image(np.eye(3), [0, 1])
     with pytest.raises(InputError, match="expected numbers from 0 to 2"):
         text_to_image(np.eye(3), [0, 1, 3])
@@ -135,7 +135,7 @@ def test_refuses_what_has_no_rank() -> None:
         recall_at(text_to_image(np.eye(3), [0, 1, 2]), 0)
     with pytest.raises(ShapeError, match=r"two vectors of one length, got \(2,\) and \(3,\)"):
         binding_accuracy(np.zeros(2), np.zeros(3))
-    with pytest.raises(InputError, match="at least one photo with a counterfactual"):
+    with pytest.raises(InputError, match="at least one image with a counterfactual"):
         binding_accuracy(np.zeros(0), np.zeros(0))
     with pytest.raises(InputError, match="counterfactual captions: 1 are not numbers"):
         binding_accuracy(np.zeros(2), np.array([np.nan, 0.0]))

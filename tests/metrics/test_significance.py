@@ -12,9 +12,11 @@ from plait.metrics.significance import (
     holm,
     minimum_detectable_difference,
     satterthwaite,
+    seed_variance,
     sign_flip_p,
     student_quantile,
     student_tail,
+    wilson_interval,
 )
 
 
@@ -27,14 +29,14 @@ def test_sign_flip_enumerates_by_hand() -> None:
     assert sign_flip_p([0.0, 0.0]) == 1.0
 
 
-def test_sign_flip_ignores_photos_without_difference_or_weight() -> None:
+def test_sign_flip_ignores_images_without_difference_or_weight() -> None:
     assert sign_flip_p([1.0, 2.0, 3.0, 0.0, 7.0], weights=[1.0, 1.0, 1.0, 1.0, 0.0]) == 2 / 8
 
 
 def test_sampled_sign_flip_agrees_with_the_enumerated_one(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = np.random.default_rng(0).normal(0.4, 1.0, size=12)
     exact = sign_flip_p(differences)
-    monkeypatch.setattr("plait.metrics.significance._EXACT_PHOTOS", 5)
+    monkeypatch.setattr("plait.metrics.significance._EXACT_IMAGES", 5)
     assert sign_flip_p(differences, draws=20_000) == pytest.approx(exact, abs=0.02)
 
 
@@ -84,20 +86,67 @@ def test_satterthwaite_between_its_ends() -> None:
     assert satterthwaite(0.0, 101, 1.0, 4) == 4.0
     assert satterthwaite(1.0, 101, 1.0, 4) == pytest.approx(4 / (1 / 100 + 1 / 4))
     assert satterthwaite(0.0, 101, 0.0, 4) == math.inf
+    # a seed part of 1 that was 2 before noise was subtracted is as uncertain as 2
+    assert satterthwaite(3.0, 101, 1.0, 4, mean_square=2.0) == pytest.approx(16 / (9 / 100 + 4 / 4))
+    assert satterthwaite(0.0, 101, 1.0, 4, mean_square=2.0) == 4.0  # never fewer than the seeds have
+    assert satterthwaite(1.0, 101, 0.0, 4, mean_square=2.0) == 100.0
+
+
+def test_variance_over_seeds_by_hand() -> None:
+    share = np.full(2, 0.5)
+    # every image moves alike: all of it is training noise
+    found = seed_variance([np.array([[1.0, 5.0], [3.0, 7.0]])], share)
+    assert (found.total, found.training, found.freedom) == (2.0, 2.0, 1)
+    # images move against each other: the mean stays, nothing is training noise
+    found = seed_variance([np.array([[1.0, 7.0], [3.0, 5.0]])], share)
+    assert (found.total, found.training) == (0.0, 0.0)
+    # one image moves from 0 to 4: means 0 and 2 have variance 2; residuals are +-1 on both images, so that
+    # own = (1/4 * 2 + 1/4 * 2) / (1 - 1/2) = 2 and nothing is left
+    found = seed_variance([np.array([[0.0, 0.0], [4.0, 0.0]])], share)
+    assert (found.total, found.training) == (2.0, 0.0)
+    assert seed_variance([np.zeros((1, 2)), np.zeros((1, 2))], share).freedom == 0
+    # one image alone: its noise cannot be told from training noise
+    assert seed_variance([np.array([[0.0], [2.0]])], np.ones(1)).training == 2.0
+
+
+def test_variance_over_seeds_finds_the_training_noise_that_was_drawn() -> None:
+    generator = np.random.default_rng(1)
+    weights = generator.integers(1, 6, size=50).astype(float)
+    found = [
+        seed_variance(
+            [3 * generator.normal(size=(3, 1)) + 20 * generator.normal(size=(3, 50)) for _ in range(2)],
+            weights / weights.sum(),
+        )
+        for _ in range(2000)
+    ]
+    own = 400 * (weights**2).sum() / weights.sum() ** 2
+    assert np.mean([one.total for one in found]) == pytest.approx(9 + own, rel=0.05)
+    assert np.mean([one.training for one in found]) == pytest.approx(9, rel=0.2)  # cut at 0, so a little above
+
+
+def test_wilson_by_hand() -> None:
+    # Wilson's interval of 1 in 10: 0.0179 to 0.4042
+    assert wilson_interval(0.1, math.sqrt(0.1 * 0.9 / 10), images=10, freedom=1e6) == pytest.approx(
+        (0.0179, 0.4042), abs=2e-4
+    )
+    assert wilson_interval(0.0, 0.0, images=10, freedom=1e6) == pytest.approx((0.0, 3.8415 / 13.8415), abs=1e-4)
+    low, high = wilson_interval(1.0, 0.0, images=10, freedom=1e6)
+    assert (1 - high, 1 - low) == pytest.approx((0.0, 3.8415 / 13.8415), abs=1e-4)
+    assert wilson_interval(0.3, 0.0, images=10, freedom=1e6) == (0.3, 0.3)
 
 
 def test_detectable_difference_by_hand() -> None:
-    # 1,000 photos, one seed without noise: (1.960 + 0.842) * 30 / sqrt(1000)
-    found = minimum_detectable_difference(photo_sd=30, seed_sd=0, photos=2000, seeds=1)
+    # 1,000 images, one seed without noise: (1.960 + 0.842) * 30 / sqrt(1000)
+    found = minimum_detectable_difference(image_sd=30, training_sd=0, images=2000, seeds=1)
     assert found == pytest.approx((1.960 + 0.8416) * 30 / math.sqrt(2000), rel=1e-3)
     # seeds alone, 3 each: 4 degrees of freedom
-    found = minimum_detectable_difference(photo_sd=0, seed_sd=0.6, photos=2000, seeds=3)
+    found = minimum_detectable_difference(image_sd=0, training_sd=0.6, images=2000, seeds=3)
     assert found == pytest.approx((2.7764 + 0.9410) * math.sqrt(2 * 0.36 / 3), rel=1e-3)
-    assert minimum_detectable_difference(photo_sd=1, seed_sd=1, photos=50, seeds=1) == math.inf
+    assert minimum_detectable_difference(image_sd=1, training_sd=1, images=50, seeds=1) == math.inf
 
 
 def test_refuses_impossible_plans() -> None:
-    with pytest.raises(InputError, match=r"detectable difference: expected .* photos=1"):
-        minimum_detectable_difference(photo_sd=1, seed_sd=1, photos=1, seeds=3)
+    with pytest.raises(InputError, match=r"detectable difference: expected .* images=1"):
+        minimum_detectable_difference(image_sd=1, training_sd=1, images=1, seeds=3)
     with pytest.raises(InputError, match=r"Student quantile: .*got 1.0 and 3"):
         student_quantile(1.0, 3)

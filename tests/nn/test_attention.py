@@ -11,6 +11,7 @@ from torch import Tensor
 from plait.core.errors import ConfigError, ShapeError
 from plait.nn.attention import MultiHeadAttention, attend, attend_rows, attention_weights
 from plait.nn.blocks import CrossBlock, FeedForward, SelfBlock
+from tests.nn.close import assert_close
 
 NO_ROWS = (torch.ones(1, 5).bool(), torch.empty(0, dtype=torch.int64))
 
@@ -27,14 +28,14 @@ def test_weights_by_hand() -> None:
     key = torch.tensor([[[math.log(3.0) / math.sqrt(2.0), 0.0], [0.0, 7.0], [9.0, 9.0]]])
     # 2 log(3) / sqrt(2) / sqrt(2) = log 3 against 0, the third key being padding: 3 to 1.
     weights = attention_weights(query, key, torch.tensor([[True, True, False]]))
-    torch.testing.assert_close(weights, torch.tensor([[[0.75, 0.25, 0.0]]]))
+    assert_close(weights, torch.tensor([[[0.75, 0.25, 0.0]]]))
 
 
 def test_weights_of_real_rows_sum_to_one_and_of_empty_rows_to_zero() -> None:
     query, key, _, valid = _inputs()
     weights = attention_weights(query, key, valid)
     assert torch.equal(weights[:, 0, 0] > 0, valid)
-    torch.testing.assert_close(weights.sum(-1), torch.tensor([1.0, 1, 1, 0])[:, None, None].expand(4, 2, 3))
+    assert_close(weights.sum(-1), torch.tensor([1.0, 1, 1, 0])[:, None, None].expand(4, 2, 3))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -48,16 +49,16 @@ def test_both_paths_agree_forward_and_backward(dtype: torch.dtype) -> None:
         assert torch.equal(out[3], torch.zeros_like(out[3]))
         assert all(leaf.grad is not None and leaf.grad.isfinite().all() for leaf in leaves)
         seen.append([out, *(leaf.grad for leaf in leaves)])
-    torch.testing.assert_close(seen[0], seen[1])
-    torch.testing.assert_close(seen[0][0], attention_weights(query, key, valid) @ value)
+    assert_close(seen[0], seen[1])
+    assert_close(seen[0][0], attention_weights(query, key, valid) @ value)
 
 
 def test_auto_picks_by_size_and_agrees() -> None:
     query, key = torch.randn(2, 2, 60, 4), torch.randn(2, 2, 50, 4)
     valid = torch.rand(2, 50) > 0.3
-    torch.testing.assert_close(attend(query, key, key, valid), attend(query, key, key, valid, path="plain"))
+    assert_close(attend(query, key, key, valid), attend(query, key, key, valid, path="plain"))
     small = query[:, :, :3], key[:, :, :5], key[:, :, :5], valid[:, :5]
-    torch.testing.assert_close(attend(*small), attend(*small, path="fused"))
+    assert_close(attend(*small), attend(*small, path="fused"))
 
 
 @pytest.mark.parametrize("path", ["plain", "fused"])
@@ -72,7 +73,7 @@ def test_softmax_runs_in_float32_for_bfloat16() -> None:
     low = attention_weights(query.bfloat16(), key.bfloat16(), valid)
     assert low.dtype == torch.bfloat16
     exact = attention_weights(query.bfloat16().float(), key.bfloat16().float(), valid)
-    torch.testing.assert_close(low.float(), exact, atol=1e-2, rtol=2e-2)
+    assert_close(low.float(), exact, atol=1e-2, rtol=2e-2)
 
 
 def test_permuting_keys_with_values_changes_nothing_but_values_alone_do() -> None:
@@ -80,7 +81,7 @@ def test_permuting_keys_with_values_changes_nothing_but_values_alone_do() -> Non
     valid = torch.ones(4, 5, dtype=torch.bool)
     turn = torch.tensor([2, 0, 1, 4, 3])
     out = attend(query, key, value, valid)
-    torch.testing.assert_close(attend(query, key[:, :, turn], value[:, :, turn], valid), out)
+    assert_close(attend(query, key[:, :, turn], value[:, :, turn], valid), out)
     assert (attend(query, key, value[:, :, turn], valid) - out).abs().max() > 0.1
 
 
@@ -102,12 +103,12 @@ def test_multi_head_agrees_with_and_without_weights_and_ignores_padding() -> Non
     again, weights = module(query, key, valid, weights=True)
     assert none is None
     assert weights.shape == (3, 2, 4, 6)
-    torch.testing.assert_close(out, again)
+    assert_close(out, again)
     changed = key.masked_fill(~valid[..., None], 50.0)
-    torch.testing.assert_close(module(query, changed, valid)[0], out)
-    torch.testing.assert_close(module(query[:1], key[:1, :4], valid[:1, :4])[0], out[:1])
+    assert_close(module(query, changed, valid)[0], out)
+    assert_close(module(query[:1], key[:1, :4], valid[:1, :4])[0], out[:1])
     # Nothing to read: what remains is the output's bias, the same for every query.
-    torch.testing.assert_close(out[2], module.out.bias.expand(4, 8))
+    assert_close(out[2], module.out.bias.expand(4, 8))
 
 
 def test_one_head_with_unit_projections_is_plain_attention() -> None:
@@ -117,7 +118,7 @@ def test_one_head_with_unit_projections_is_plain_attention() -> None:
         module.key_value.weight.copy_(torch.eye(4).repeat(2, 1))
         module.out.weight.copy_(torch.eye(4))
     query, key, valid = torch.randn(2, 3, 4), torch.randn(2, 5, 4), torch.rand(2, 5) > 0.2
-    torch.testing.assert_close(module(query, key, valid)[0], attend(query, key, key, valid))
+    assert_close(module(query, key, valid)[0], attend(query, key, key, valid))
 
 
 def test_multi_head_refuses_an_odd_width() -> None:
@@ -130,8 +131,8 @@ def test_blocks_ignore_padding_and_give_every_parameter_a_gradient() -> None:
     query, key = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     valid = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]]).bool()
     changed = key.masked_fill(~valid[..., None], 9.0)
-    torch.testing.assert_close(cross(query, key, valid)[0], cross(query, changed, valid)[0])
-    torch.testing.assert_close(same(key, valid)[valid], same(changed, valid)[valid])
+    assert_close(cross(query, key, valid)[0], cross(query, changed, valid)[0])
+    assert_close(same(key, valid)[valid], same(changed, valid)[valid])
     assert cross(query, key, valid, weights=True)[1].shape == (2, 2, 3, 4)
     (cross(query, key, valid)[0].square().sum() + same(key, valid)[valid].square().sum()).backward()
     for name, parameter in [*cross.named_parameters(), *same.named_parameters()]:
@@ -155,13 +156,13 @@ def test_rows_of_queries_share_keys_and_agree_with_copies() -> None:
     shared = attend_rows(query, key, value, valid, row)
     heads_first = [part.transpose(1, 2) for part in (query, key[row], value[row])]
     copied = attend(*heads_first, valid[row]).transpose(1, 2)
-    torch.testing.assert_close(shared, copied)
+    assert_close(shared, copied)
     assert shared[4].eq(0).all()
     weight = torch.randn_like(shared)
     found = torch.autograd.grad((shared * weight).sum(), (query, key, value))
     expected = torch.autograd.grad((copied * weight).sum(), (query, key, value))
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
+        assert_close(one, other)
 
 
 def test_rows_of_queries_may_be_none() -> None:
@@ -187,9 +188,9 @@ def test_blocks_that_leave_padding_out_agree_with_blocks_that_do_not() -> None:
     row = torch.tensor([1, 0, 1, 1, 0])
     packed = cross.forward_rows(query, valid, key, key_valid, row)
     plain = cross(query, key[row], key_valid[row])[0]
-    torch.testing.assert_close(packed[valid], plain[valid])
+    assert_close(packed[valid], plain[valid])
     assert packed[~valid].eq(0).all()
     for one in range(5):  # a text alone, without padding, takes the other path
         alone = own(query[one : one + 1, valid[one]], valid[one : one + 1, valid[one]])
-        torch.testing.assert_close(own(query, valid)[one, valid[one]], alone[0])
+        assert_close(own(query, valid)[one, valid[one]], alone[0])
     assert own(query, valid)[~valid].eq(0).all()

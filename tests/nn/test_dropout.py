@@ -7,6 +7,7 @@ import torch
 
 from plait.core.errors import ConfigError
 from plait.nn.dropout import Dropout, drop
+from tests.nn.close import assert_close
 
 
 @pytest.mark.parametrize("part", [0.1, 0.19, 0.5, 0.9])
@@ -16,7 +17,7 @@ def test_as_many_stay_as_asked_and_grow_by_as_much(part: float) -> None:
     dropped = drop(torch.full((count,), 2.0), part)
     stayed = dropped[dropped != 0]
     assert abs(len(stayed) / count - (1 - part)) < 4.3 * math.sqrt(part * (1 - part) / count)
-    torch.testing.assert_close(stayed, torch.full_like(stayed, 2 / (1 - part)))
+    assert_close(stayed, torch.full_like(stayed, 2 / (1 - part)))
 
 
 def test_neighbours_are_independent() -> None:
@@ -37,7 +38,7 @@ def test_the_gradient_flows_through_what_stayed() -> None:
     values = torch.randn(5, 7, dtype=torch.float64).requires_grad_()
     dropped = drop(values, 0.5)
     (gradient,) = torch.autograd.grad(dropped.sum(), values)
-    torch.testing.assert_close(gradient, torch.where(dropped != 0, 2.0, 0.0).double())
+    assert_close(gradient, torch.where(dropped != 0, 2.0, 0.0).double())
 
 
 def test_a_seed_repeats_it() -> None:

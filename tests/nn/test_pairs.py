@@ -22,6 +22,8 @@ from plait.nn.pairs import (
     stacked_similarities,
     unit_vectors,
 )
+from plait.nn.precision import autocast_context
+from tests.nn.close import assert_close
 from tests.nn.peak import PeakBytes
 
 Kernel = Callable[..., Tensor]
@@ -49,7 +51,7 @@ def test_one_word_and_two_regions_by_hand() -> None:
     # Cosines 1 and -0.6, clipped 1 and -0.06; each divided by its norm over the one word: 1 and -1. At temperature
     # log(3) / 2 the weights are 3 to 1, the context (3 - 0.6, 0.8), its cosine with (1, 0): 2.4 / sqrt(6.4).
     found = stacked_similarities(query, one, key, two, temperature=math.log(3.0) / 2)
-    torch.testing.assert_close(found, torch.tensor([[[2.4 / math.sqrt(6.4)]]]))
+    assert_close(found, torch.tensor([[[2.4 / math.sqrt(6.4)]]]))
     assert max_similarities(query, one, key, two).item() == pytest.approx(1.0)
 
 
@@ -61,7 +63,7 @@ def test_the_norm_runs_over_the_words_of_the_caption() -> None:
     a, b = math.exp(9 * 0.6), math.exp(9 * 0.8)
     wanted = (0.6 * a + 0.8 * b) / math.hypot(a, b)
     found = stacked_similarities(query, full, key, full, temperature=9.0)
-    torch.testing.assert_close(found, torch.tensor([[[wanted, wanted]]]))
+    assert_close(found, torch.tensor([[[wanted, wanted]]]))
 
 
 @pytest.mark.parametrize("temperature", [4.0, 9.0, 40.0])
@@ -75,7 +77,7 @@ def test_the_kernel_equals_the_plain_loop_item_by_item(temperature: float) -> No
                 wanted = loop_similarities(
                     F.normalize(words, dim=1), F.normalize(regions, dim=1)[None], temperature=temperature
                 )
-                torch.testing.assert_close(found[x, y, query_valid[x]], wanted[0], atol=1e-5, rtol=0)
+                assert_close(found[x, y, query_valid[x]], wanted[0], atol=1e-5, rtol=0)
             else:
                 assert not found[x, y].any()
             assert not found[x, y, ~query_valid[x]].any()
@@ -92,7 +94,7 @@ def test_the_benchmarks_two_sides_agree_in_values_and_gradients() -> None:
         scores.square().sum().backward()
         seen.append((scores.detach(), pairs.words.grad, pairs.regions.grad))
     assert seen[0][0].shape == (6, 9)
-    torch.testing.assert_close(seen[0], seen[1], atol=1e-5, rtol=1e-4)
+    assert_close(seen[0], seen[1], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -111,8 +113,8 @@ def test_small_tiles_give_the_same_values_and_gradients(kernel: Kernel) -> None:
         found = kernel(leaves[0], query_valid, leaves[1], key_valid, budget_bytes=budget)
         found.sin().sum().backward()
         seen.append((found.detach(), leaves[0].grad, leaves[1].grad))
-    torch.testing.assert_close(seen[0], seen[2])
-    torch.testing.assert_close(seen[1], seen[2])
+    assert_close(seen[0], seen[2])
+    assert_close(seen[1], seen[2])
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -121,13 +123,13 @@ def test_padding_and_the_order_of_keys_change_nothing(kernel: Kernel) -> None:
     found = kernel(query, query_valid, key, key_valid)
     for filler in (7.0, float("inf"), float("nan")):
         filled = query.masked_fill(~query_valid[..., None], filler), key.masked_fill(~key_valid[..., None], filler)
-        torch.testing.assert_close(kernel(filled[0], query_valid, filled[1], key_valid), found)
+        assert_close(kernel(filled[0], query_valid, filled[1], key_valid), found)
     longer = F.pad(key, (0, 0, 0, 3), value=2.0), F.pad(key_valid, (0, 3))
-    torch.testing.assert_close(kernel(query, query_valid, *longer), found)
+    assert_close(kernel(query, query_valid, *longer), found)
     turn = torch.tensor([3, 1, 6, 0, 2, 5, 4])
-    torch.testing.assert_close(kernel(query, query_valid, key[:, turn], key_valid[:, turn]), found)
+    assert_close(kernel(query, query_valid, key[:, turn], key_valid[:, turn]), found)
     swapped = torch.tensor([4, 2, 0, 1, 3])
-    torch.testing.assert_close(kernel(query[swapped], query_valid[swapped], key, key_valid), found[swapped])
+    assert_close(kernel(query[swapped], query_valid[swapped], key, key_valid), found[swapped])
 
 
 def test_padding_gets_no_gradient() -> None:
@@ -165,7 +167,7 @@ def test_extremes_stay_finite_and_in_range(kernel: Kernel, case: str) -> None:
             F.normalize(sides[case][1].double(), dim=2),
             torch.ones(2, 4, dtype=torch.bool),
         )
-        torch.testing.assert_close(found.double(), plain, atol=1e-5, rtol=0)
+        assert_close(found, plain.float(), atol=1e-5, rtol=0)
 
 
 def test_a_real_nan_is_not_hidden() -> None:
@@ -202,7 +204,8 @@ def test_the_counter_of_bytes_counts() -> None:
 
 def test_bfloat16_products_come_close_and_results_are_float32() -> None:
     query, query_valid, key, key_valid = _inputs(width=32)
-    exact = stacked_similarities(query, query_valid, key, key_valid, temperature=9.0)
+    with autocast_context("fp32"):
+        exact = stacked_similarities(query, query_valid, key, key_valid, temperature=9.0)
     low = stacked_similarities(query.bfloat16(), query_valid, key.bfloat16(), key_valid, temperature=9.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         leaf = query.clone().requires_grad_()
@@ -231,24 +234,24 @@ def test_no_items_give_no_similarities(kernel: Kernel) -> None:
 
 def test_cosines_by_hand() -> None:
     found = cosine_similarities(torch.tensor([[2.0, 0.0], [3.0, 3.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
-    torch.testing.assert_close(found, torch.tensor([[1.0, math.sqrt(0.5), 0.0]]))
+    assert_close(found, torch.tensor([[1.0, math.sqrt(0.5), 0.0]]))
 
 
 def test_unit_vectors_of_nothing_are_nothing_without_gradient() -> None:
     values = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
     units = unit_vectors(values)
     units.sum().backward()
-    torch.testing.assert_close(units, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
-    torch.testing.assert_close(values.grad, torch.tensor([[0.0, 0.0], [0.032, -0.024]]))
+    assert_close(units, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+    assert_close(values.grad, torch.tensor([[0.0, 0.0], [0.032, -0.024]]))
 
 
 def test_pools_by_hand() -> None:
     values = torch.tensor([[0.5, 0.1, 0.9], [0.2, 0.3, 0.4]])
     valid = torch.tensor([[True, True, False], [False, False, False]])
-    torch.testing.assert_close(pool_similarities(values, valid), torch.tensor([0.3, 0.0]))
-    torch.testing.assert_close(pool_similarities(values, valid, pool="sum"), torch.tensor([0.6, 0.0]))
+    assert_close(pool_similarities(values, valid), torch.tensor([0.3, 0.0]))
+    assert_close(pool_similarities(values, valid, pool="sum"), torch.tensor([0.6, 0.0]))
     wanted = math.log(math.exp(3.0) + math.exp(0.6)) / 6
-    torch.testing.assert_close(pool_similarities(values, valid, pool="lse"), torch.tensor([wanted, 0.0]))
+    assert_close(pool_similarities(values, valid, pool="lse"), torch.tensor([wanted, 0.0]))
 
 
 @pytest.mark.parametrize("pool", ["mean", "sum", "lse"])
@@ -278,7 +281,8 @@ def test_bad_arguments_are_refused() -> None:
 def test_the_benchmark_prints_what_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {"images": 4, "regions": 5, "captions": 6, "words": 4, "width": 16, "repeats": 1, "training-repeats": 1}
     small = [part for name, size in sizes.items() for part in (f"--{name}", str(size))]
-    assert main([*small, "--json"]) == 0
+    with autocast_context("fp32"):
+        assert main([*small, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert set(result) == {"loop_pairs_s", "kernel_pairs_s", "ratio", "max_difference", "training_ratio"}
     assert result["max_difference"] < 1e-4

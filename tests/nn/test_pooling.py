@@ -9,6 +9,7 @@ from torch import nn
 from plait.core.errors import ShapeError
 from plait.core.types import Tokens
 from plait.nn.pooling import AttentionPool, GeneralisedPool, masked_max, masked_mean, single_token
+from tests.nn.close import assert_close
 
 VALUES = torch.tensor([[[1.0, -5.0], [3.0, -7.0], [90.0, 90.0]], [[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]])
 VALID = torch.tensor([[True, True, False], [False, False, False]])
@@ -27,10 +28,10 @@ def test_pools_ignore_padding_and_order_and_stay_finite(pool: nn.Module) -> None
     assert pooled.shape == (3, 8)
     assert torch.equal(pooled[2], torch.zeros(8))
     changed = values.masked_fill(~valid[..., None], 30.0)
-    torch.testing.assert_close(pool(changed, valid), pooled)
+    assert_close(pool(changed, valid), pooled)
     turn = torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(pool(values[:, turn], valid[:, turn]), pooled)
-    torch.testing.assert_close(pool(values[1:2, [0, 1, 3]], valid[1:2, [0, 1, 3]]), pooled[1:2])
+    assert_close(pool(values[:, turn], valid[:, turn]), pooled)
+    assert_close(pool(values[1:2, [0, 1, 3]], valid[1:2, [0, 1, 3]]), pooled[1:2])
     pooled.square().sum().backward()
     assert values.grad is not None
     assert values.grad.isfinite().all()
@@ -40,12 +41,12 @@ def test_pools_ignore_padding_and_order_and_stay_finite(pool: nn.Module) -> None
 def test_generalised_pool_with_flat_scores_is_the_mean() -> None:
     pool = GeneralisedPool()
     nn.init.zeros_(pool.score.weight)
-    torch.testing.assert_close(pool(VALUES, VALID), masked_mean(VALUES, VALID))
+    assert_close(pool(VALUES, VALID), masked_mean(VALUES, VALID))
 
 
 def test_generalised_pool_weights_sum_to_one_over_real_places() -> None:
     weights = GeneralisedPool().weights(torch.tensor([2, 4]), 4)
-    torch.testing.assert_close(weights.sum(1), torch.ones(2))
+    assert_close(weights.sum(1), torch.ones(2))
     assert (weights > 0).tolist() == [[True, True, False, False], [True, True, True, True]]
 
 

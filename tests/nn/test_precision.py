@@ -39,6 +39,27 @@ def test_auto_reads_the_processors_flags(
         is_bf16_fast.cache_clear()
 
 
+@pytest.mark.parametrize(("capability", "fast"), [((7, 5), "fp32"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_auto_reads_a_gpus_compute_capability(
+    capability: tuple[int, int], fast: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    is_bf16_fast.cache_clear()
+    try:
+        assert resolve_precision("auto", torch.device("cuda", 0)) == fast
+        assert resolve_precision("auto", "cuda") == fast
+        assert resolve_precision("bf16", "cuda") == "bf16"
+    finally:
+        is_bf16_fast.cache_clear()
+
+
+def test_auto_is_float32_on_apple_gpus_and_where_there_is_no_cuda() -> None:
+    assert resolve_precision("auto", "mps") == "fp32"
+    if not torch.cuda.is_available():
+        assert resolve_precision("auto", "cuda") == "fp32"
+
+
 def test_unknown_precision_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="unknown precision 'bf61'; did you mean 'bf16'"):
         resolve_precision("bf61")

@@ -9,7 +9,6 @@ import pytest
 
 from plait.core.errors import StorageError
 from plait.train.events import Event, jsonl_log, silent
-from plait.train.memory import PeakMemory
 
 
 def test_the_log_keeps_all_but_steps_and_passes_on(tmp_path: Path) -> None:
@@ -36,14 +35,3 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     listen = jsonl_log(tmp_path, silent)  # a folder where the file should be
     with pytest.raises(StorageError, match=r"could not be written \(Is a directory\); free some space, then run the"):
         listen(Event("note", "late"))
-
-
-def test_memory_is_the_largest_size_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = iter([100.0, 300.0, 200.0])
-    monkeypatch.setattr("plait.train.memory._resident_mb", lambda: next(sizes))
-    memory = PeakMemory(150.0)
-    assert [memory.sample() for _ in range(3)] == [150.0, 300.0, 300.0]
-    monkeypatch.undo()
-    assert 20 < PeakMemory().sample() < 100_000
-    monkeypatch.setattr("plait.train.memory.STATM", Path("/no/such/file"))
-    assert 20 < PeakMemory().sample() < 100_000

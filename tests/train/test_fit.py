@@ -1,7 +1,9 @@
-"""The training loop: it learns, it stops at nonsense, and killed it goes on as if nothing had been."""
+"""The training loop: it learns, it stops at nonsense, and a stopped run continues as if nothing had happened."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,101 +11,195 @@ import torch
 
 from plait.core.config import TrainSettings
 from plait.core.errors import CheckpointError, TrainingError
-from plait.train.events import Event, silent
-from plait.train.features import prepare
-from plait.train.feed import Feed
-from plait.train.fit import Trainer
-from tests.train.toys import toy_collection, toy_model
+from plait.nn.precision import Precision
+from plait.train.checkpoint import current_names, read_tensors, write_tensors
+from plait.train.events import Event, Listener, silent
+from plait.train.fit import FitResult, Trainer
+from plait.train.hardware import choose_hardware
+from tests.train.toys import toy_feed, toy_learner
 
 SETTINGS = TrainSettings(epochs=3, batch_size=8, lr=3e-2, precision="fp32", checkpoint_s=0.0, ema_decay=0.9)
+Make = Callable[..., Trainer]
 
 
-def trainer(folder: Path, cache: Path, fusion: str, settings: TrainSettings = SETTINGS) -> Trainer:
-    model, objective = toy_model(fusion)
-    collection = toy_collection()
-    features = prepare(model, collection, views=("full", "flip"), precision="fp32", root=cache)
-    feed = Feed(collection, model, features, views=("full", "flip"))
-    return Trainer(model, objective, feed=feed, settings=settings, folder=folder)
+@pytest.fixture
+def make(tmp_path: Path, precision: Precision) -> Make:
+    """Make trainers in folders of one name or another, at the test's precision."""
+
+    def trainer(folder: str = "a", fusion: str = "late", *, steps: int | None = None) -> Trainer:
+        learner = toy_learner(fusion)
+        feed = toy_feed(learner, tmp_path / "cache", precision=precision)
+        settings = replace(SETTINGS, precision=precision)
+        return Trainer(learner, feed=feed, settings=settings, folder=tmp_path / folder, steps=steps)
+
+    return trainer
+
+
+def run(trainer: Trainer, listener: Listener = silent) -> FitResult:
+    return trainer.run(what="toys", listener=listener, check=dict)
+
+
+def assert_same_end(one: Trainer, other: Trainer) -> None:
+    """Hold weights and curve as equal, bit for bit."""
+    state = other.learner.state_dict()
+    for name, tensor in one.learner.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+    losses = [[(entry["epoch"], entry["loss"]) for entry in trainer.progress.curve] for trainer in (one, other)]
+    assert losses[0] == losses[1]
 
 
 class Killed(BaseException):
     """What a test throws to stop a run between two steps."""
 
 
-@pytest.mark.parametrize("fusion", ["late", "scan_t2i", "cross"])
-def test_a_stopped_fit_ends_with_the_same_weights_bit_for_bit(tmp_path: Path, fusion: str) -> None:
-    whole = trainer(tmp_path / "a", tmp_path / "cache", fusion)
-    whole.run(what="whole", listener=silent, check=dict)
-
-    def kill_at_11(event: Event) -> None:
-        if event.kind == "step" and event.done == 11:
+def kill_at_step(step: int) -> Listener:
+    def listen(event: Event) -> None:
+        if event.kind == "step" and event.done == step:
             raise Killed
 
-    first = trainer(tmp_path / "b", tmp_path / "cache", fusion)
-    with pytest.raises(Killed):
-        first.run(what="first", listener=kill_at_11, check=dict)
-    second = trainer(tmp_path / "b", tmp_path / "cache", fusion)
-    seen: list[int] = []
-    result = second.run(what="second", listener=lambda e: seen.append(e.done) if e.kind == "step" else None, check=dict)
-    assert seen[0] in (11, 12), "it began anew, or skipped a step"
-    assert result.steps == whole.progress.step == 24
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, second.model.state_dict()[name]), name
-    assert [e["loss"] for e in whole.progress.curve] == [e["loss"] for e in second.progress.curve]
+    return listen
+
+
+def kill() -> dict[str, float]:
+    raise Killed
 
 
 @pytest.mark.parametrize("fusion", ["late", "scan_t2i", "cross"])
-def test_the_loss_falls(tmp_path: Path, fusion: str) -> None:
-    one = trainer(tmp_path / "a", tmp_path / "cache", fusion)
-    curve = one.run(what="fit", listener=silent, check=dict).curve
+def test_a_stopped_fit_ends_with_the_same_weights_bit_for_bit(make: Make, fusion: str) -> None:
+    whole = make("a", fusion)
+    run(whole)
+    with pytest.raises(Killed):
+        run(make("b", fusion), kill_at_step(11))
+    second = make("b", fusion)
+    seen: list[int] = []
+    result = run(second, lambda e: seen.append(e.done) if e.kind == "step" else None)
+    assert seen[0] in (11, 12), "it began anew, or skipped a step"
+    assert result.steps == whole.progress.step == 24
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_fit_stopped_after_an_epochs_last_step_keeps_the_epochs_entry(make: Make, epoch: int) -> None:
+    """A timed checkpoint fell on the last step of an epoch, and the process was killed before the epoch's entry."""
+    whole = make("a")
+    run(whole)
+    first = make("b")
+    with pytest.raises(Killed):
+        first.run(what="b", listener=silent, check=lambda: kill() if len(first.progress.curve) == epoch - 1 else {})
+    second = make("b")
+    run(second)
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize("later", [0, 3])
+def test_a_state_of_an_earlier_version_without_an_epochs_entry_is_mended(
+    make: Make, monkeypatch: pytest.MonkeyPatch, later: int
+) -> None:
+    """Such a state holds the epoch's losses, and those of the steps that followed."""
+    whole = make("a")
+    run(whole)
+    first = make("b")
+    with monkeypatch.context() as patch:
+        patch.setattr(first, "_close_epoch", lambda *_, **__: None if later else (first._save(), kill()))
+        with pytest.raises(Killed):
+            run(first, kill_at_step(8 + later + 1))
+    assert first.progress.curve == []
+    second = make("b")
+    run(second)
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize("fusion", ["late", "cross"])
+def test_a_state_of_the_earlier_layout_is_resumed(make: Make, tmp_path: Path, fusion: str) -> None:
+    whole = make("a", fusion)
+    run(whole)
+    first = make("b", fusion)
+    with pytest.raises(Killed):
+        run(first, kill_at_step(11))
+    tensors, metadata = read_tensors(first.state_path)
+    began = {
+        "learner.towers.": "model.towers.",
+        "learner.": "",
+        "average.model.": "average.",
+    }
+    old = {}
+    for name, tensor in tensors.items():
+        new = next((new for new in began if name.startswith(new)), "")
+        old[began.get(new, "") + name.removeprefix(new)] = tensor
+    assert current_names(old).keys() == tensors.keys() == current_names(tensors).keys()
+    assert any(name.startswith("average.text.trained.") for name in old)
+    write_tensors(first.state_path, old, metadata)
+    second = make("b", fusion)
+    run(second)
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize("fusion", ["late", "scan_t2i", "cross"])
+def test_the_loss_falls(make: Make, fusion: str) -> None:
+    curve = run(make("a", fusion)).curve
     assert len(curve) == 3
     assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
 
 
-def test_a_loss_that_is_no_number_is_an_error_with_a_cure(tmp_path: Path) -> None:
-    one = trainer(tmp_path / "a", tmp_path / "cache", "late")
+def test_a_loss_that_is_not_a_number_is_an_error_with_advice(make: Make) -> None:
+    one = make()
     with torch.no_grad():
-        next(one.model.parameters()).fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"late, seed 0: the loss became nan at step 1 of 24 .* lower train\.lr"):
-        one.run(what="late, seed 0", listener=silent, check=dict)
+        next(one.learner.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"toys: the loss became nan at step 1 of 24 .* lower train\.lr"):
+        run(one)
 
 
-def test_the_check_changes_nothing_that_is_trained_next(tmp_path: Path) -> None:
+def test_the_check_changes_nothing_that_is_trained_next(make: Make) -> None:
     def noisy() -> dict[str, float]:
         torch.rand(100)
         return {"t2i_r1": 1.0}
 
-    quiet, loud = (trainer(tmp_path / name, tmp_path / "cache", "cross") for name in "ab")
-    quiet.run(what="quiet", listener=silent, check=dict)
+    quiet, loud = make("a", "cross"), make("b", "cross")
+    run(quiet)
     loud.run(what="loud", listener=silent, check=noisy)
-    for name, tensor in quiet.model.state_dict().items():
-        assert torch.equal(tensor, loud.model.state_dict()[name]), name
+    assert_same_end(quiet, loud)
 
 
-def test_the_state_of_another_model_is_refused(tmp_path: Path) -> None:
-    late = trainer(tmp_path / "a", tmp_path / "cache", "late")
-    late.run(what="late", listener=silent, check=dict)
-    cross = trainer(tmp_path / "a", tmp_path / "cache", "cross")
+def test_the_check_sees_the_averaged_weights_in_eval_mode(make: Make) -> None:
+    one = make()
+    name, weight = next(iter(one.learner.named_parameters()))
+    seen: list[torch.Tensor] = []
+
+    def check() -> dict[str, float]:
+        assert not one.learner.model.training
+        seen.append(weight.detach().clone())
+        return {}
+
+    one.run(what="a", listener=silent, check=check)
+    assert torch.equal(seen[-1], weight), "the weights at the end are the averaged ones"
+    assert not torch.equal(seen[-1], one.average.state()[name])
+
+
+def test_the_average_leaves_the_objective_out(make: Make) -> None:
+    one = make("a", "cross")
+    averaged = set(one.average.state())
+    assert averaged == {name for name, _ in one.learner.named_parameters() if not name.startswith("objective.")}
+    assert any(name.startswith("model.") for name in averaged)
+    assert any(name.startswith("objective.") for name, _ in one.learner.named_parameters())
+
+
+def test_the_state_of_another_model_is_refused(make: Make) -> None:
+    run(make("a", "late"))
     with pytest.raises(CheckpointError, match="of another model"):
-        cross.run(what="cross", listener=silent, check=dict)
+        run(make("a", "cross"))
 
 
-def test_captions_of_one_photo_do_not_oppose_each_other(tmp_path: Path) -> None:
-    one = trainer(tmp_path / "a", tmp_path / "cache", "late")
+def test_captions_of_one_image_do_not_oppose_each_other(make: Make) -> None:
+    one = make()
     batch = one.feed.batch(one.feed.order(0, 0, 2)[0], seed=0, epoch=0)
-    same = type(batch)(**{**vars(batch), "target": torch.zeros_like(batch.target)})
-    assert one.model.judge_batch(one.objective, same).total.item() == 0.0
+    same = replace(batch, target=torch.zeros_like(batch.target))
+    assert one.learner.loss(same).total.item() == 0.0
 
 
-def test_a_number_of_steps_cuts_the_last_epoch_short_and_is_resumed_the_same(tmp_path: Path) -> None:
-    def make(folder: str) -> Trainer:
-        one = trainer(tmp_path / folder, tmp_path / "cache", "late")
-        model, objective, feed = one.model, one.objective, one.feed
-        return Trainer(model, objective, feed=feed, settings=SETTINGS, folder=tmp_path / folder, steps=11)
-
-    whole = make("a")
-    result = whole.run(what="whole", listener=silent, check=dict)
-    assert result.steps == 11  # 8 an epoch
+def test_a_number_of_steps_cuts_the_last_epoch_short_and_is_resumed_the_same(make: Make) -> None:
+    whole = make("a", steps=11)
+    result = run(whole)
+    assert result.steps == 11  # 8 per epoch
     assert [entry["epoch"] for entry in result.curve] == [1, 2]
 
     def kill_at_the_end(event: Event) -> None:
@@ -111,16 +207,22 @@ def test_a_number_of_steps_cuts_the_last_epoch_short_and_is_resumed_the_same(tmp
             raise Killed
 
     with pytest.raises(Killed):
-        make("b").run(what="first", listener=kill_at_the_end, check=dict)
-    again = make("b")
-    assert again.run(what="second", listener=silent, check=dict).steps == 11
-    assert [entry["loss"] for entry in again.progress.curve] == [entry["loss"] for entry in result.curve]
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, again.model.state_dict()[name]), name
+        run(make("b", steps=11), kill_at_the_end)
+    again = make("b", steps=11)
+    assert run(again).steps == 11
+    assert_same_end(whole, again)
 
 
-def test_steps_are_timed_without_counting_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = trainer(tmp_path / "a", tmp_path / "cache", "late")
+def test_steps_are_timed_without_counting_the_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0, 9, 10, 19, 20, 21, 30, 33, 40, 42])  # steps of 9, 9, then 1, 3, 2 seconds
     monkeypatch.setattr("plait.train.fit.time.perf_counter", lambda: next(clock))
-    assert one.time_steps(count=3, warmup=2) == 2
+    assert make().time_steps(count=3, warmup=2) == 2
+
+
+def test_the_hardware_and_the_settings_choose_device_and_precision(tmp_path: Path, precision: Precision) -> None:
+    learner = toy_learner()
+    settings = replace(SETTINGS, precision=precision)
+    hardware = choose_hardware("cpu")
+    one = Trainer(learner, feed=toy_feed(learner, tmp_path), settings=settings, folder=tmp_path, hardware=hardware)
+    assert one.hardware is hardware
+    assert one.precision == precision

@@ -1,4 +1,4 @@
-"""What is left of a trained model's recall when one modality is taken away or given to the wrong item."""
+"""What is left of a trained model's recall when one modality is removed or given to the wrong item."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plait.audit.noise import binomial_bound
 from plait.core.types import Tokens
 from plait.metrics.retrieval import image_to_text, recall_at, text_to_image
 
-__all__ = ["ABLATIONS", "Recalls", "ablate", "emptied", "recalls"]
+__all__ = ["ABLATIONS", "Recalls", "ablate", "emptied", "recall_bound", "recalls"]
 
 ABLATIONS = ("text shuffled", "text removed", "image shuffled", "image removed")
 Recalls = dict[str, float]
@@ -22,24 +23,25 @@ Recalls = dict[str, float]
 def ablate(
     score: Callable[[Tokens, Tokens], Tensor], text: Tokens, image: Tokens, *, kinds: Sequence[str] = ABLATIONS
 ) -> dict[str, Recalls]:
-    """Score aligned pairs with one side spoiled, and count as right what was right before: R@1 both ways, in percent.
+    """Score aligned pairs with one side ablated, and count as right what was right before: R@1 both ways, in percent.
 
     "shuffled" gives every item another one's text or image; "removed" sets all its tokens to 0. An honest score falls
-    to chance in all of them. One that stays above has read the answer from the pairing, not from the content.
+    to chance in all of them. One that stays above depends on the pairing, not on the content.
 
     Arguments:
         score: text Tokens (N, T, D) and image Tokens (N, P, D), row i with row i, to (N, N) scores, row = image
-    Shapes: text Tokens (N, T, D), image Tokens (N, P, D), every row another photo, N of at least 2.
+    Shapes: text Tokens (N, T, D), image Tokens (N, P, D), every row another image, N of at least 2.
     """
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(text)))
     other = torch.empty_like(order)
     other[order] = order.roll(1)  # one ring through all items: nobody keeps its own
+    other = other.to(text.values.device)
     found = {}
     for kind in kinds:
         side, _, how = kind.partition(" ")
         tokens = text if side == "text" else image
-        spoiled = tokens.take(other) if how == "shuffled" else emptied(tokens)
-        scores = score(spoiled, image) if side == "text" else score(text, spoiled)
+        ablated = tokens.take(other) if how == "shuffled" else emptied(tokens)
+        scores = score(ablated, image) if side == "text" else score(text, ablated)
         found[kind] = recalls(scores)
     return found
 
@@ -51,8 +53,17 @@ def recalls(scores: Tensor) -> Recalls:
     return {"t2i_r1": recall_at(text_to_image(values, own), 1), "i2t_r1": recall_at(image_to_text(values, own), 1)}
 
 
+def recall_bound(count: int) -> float:
+    """Give the R@1 of `count` pairs that a random guess exceeds once in 100,000 times, in percent.
+
+    It is the power of an ablation: a leak that finds no more passes. That is 29 % of 24 pairs, 10.9 % of 64, 7 % of
+    100 and 3.5 % of 200.
+    """
+    return 100.0 * binomial_bound(count, 1 / count) / count
+
+
 def emptied(tokens: Tokens) -> Tokens:
-    """Set everything that tokens (B, N, D) say to 0, their finer levels included; masks and grids stay."""
+    """Set all values of tokens (B, N, D) to 0, summaries and finer levels included; masks and grids stay."""
     return replace(
         tokens,
         values=torch.zeros_like(tokens.values),

@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from plait.core.types import Tokens
-from plait.model import FusionModel
+from plait.audit.random_state import random_state_kept
 
 __all__ = ["dead_parameters"]
 
-# Relative to the largest gradient of the model: what is smaller came from rounding.
+# Relative to the largest gradient of all: what is smaller came from rounding.
 SMALLEST = 1e-6
 # Queries, keys and values are often one matrix: rows in a run of at least this part of it are reported, others may
-# come from a unit that no batch of a few dozen pairs opens.
+# come from a unit that no batch of a few dozen pairs activates.
 LEAST_RUN = 0.125
+
+Batch = TypeVar("Batch")
 
 
 def dead_parameters(
-    model: FusionModel, objective: nn.Module, batches: Iterable[tuple[Tokens, Tokens, Tensor]]
+    named: Iterable[tuple[str, nn.Parameter]], loss: Callable[[Batch], Tensor], batches: Sequence[Batch]
 ) -> tuple[str, ...]:
-    """Name the parameters of fusion, head, towers and objective that no batch gives a gradient.
+    """Name the parameters that no batch gives a gradient.
 
-    A gradient below a millionth of the model's largest one is none: softmax over one key gives rounding in place of 0.
-    Where only some rows of a matrix are dead, they are named with it: "fusion.project.weight[0:64]".
+    A gradient below a millionth of the largest one is none: softmax over one key gives rounding in place of 0. Where
+    only some rows of a matrix are dead, they are named with it: "fusion.project.weight[0:64]".
 
-    Shapes:
-        batches: (text Tokens (N, T, D), image Tokens (N, P, D), group (N,) int64, the photos' numbers)
+    Arguments:
+        named:   (name, parameter); those that take no gradient are left out
+        loss:    batch -> () float
+        batches: what `loss` takes
     """
-    parts = {"fusion": model.fusion, "head": model.head, "towers": model.towers, "objective": objective}
-    named = [
-        (f"{prefix}.{name}", parameter)
-        for prefix, part in parts.items()
-        if part is not None
-        for name, parameter in part.named_parameters()
-        if parameter.requires_grad
-    ]
-    if not named:
+    trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
+    if not trained:
         return ()
-    largest = {name: torch.zeros(len(parameter) if parameter.ndim else 1) for name, parameter in named}
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        for text, image, group in batches:
-            total = model.judge(objective, text, image, group).total
+    device = trained[0][1].device
+    largest = {name: torch.zeros(len(p) if p.ndim else 1, device=p.device) for name, p in trained}
+    with random_state_kept(device), torch.enable_grad():
+        for batch in batches:
+            total = loss(batch)
             if not total.requires_grad:
                 continue
-            grads = torch.autograd.grad(total, [parameter for _, parameter in named], allow_unused=True)
-            for (name, _), grad in zip(named, grads, strict=True):
+            grads = torch.autograd.grad(total, [parameter for _, parameter in trained], allow_unused=True)
+            for (name, _), grad in zip(trained, grads, strict=True):
                 if grad is not None:
                     largest[name] = torch.maximum(
                         largest[name], grad.abs().float().reshape(len(largest[name]), -1).amax(1)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from plait.core.types import Tokens
-from plait.model import FusionModel
 
-__all__ = ["Influence", "gradient_influence", "swap_influence"]
+__all__ = ["Influence", "Outputs", "gradient_influence", "swap_influence"]
 
-# output ("image_out", "text_out", "score") -> modality ("image", "text") -> how much
+# Aligned text (N, T, D) and image (N, P, D) -> output's name -> (N, ...) values
+Outputs = Callable[[Tokens, Tokens], dict[str, Tensor]]
+# output -> modality ("image", "text") -> how much
 Influence = dict[str, dict[str, float]]
 # A spread below this part of the values themselves is rounding.
 ROUNDING = 1e-5
 
 
 @torch.no_grad()
-def swap_influence(model: FusionModel, text: Tokens, image: Tokens) -> Influence:
+def swap_influence(outputs: Outputs, text: Tokens, image: Tokens) -> Influence:
     """Give how far each output moves when one modality is exchanged for another item's.
 
     Formula: |out(swapped) - out| / (sqrt(2) |out - its mean over items|), root mean squares over items. 0 = the
     output does not depend on that modality; about 1 = it is as different as another item's output. Where all items have
-    the same output, 0. Outputs: each side's mean token after fusion, and the score of the pair.
+    the same output, 0.
 
     Shapes: text Tokens (N, T, D), image Tokens (N, P, D), N of at least 2.
     """
-    base = _outputs(model, text, image)
-    other = torch.arange(len(text)).roll(1)
-    swapped = {
-        "image": _outputs(model, text, image.take(other)),
-        "text": _outputs(model, text.take(other), image),
-    }
+    base = outputs(text, image)
+    other = torch.arange(len(text), device=text.values.device).roll(1)
+    swapped = {"image": outputs(text, image.take(other)), "text": outputs(text.take(other), image)}
     found: Influence = {}
     for name, values in base.items():
         spread = _rms(values - values.mean(0))
@@ -45,7 +44,7 @@ def swap_influence(model: FusionModel, text: Tokens, image: Tokens) -> Influence
     return found
 
 
-def gradient_influence(model: FusionModel, text: Tokens, image: Tokens) -> Influence:
+def gradient_influence(outputs: Outputs, text: Tokens, image: Tokens) -> Influence:
     """Give the norm of each output's gradient with respect to each modality, mean over items.
 
     Formula: |d(w . out) / d side| / N for one fixed random w; the side's tokens and its own summary count together.
@@ -54,19 +53,13 @@ def gradient_influence(model: FusionModel, text: Tokens, image: Tokens) -> Influ
     """
     sides = {"image": _leaves(image), "text": _leaves(text)}
     with torch.enable_grad():
-        outputs = _outputs(model, sides["text"], sides["image"])
+        values_of = outputs(sides["text"], sides["image"])
     random = torch.Generator().manual_seed(0)
     found: Influence = {}
-    for name, values in outputs.items():
+    for name, values in values_of.items():
         weight = torch.randn(values.shape, generator=random).to(values)
         found[name] = {side: _gradient(values, weight, tokens) / len(values) for side, tokens in sides.items()}
     return found
-
-
-def _outputs(model: FusionModel, text: Tokens, image: Tokens) -> dict[str, Tensor]:
-    text_out, image_out = model.matched_sides(text, image)
-    index = torch.arange(len(text))
-    return {"image_out": image_out, "text_out": text_out, "score": model.score_pairs(text, image, index, index)}
 
 
 def _gradient(values: Tensor, weight: Tensor, tokens: Tokens) -> float:

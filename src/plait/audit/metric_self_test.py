@@ -1,4 +1,4 @@
-"""The metrics, asked about answers that are known: a perfect model, and the worst one."""
+"""The metrics of scores whose answer is known: a perfect model's, and the worst one's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["MetricSelfTest", "metric_self_test"]
 
 @dataclass(frozen=True)
 class MetricSelfTest:
-    """What the metrics say of known scores.
+    """What the metrics give for known scores.
 
     Fields:
         perfect: every metric of scores that are 1 for true pairs and 0 for others; all but the ranks must be 100
@@ -30,13 +30,13 @@ class MetricSelfTest:
         return best and self.worst["t2i_r1"] == self.worst["i2t_r1"] == 0.0
 
 
-def metric_self_test(caption_row: np.ndarray, photos: int) -> MetricSelfTest:
+def metric_self_test(caption_row: np.ndarray, images: int) -> MetricSelfTest:
     """Measure identity scores and their opposite on a split's own shape.
 
     A metric that compares the best of one batch's columns with row numbers of the whole set, as some published code
     does, gives a perfect model some 0.3 % here.
 
-    Shapes: caption_row (C,) int in [0, photos), the photo of each caption.
+    Shapes: caption_row (C,) int in [0, images), the image of each caption.
     """
-    perfect = (np.arange(photos)[:, None] == caption_row[None]).astype(np.float32)
+    perfect = (np.arange(images)[:, None] == caption_row[None]).astype(np.float32)
     return MetricSelfTest(retrieval_metrics(perfect, caption_row), retrieval_metrics(1 - perfect, caption_row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plait.audit.ablation import Recalls
@@ -12,41 +12,67 @@ from plait.audit.influence import Influence
 from plait.audit.metric_self_test import MetricSelfTest
 from plait.audit.noise import Noise
 from plait.audit.overlap import Overlap
+from plait.audit.partner import PARTNER_TOLERANCE
 
 __all__ = ["Audit", "OnData", "in_short"]
 
 
 @dataclass(frozen=True)
 class OnData:
-    """What a trained model does on a split, one caption a photo.
+    """What a trained model does on a split, one caption per image.
 
     Fields:
-        split, photos: which, and how many of its photos were asked about
-        whole:      R@1 both ways as trained and scored, in percent
-        ablations:  the same with one side spoiled (see `ablate`)
-        bound:      the R@1 that luck passes once in 100,000 times, in percent
+        split, images: which, and how many of its images were scored
+        whole:      R@1 both ways as trained, in percent
+        ablations:  the same with one side shuffled or removed (see `ablate`)
+        bound:      the power of the ablations, in percent: an R@1 above it is flagged (see `recall_bound`)
         influence:  what the outputs depend on, by swaps, with the trained weights (see `swap_influence`)
-        dead_parameters: of fusion, head, towers and objective, with the trained weights
+        dead_parameters: those that no batch of these pairs gives a gradient, with the trained weights
+        partner:    how far a trained score moves with another item's partner; 0 for every honest score
         baselines:  R@1 of answers that read nothing, on the whole split, or None
-        overlap:    photos shared with the training split, or None
+        overlap:    images shared with the training split, or None
         metric:     the metrics' self-test on the split's shape, or None
     """
 
     split: str
-    photos: int
+    images: int
     whole: Recalls
     ablations: dict[str, Recalls]
     bound: float
     influence: Influence
     dead_parameters: tuple[str, ...]
+    partner: float = 0.0
     baselines: dict[str, Recalls] | None = None
     overlap: Overlap | None = None
     metric: MetricSelfTest | None = None
 
     @property
-    def is_leaky(self) -> bool:
-        """Whether pairs are found although one side was taken away or given to the wrong item."""
+    def finds_ablated_pairs(self) -> bool:
+        """Whether pairs are found although one side was removed or given to the wrong item."""
         return any(value > self.bound for found in self.ablations.values() for value in found.values())
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether ablated pairs are found, or a score depends on other pairs of the call."""
+        return self.finds_ablated_pairs or self.partner > PARTNER_TOLERANCE
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything that was measured as plain data; recalls and bound in percent."""
+        found: dict[str, Any] = {
+            "split": self.split,
+            "photos": self.images,
+            "whole": self.whole,
+            "ablations": self.ablations,
+            "bound": self.bound,
+            "influence": self.influence,
+            "dead_parameters": list(self.dead_parameters),
+            "partner_influence": self.partner,
+            "baselines": self.baselines,
+            "overlap": None if self.overlap is None else dataclasses.asdict(self.overlap),
+        }
+        if self.metric is not None:
+            found["metric"] = {**dataclasses.asdict(self.metric), "passed": self.metric.passed}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,8 @@ class Audit:
     """Did it learn, and from what?
 
     Fields:
-        fusion, tokens, pairing: what was audited
+        fusion:     what was audited
+        columns:    how it is used, as results say it: {"tokens": ..., "pairing": ...}
         noise:      what random weights find in noise
         batch, seeds: the noise test's size
         influence:  what the outputs depend on, by swaps, on noise with random weights; 0 = not at all
@@ -62,14 +89,15 @@ class Audit:
         partner:    how far a score moves with another item's partner; 0 for every honest score
         single_key: whether some attention has one key, so that it is a swap
         dead_parameters: names of those that no batch of noise gives a gradient
+        outputs:    the outputs that the answer is made of: a side that none of them depends on is ignored
+        leak_fix:   what to do about a leak, as the end of a sentence
         data:       what the trained model does on data, or None
         flags:      "leaky", "single-key", "ignores the text", "ignores the image", "shared photos", "broken metric"
-        verdict:    the findings in words, with their cure
+        verdict:    the findings in words, with their fix
     """
 
     fusion: str
-    tokens: str
-    pairing: str
+    columns: Mapping[str, Any]
     noise: Noise
     batch: int
     seeds: int
@@ -78,21 +106,27 @@ class Audit:
     partner: float
     single_key: bool
     dead_parameters: tuple[str, ...]
+    outputs: tuple[str, ...] = ("score",)
+    leak_fix: str = "score each pair from its own image and text alone"
     data: OnData | None = None
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = field(default=())
     verdict: str = ""
 
     @property
     def is_leaky(self) -> bool:
-        """Whether noise, or data with one side spoiled, is matched better than luck explains."""
-        return self.noise.is_leaky or (self.data is not None and self.data.is_leaky)
+        """Whether a score can know the answer.
+
+        That is so where noise, or data with one side ablated, is matched better than a random guess explains, or where
+        a score depends on other pairs of the call.
+        """
+        on_data = self.data is not None and self.data.is_leaky
+        return self.noise.is_leaky or self.partner > PARTNER_TOLERANCE or on_data
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data; accuracies, chance and bounds in percent."""
         found: dict[str, Any] = {
             "fusion": self.fusion,
-            "tokens": self.tokens,
-            "pairing": self.pairing,
+            **self.columns,
             "noise_accuracy": self.noise.accuracy,
             "chance": self.noise.chance,
             "bound": self.noise.bound,
@@ -107,13 +141,7 @@ class Audit:
             "flags": list(self.flags),
             "verdict": self.verdict,
         }
-        if self.data is not None:
-            data = dataclasses.asdict(self.data)
-            data["dead_parameters"] = list(self.data.dead_parameters)
-            if self.data.metric is not None:
-                data["metric"]["passed"] = self.data.metric.passed
-            found["data"] = {key: value for key, value in data.items() if value is not None}
-        return found
+        return found if self.data is None else {**found, "data": self.data.to_json()}
 
 
 def in_short(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,40 @@
-"""What an audit's findings mean: flags, and sentences that name the cure."""
+"""What an audit's findings mean: flags, and sentences that name the fix."""
 
 from __future__ import annotations
 
-from plait.audit.record import Audit
+from dataclasses import replace
 
-__all__ = ["flags_of", "words_of"]
+from plait.audit.overlap import Overlap
+from plait.audit.partner import PARTNER_TOLERANCE
+from plait.audit.record import Audit, OnData
 
-# Below this part of the outputs' spread a dependence is no dependence.
-NOTHING = 1e-3
+__all__ = ["IGNORED", "concluded", "flags_of", "verdict_of", "with_data", "with_overlap"]
+
+# Below this part of the outputs' spread an output does not depend on a side.
+IGNORED = 1e-3
 _NAMED = 4
-_CURE = 'cure: pairing "itm" or "all", where a score is a function of one image and one text alone'
+
+
+def concluded(audit: Audit) -> Audit:
+    """Give the audit with its flags and its verdict."""
+    audit = replace(audit, flags=flags_of(audit))
+    return replace(audit, verdict=verdict_of(audit))
+
+
+def with_data(audit: Audit, data: OnData) -> Audit:
+    """Add what the trained model does on data, and conclude from both."""
+    return concluded(replace(audit, data=data))
+
+
+def with_overlap(audit: Audit, overlap: Overlap | None) -> Audit:
+    """Add which images of the split are in the training split too, to an audit that has data, and conclude again."""
+    if audit.data is None:
+        return audit
+    return with_data(audit, replace(audit.data, overlap=overlap))
 
 
 def flags_of(audit: Audit) -> tuple[str, ...]:
-    """Give the flags an audit's findings raise, the gravest first."""
+    """Give the flags an audit's findings raise, the most serious first."""
     flags = ["leaky"] if audit.is_leaky else []
     flags += ["single-key"] if audit.single_key else []
     flags += [f"ignores the {side}" for side in _ignored(audit)]
@@ -25,40 +46,57 @@ def flags_of(audit: Audit) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def words_of(audit: Audit) -> str:
-    """Say what was found and what helps; a sound fusion is called sound and nothing more."""
+def verdict_of(audit: Audit) -> str:
+    """Say what was found and what fixes it; what was looked for and not found is said with the test's power."""
     said = [*_leak(audit), *_attention(audit), *_sides(audit), *_data(audit)]
     noise = f"noise is matched at {audit.noise.accuracy:.1f} % (chance {audit.noise.chance:.1f} %)"
     if not said:
         but = ", but for biases that a softmax cancels" if _dead(audit) else ""
-        said = [f"Sound: {noise}, no score moves with another item's partner, and every weight learns{but}."]
+        said = [f"Sound: {noise}, no score depends on other pairs, and every weight gets a gradient{but}."]
     elif not audit.is_leaky:
         said.insert(0, f"Not leaky: {noise}.")
-    return " ".join(said)
+    return " ".join([*said, *_power(audit.data)])
 
 
 def _leak(audit: Audit) -> list[str]:
     said = []
+    fix = f"fix: {audit.leak_fix}"
     if audit.noise.is_leaky:
         said.append(
             f"Leaky: with random weights it finds {audit.noise.accuracy:.1f} % of the pairs in independent noise, "
-            f"where there is nothing to find (chance {audit.noise.chance:.1f} %, luck ends at "
-            f"{audit.noise.bound:.1f} %). A pair that is fused before it is scored carries the answer; {_CURE}."
-        )
-    elif audit.partner > NOTHING:
-        said.append(
-            "A score moves with the partner of what it compares, so it is not a score of that image with that text, "
-            f"and no figure made of it is a matching result; {_CURE}."
+            f"where there is nothing to find (chance {audit.noise.chance:.1f} %; above {audit.noise.bound:.1f} % is "
+            f"flagged). A pair that is fused before it is scored carries the answer; {fix}."
         )
     data = audit.data
-    if data is not None and data.is_leaky:
+    partner = max(audit.partner, 0.0 if data is None else data.partner)
+    if partner > PARTNER_TOLERANCE:
+        begin = "It" if said else "Leaky: it"
+        said.append(
+            f"{begin} scores an image with a text differently when other pairs of the call are exchanged, by "
+            f"{partner:.2g} of the scores' spread (up to {PARTNER_TOLERANCE:g} is rounding), so no figure made of "
+            f"these scores is a matching result; {fix}."
+        )
+    if data is not None and data.finds_ablated_pairs:
         kept = {kind: max(found.values()) for kind, found in data.ablations.items()}
         worst = max(kept, key=lambda kind: kept[kind])
+        begin = "With" if said else "Leaky: with"
         said.append(
-            f"With {worst} it still finds {kept[worst]:.1f} % of the pairs on {data.split} (luck ends at "
-            f"{data.bound:.1f} %): it reads the pairing, not the content; {_CURE}."
+            f"{begin} {worst} it still finds {kept[worst]:.1f} % of {data.images} pairs of {data.split} (above "
+            f"{data.bound:.1f} % is flagged): the score depends on the pairing, not on the content; {fix}."
         )
     return said
+
+
+def _power(data: OnData | None) -> list[str]:
+    """Say how large a leak the ablations could miss."""
+    if data is None or data.finds_ablated_pairs or not data.ablations:
+        return []
+    most = max(value for found in data.ablations.values() for value in found.values())
+    ways = " or ".join(dict.fromkeys(kind.split(" ")[-1] for kind in data.ablations))
+    return [
+        f"With one side {ways} it finds at most {most:.1f} % of {data.images} pairs of {data.split}; a leak that finds "
+        f"more than {data.bound:.1f} % would have been flagged."
+    ]
 
 
 def _dead(audit: Audit) -> tuple[str, ...]:
@@ -77,10 +115,10 @@ def _attention(audit: Audit) -> list[str]:
         tail = f"; {dead}" if dead else ""
         return [
             "Attention over a single key is a swap: its softmax is 1 whatever query and key are, so nothing is "
-            f'attended to{tail}; cure: tokens = "tokens", words that meet regions.'
+            f'attended to{tail}; fix: tokens = "tokens", so that words attend to regions.'
         ]
     return (
-        [f"Parameters {dead}; cure: leave out the options they belong to, or find what cuts them off."] if dead else []
+        [f"Parameters {dead}; fix: leave out the options they belong to, or find what cuts them off."] if dead else []
     )
 
 
@@ -88,9 +126,9 @@ def _sides(audit: Audit) -> list[str]:
     other = {"text": "image", "image": "text"}
     ignored = _ignored(audit)
     if len(ignored) == 2:
-        return ["Nothing in the outputs changes with text or image: it collapsed; cure: a lower rate or warm-up."]
+        return ["Nothing in the outputs changes with text or image: it collapsed; fix: a lower rate or warm-up."]
     return [
-        f"It ignores the {side}: everything it gives comes from the {other[side]} alone; cure: a fusion in which the "
+        f"It ignores the {side}: everything it gives comes from the {other[side]} alone; fix: a fusion in which the "
         f"{side} reaches the score."
         for side in ignored
     ]
@@ -104,7 +142,7 @@ def _data(audit: Audit) -> list[str]:
     if data.overlap is not None and data.overlap.exact:
         said.append(
             f"{len(data.overlap.exact)} photos of {data.split} are in {data.overlap.train} too, byte for byte: figures "
-            "on them are no test; cure: keep each photo in one split."
+            "on them are no test; fix: keep each photo in one split."
         )
     if data.overlap is not None and data.overlap.near:
         said.append(
@@ -117,7 +155,6 @@ def _data(audit: Audit) -> list[str]:
 
 
 def _ignored(audit: Audit) -> list[str]:
-    """Name the sides that neither the score nor, for the leaky pairing, any output depends on."""
+    """Name the sides that none of the outputs that the answer is made of depends on."""
     found = audit.influence if audit.data is None else audit.data.influence
-    outputs = ("image_out", "text_out") if audit.pairing == "matched" else ("score",)
-    return [side for side in ("text", "image") if all(found[output][side] <= NOTHING for output in outputs)]
+    return [side for side in ("text", "image") if all(found[output][side] <= IGNORED for output in audit.outputs)]

@@ -18,8 +18,8 @@ def data(found: dict[str, Any]) -> str:
     rows = [[name, f"{split['photos']:,}", f"{split['captions']:,}"] for name, split in found["splits"].items()]
     lines.append(table(rows, ["split", "photos", "captions"]))
     lines.append(
-        f"captions per photo: {found['captions_a_photo']['fewest']} to {found['captions_a_photo']['most']}; "
-        f"words per caption: median {found['words_a_caption']['median']}, longest {found['words_a_caption']['longest']}"
+        f"captions per photo: {found['captions_per_image']['fewest']} to {found['captions_per_image']['most']}; "
+        f"words per caption: median {found['words_per_caption']['median']}, longest {found['words_per_caption']['longest']}"
     )
     lines += _masks(found["masks"]) if "masks" in found else []
     skipped = found["skipped"]
@@ -55,7 +55,7 @@ def checked(found: dict[str, Any]) -> str:
         lines.append(f"\n{one['severity']}: {one['title']}: {one['count']:,}{total} {one['unit']}  [{one['code']}]")
         lines += [f"  {one['detail']}"] if one["detail"] else []
         lines += [f"  - {example['where']}: {example['what']}" for example in one["examples"][:EXAMPLES_SHOWN]]
-        lines += [f"  effect: {one['effect']}", f"  fix: {one['cure']}"]
+        lines += [f"  effect: {one['effect']}", f"  fix: {one['fix']}"]
     lines += ["", *(f"not checked: {sentence}" for sentence in found["cannot"])]
     counts = found["counts"]
     lines.append(f"{counts['error']} kinds of error, {counts['warning']} of warning, {counts['note']} notes")

@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from plait.build import build
 from plait.core.config import Recipe
 from plait.core.errors import ConfigError
 from plait.core.files import read_json, write_json
@@ -18,8 +17,10 @@ from plait.data.collection import Collection
 from plait.encoders import ADAPTERS
 from plait.fusion import FUSIONS
 from plait.train.events import Event, Listener, silent
+from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.feed import open_feed
 from plait.train.fit import Trainer
-from plait.runs.run import make_words, open_feed
+from plait.train.hardware import choose_hardware
 
 __all__ = ["BUDGET_FILE", "MATCHES", "Share", "count_parameters", "match_budgets", "nearest_width", "width_step"]
 
@@ -38,28 +39,29 @@ class Share:
     Fields:
         recipe: its recipe, with the width that matches
         steps:  optimiser steps; None = the recipe's epochs
-        told:   what results.json says of it as "budget"; empty without matching
+        budget: what results.json says of it as "budget"; empty without matching
         flags:  "budget off" where it is more than 5 % from the reference
     """
 
     recipe: Recipe
     steps: int | None
-    told: dict[str, Any]
+    budget: dict[str, Any]
     flags: tuple[str, ...] = ()
 
 
 def match_budgets(
-    match: Literal["", "params", "time"] | str,
+    match: str,
     recipes: Mapping[str, Recipe],
     collection: Collection,
     *,
     out: Path,
     cache: Path,
+    device: str = "auto",
     listener: Listener = silent,
 ) -> dict[str, Share]:
     """Give every fusion its share, once and for all: what was found is kept in `out`/budget.json and used again.
 
-    The reference is the first fusion of the first command in that folder, as its recipe has it: fusions asked for later
+    The reference is the first fusion of the first command in that folder, as its recipe has it: fusions requested later
     do not move it.
 
     "params": `fusion.width` is searched, in multiples of the number of heads, for the count of trainable parameters
@@ -74,7 +76,7 @@ def match_budgets(
         match:   "", "params" or "time"
         recipes: fusion -> recipe under the first seed
     Raises:
-        ConfigError: no such way of matching; or no width comes within 10 % of the reference's parameters.
+        ConfigError: no such budget; or no width comes within 10 % of the reference's parameters.
     """
     if match not in MATCHES:
         raise ConfigError(f"match {match!r}: expected params or time")
@@ -90,25 +92,26 @@ def match_budgets(
         if match == "params":
             known["fusions"][name] = _by_parameters(name, recipe, collection, known)
         else:
-            known["fusions"][name] = _by_time(name, recipe, collection, known, cache, listener)
+            known["fusions"][name] = _by_time(
+                name, recipe, collection, known, cache=cache, device=device, listener=listener
+            )
         write_json(path, known)  # at once: stopped here, the next command uses the same
     return {name: _share(name, recipe, known) for name, recipe in recipes.items()}
 
 
 def _share(name: str, recipe: Recipe, known: Mapping[str, Any]) -> Share:
     found = known["fusions"][name]
-    told = {"match": known["match"], "reference": known["reference"], **found}
+    budget = {"match": known["match"], "reference": known["reference"], **found}
     if known["match"] == "time":
-        return Share(recipe, int(found["steps"]), told)
+        return Share(recipe, int(found["steps"]), budget)
     flags = ("budget off",) if abs(found["off"]) > _MARK_OFF else ()
-    return Share(replace(recipe, fusion=replace(recipe.fusion, width=found["width"])), None, told, flags)
+    return Share(replace(recipe, fusion=replace(recipe.fusion, width=found["width"])), None, budget, flags)
 
 
 def count_parameters(recipe: Recipe, collection: Collection) -> int:
-    """Count what a recipe trains: parameters of model and objective that take a gradient."""
-    built = build(recipe, make_words(recipe, collection))
-    trained = (*built.model.parameters(), *built.objective.parameters())
-    return sum(parameter.numel() for parameter in trained if parameter.requires_grad)
+    """Count what a recipe trains: parameters of model, objective and the task's own parts that take a gradient."""
+    learner = assemble(recipe, make_words(recipe, collection))
+    return sum(parameter.numel() for parameter in learner.trained_parameters())
 
 
 def width_step(recipe: Recipe) -> int:
@@ -171,11 +174,20 @@ def _by_parameters(name: str, recipe: Recipe, collection: Collection, known: dic
 
 
 def _by_time(
-    name: str, recipe: Recipe, collection: Collection, known: dict[str, Any], cache: Path, listener: Listener
+    name: str,
+    recipe: Recipe,
+    collection: Collection,
+    known: dict[str, Any],
+    *,
+    cache: Path,
+    device: str,
+    listener: Listener,
 ) -> dict[str, Any]:
-    built = build(recipe, make_words(recipe, collection))
-    feed = open_feed(built, recipe, collection, cache=cache, listener=listener)
-    trainer = Trainer(built.model, built.objective, feed=feed, settings=recipe.train, folder=cache)
+    hardware = choose_hardware(device)
+    recipe = completed(recipe, device=hardware.device.type)
+    learner = assemble(recipe, make_words(recipe, collection))
+    feed = open_feed(learner, recipe, collection, cache=cache, device=hardware.device, listener=listener)
+    trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=cache, hardware=hardware)
     step_s = trainer.time_steps(count=_LEAST_STEPS_TIMED, warmup=_WARMUP)
     if name == known["reference"]:
         known["seconds"] = trainer.total_steps * step_s
@@ -184,11 +196,11 @@ def _by_time(
         "steps": trainer.total_steps if name == known["reference"] else steps,
         "timed_step_ms": 1000 * step_s,
         "seconds": known["seconds"],
-        "epochs": steps / trainer.steps_an_epoch,
+        "epochs": steps / trainer.steps_per_epoch,
     }
 
 
 def _heads(target: Any, options: Mapping[str, Any]) -> int:
-    asked = inspect.signature(target).parameters.get("heads")
-    default = asked.default if asked is not None and isinstance(asked.default, int) else 1
+    heads = inspect.signature(target).parameters.get("heads")
+    default = heads.default if heads is not None and isinstance(heads.default, int) else 1
     return int(options.get("heads", default))

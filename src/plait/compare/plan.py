@@ -1,40 +1,39 @@
 """Fusions x seeds under an equal budget on one cache: runs, leaderboard, paired tests, verdict.
 
 Every run has its own folder and is never done twice: the same command goes on where it was stopped, and more fusions or
-seeds can be asked for later.
+seeds can be requested later.
 """
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from plait.build import resolve_pairing
-from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict, variant
-from plait.core.errors import CheckpointError, ConfigError
+from plait.compare.budget import Share, match_budgets
+from plait.compare.differences import paired_tests
+from plait.compare.gallery import merged_gallery
+from plait.compare.processes import check_jobs, train_side_by_side
+from plait.compare.row import make_row, run_name
+from plait.compare.summary import summarise
+from plait.compare.verdict import verdict
+from plait.core.config import Recipe, recipe_to_dict, variant
+from plait.core.errors import ConfigError
 from plait.core.files import read_json, write_json
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
-from plait.metrics.statistics import bootstrap_interval, bootstrap_median, pairwise_tests
-from plait.compare.verdict import verdict
-from plait.compare.budget import Share, match_budgets
-from plait.train.checkpoint import read_tensors
-from plait.tasks.match.evaluate import split_for_results, weight_of
-from plait.train.events import Event, Listener, silent
-from plait.compare.row import make_row, run_name
-from plait.runs.run import finished_record
-from plait.compare.processes import check_jobs, train_side_by_side
+from plait.runs.assemble import completed
+from plait.runs.claim import known_recipe, read_or_none
+from plait.runs.fit import split_for_results
+from plait.runs.kinds import check_output
+from plait.runs.record import whole_record
 from plait.runs.versions import versions
+from plait.tasks import find_task
+from plait.train.events import Event, Listener, silent
 
-__all__ = ["Comparison", "command_of", "compare_fusions"]
-
-TESTED = ("t2i_r1", "i2t_r1", "binding_accuracy", "miou", "oiou")
+__all__ = ["Comparison", "Plan", "compare_fusions"]
 
 
 @dataclass(frozen=True)
@@ -52,97 +51,118 @@ class Comparison:
     failed: int
 
 
-def compare_fusions(
-    recipe: Recipe,
-    collection: Collection,
-    *,
-    fusions: Sequence[str],
-    seeds: Sequence[int],
-    out: Path,
-    cache: Path,
-    command: str,
-    pairing: str = "",
-    match: str = "",
-    jobs: int = 1,
-    listener: Listener = silent,
-) -> Comparison:
-    """Fit and evaluate every fusion under every seed, test the differences, and write results.json.
+@dataclass(frozen=True)
+class Plan:
+    """What a comparison is to do.
 
-    The recipe's own fusion options apply to the fusion it names, those of its variants to theirs; other fusions keep
-    their defaults. Epochs, batches, rates and encoders are the same for all.
-
-    Args:
+    Fields:
+        recipe:  its fusion's options apply to the fusion it names, those of its variants to theirs; other fusions keep
+                 their defaults. Epochs, batches, rates and encoders are the same for all.
+        fusions: names or labels of variants
+        seeds:   which
         pairing: for all fusions, in place of their own and the recipe's; "" leaves those
-        match:   "params" or "time": give every fusion as much as the first one has (see `train.budget`); "" = the same
-            width and epochs for all
-        jobs:    how many runs train side by side, each in a process of its own (see `train.side_by_side`)
-    Raises:
-        ConfigError: an unknown fusion, one that lacks the pairing, jobs that cannot be, or `out` holds a comparison of
-            other data or another recipe.
+        match:   "params" or "time": give every fusion as much as the first one has (see `compare.budget`); "" = the
+                 same width and epochs for all
+        jobs:    how many runs train side by side, each in a process of its own (see `compare.processes`)
+        device:  "auto", "cpu", "cuda" or "mps"
+        command: the command line that results.json names
     """
-    check_jobs(jobs, match)
-    for fusion in fusions:
-        resolve_pairing(_for_fusion(recipe, fusion, 0, pairing).fusion, recipe.task)
+
+    recipe: Recipe
+    fusions: Sequence[str]
+    seeds: Sequence[int]
+    command: str
+    pairing: str = ""
+    match: str = ""
+    jobs: int = 1
+    device: str = "auto"
+
+
+def compare_fusions(
+    plan: Plan, collection: Collection, out: Path, *, cache: Path, listener: Listener = silent
+) -> Comparison:
+    """Fit and evaluate every fusion under every seed, test the differences, and write results.json and gallery.json.
+
+    Raises:
+        ConfigError: an unknown fusion, one that does not serve the task, jobs that cannot be, or `out` holds a
+            comparison of other data or another recipe.
+        InputError: data that the recipe's task cannot learn from.
+    """
+    task = find_task(plan.recipe.task)
+    work = task.load_work()
+    check_jobs(plan.jobs, plan.match)
+    for fusion in plan.fusions:
+        work.use(_entrant(plan, fusion, 0))
+    work.check_data(collection)
     split = split_for_results(dict(collection.splits))
-    _claim(out, recipe, collection, {"pairing": pairing, "match": match})
-    first = {fusion: _for_fusion(recipe, fusion, seeds[0], pairing) for fusion in fusions}
-    shares = match_budgets(match, first, collection, out=out, cache=cache, listener=listener)
+    check_output(out, "comparison")
+    _claim(out, plan, collection)
+    first = {fusion: _entrant(plan, fusion, plan.seeds[0]) for fusion in plan.fusions}
+    shares = match_budgets(
+        plan.match, first, collection, out=out, cache=cache, device=plan.device, listener=listener
+    )
     # Seed by seed: stopped early, every fusion has had its turn.
-    asked = [(fusion, _seeded(shares[fusion], seed)) for seed in seeds for fusion in fusions]
-    rows = _rows(asked, collection, out, cache=cache, jobs=jobs, listener=listener)
+    requested = [(fusion, _seeded(shares[fusion], seed)) for seed in plan.seeds for fusion in plan.fusions]
+    rows = _rows(requested, plan, collection, out, cache=cache, listener=listener)
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
-    names = list(dict.fromkeys(row["fusion"] for row in rows))
-    summary = [_summary([row for row in rows if row["fusion"] == name], out) for name in names]
-    summary = [entry for entry in summary if entry]
-    # Leaky figures come last: they are no results of matching, however high.
-    ranked_by = "miou" if recipe.task == "mask" else "t2i_r1"
-    summary.sort(key=lambda entry: ("leaky" in entry["flags"], -entry[ranked_by]["mean"]))
-    tests = _tests(rows, out)
+    metric = task.headline([key for row in rows for key in row["metrics"]])
+    summary = summarise(rows, out, task.metrics)
+    sign = -1.0 if metric.higher_is_better else 1.0
+    # Leaky figures come last: they are no results of the task, however high.
+    summary.sort(key=lambda entry: ("leaky" in entry["flags"], sign * entry[metric.key]["mean"]))
+    tests = paired_tests(rows, out, task.metrics)
     power = power_of_tests(tests)
+    said = verdict(summary, tests, rows=rows, metric=metric, power=power)
     results = {
-        "task": recipe.task,
+        "task": task.name,
         "plait": version("plait"),
         "versions": versions(),
-        "command": command,
-        "jobs": jobs,
+        "command": plan.command,
+        "jobs": plan.jobs,
         "data": {**collection.facts(), "eval_split": split},
-        "settings": recipe_to_dict(recipe),
+        "settings": recipe_to_dict(plan.recipe),
         "rows": rows,
         "summary": summary,
         "tests": tests,
         "power": power,
-        "verdict": verdict(summary, tests, rows=rows, metric=_headline(rows), power=power),
+        "verdict": said.text,
+        "verdict_parts": {"finding": said.finding, "rest": list(said.rest)},
     }
     write_json(out / "results.json", results)
+    write_json(out / "gallery.json", merged_gallery(out, results, collection))
     return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
 
 
 def _rows(
-    asked: Sequence[tuple[str, Share]],
+    requested: Sequence[tuple[str, Share]],
+    plan: Plan,
     collection: Collection,
     out: Path,
     *,
     cache: Path,
-    jobs: int,
     listener: Listener,
 ) -> list[dict[str, Any]]:
-    """Make the rows in the order asked: one run after the other, or several at a time where several are to be made."""
-    names = [run_name(label, share.recipe.train.seed) for label, share in asked]
-    unfinished = sum(finished_record(out / "runs" / name) is None for name in names)
-    if min(jobs, unfinished) > 1:
-        return train_side_by_side(asked, collection, out, cache=cache, jobs=min(jobs, unfinished), listener=listener)
+    """Make the rows in the order requested: one run after the other, or several at a time."""
+    names = [run_name(label, share.recipe.train.seed) for label, share in requested]
+    unfinished = sum(whole_record(out / "runs" / name) is None for name in names)
+    jobs = min(plan.jobs, unfinished)
+    if jobs > 1:
+        return train_side_by_side(
+            requested, collection, out, cache=cache, jobs=jobs, device=plan.device, listener=listener
+        )
     rows: list[dict[str, Any]] = []
-    for name, (label, share) in zip(names, asked, strict=True):
-        listener(Event("run", name, len(rows), len(asked)))
-        rows.append(make_row(label, share, collection, out, cache=cache, listener=listener))
+    for name, (label, share) in zip(names, requested, strict=True):
+        listener(Event("run", name, len(rows), len(requested)))
+        rows.append(make_row(label, share, collection, out, cache=cache, device=plan.device, listener=listener))
     return rows
 
 
-def _for_fusion(recipe: Recipe, fusion: str, seed: int, pairing: str = "") -> Recipe:
-    found = variant(recipe, fusion)
-    settings = replace(found.fusion, pairing=pairing or found.fusion.pairing)  # type: ignore[arg-type]
-    return replace(found, fusion=settings, train=replace(recipe.train, seed=seed))
+def _entrant(plan: Plan, fusion: str, seed: int) -> Recipe:
+    """Give the recipe of one fusion of the comparison under one seed."""
+    found = variant(plan.recipe, fusion)
+    settings = replace(found.fusion, pairing=plan.pairing or found.fusion.pairing)
+    return completed(replace(found, fusion=settings, train=replace(plan.recipe.train, seed=seed)))
 
 
 def _seeded(share: Share, seed: int) -> Share:
@@ -155,124 +175,25 @@ def _earlier_rows(out: Path, present: set[str]) -> list[dict[str, Any]]:
     return [row for row in found if row["run"] not in present]
 
 
-def _by_photo(rows: Sequence[dict[str, Any]], out: Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give what each photo adds to a metric, (S, I), and the photos' weights (I,)."""
-    return _tables(rows, out, metric, f"counts.{weight_of(metric)}")
-
-
-def _ranks(rows: Sequence[dict[str, Any]], out: Path, way: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the rank of each query's best right answer, (S, Q), and the photos the queries belong to (Q,)."""
-    return _tables(rows, out, f"ranks.{way}", f"rank_photo.{way}")
-
-
-def _tables(rows: Sequence[dict[str, Any]], out: Path, figures: str, shared: str) -> tuple[np.ndarray, np.ndarray]:
-    """Stack one table of every row's run, and give one table that all runs of a split share."""
-    paths = [out / row["run"] / "by_photo.safetensors" for row in rows]
-    tables = [read_tensors(path)[0] for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        if missing := {figures, shared} - table.keys():
-            raise CheckpointError(
-                f"{path}: holds no {sorted(missing)[0]!r}, another version of Plait wrote it; delete {path.parent}, "
-                "and the same command fits that run again"
-            )
-    return np.stack([table[figures].numpy() for table in tables]), tables[0][shared].numpy()
-
-
-def _summary(rows: list[dict[str, Any]], out: Path) -> dict[str, Any]:
-    rows = [row for row in rows if row["status"] != "failed"]
-    if not rows:
-        return {}
-    entry: dict[str, Any] = {key: rows[0][key] for key in ("fusion", "tokens", "pairing", "rerank_k", "params")}
-    entry["seeds"] = len(rows)
-    entry |= {"budget": rows[0]["budget"]} if "budget" in rows[0] else {}
-    entry["flags"] = sorted({flag for row in rows for flag in row["flags"]})
-    entry |= {key: float(np.mean([row[key] for row in rows])) for key in ("step_ms", "train_s", "eval_s", "peak_mb")}
-    for metric in rows[0]["metrics"]:
-        if metric.endswith("_median_rank"):
-            found = bootstrap_median(*_ranks(rows, out, metric.split("_")[0]))
-        else:
-            values, weights = _by_photo(rows, out, metric)
-            found = bootstrap_interval(values, weights=weights, bounds=(0.0, 100.0))
-        entry[metric] = {"mean": found.mean, "low": found.low, "high": found.high}
-    return entry
-
-
-def _tests(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
-    """Test all pairs of fusions on the seeds they share. A leaky fusion is compared with nothing."""
-    leaky = {row["fusion"] for row in rows if "leaky" in row["flags"]}
-    good = [row for row in rows if row["status"] != "failed" and row["fusion"] not in leaky]
-    names = list(dict.fromkeys(row["fusion"] for row in good))
-    seeds = [{row["seed"] for row in good if row["fusion"] == name} for name in names]
-    shared = sorted(set.intersection(*seeds)) if seeds else []
-    if len(names) < 2 or not shared:
-        return []
-    values: dict[str, dict[str, np.ndarray]] = {}
-    weights: dict[str, np.ndarray] = {}
-    for metric in [m for m in TESTED if m in good[0]["metrics"]]:
-        values[metric] = {}
-        for name in names:
-            mine = [row for row in good if row["fusion"] == name and row["seed"] in shared]
-            values[metric][name], weights[metric] = _by_photo(mine, out, metric)
-    return pairwise_tests(values, weights=weights)
-
-
-def _headline(rows: list[dict[str, Any]]) -> str:
-    """Choose what the verdict speaks of: mIoU for masks, binding where the data tests it, else recall@1."""
-    if any("miou" in row["metrics"] for row in rows):
-        return "miou"
-    return "binding_accuracy" if any("binding_accuracy" in row["metrics"] for row in rows) else "t2i_r1"
-
-
-def _completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Add what recipes did not hold when these settings were written, at its default."""
-    try:
-        known = recipe_to_dict(recipe_from_dict(settings))
-    except ConfigError:  # an older recipe that means something else now: it will differ, and that is said
-        return settings
-    known["train"].pop("seed")
-    known.pop("name")
-    return known
-
-
-def _claim(out: Path, recipe: Recipe, collection: Collection, asked: dict[str, str]) -> None:
+def _claim(out: Path, plan: Plan, collection: Collection) -> None:
     """Refuse to mix comparisons: one folder holds one data set under one budget."""
-    settings = recipe_to_dict(recipe)
-    settings["train"].pop("seed")
-    settings.pop("name")
-    lock = {
-        "data": collection.fingerprint,
-        "settings": settings,
-        **{key: value for key, value in asked.items() if value},
-    }
+    lock: dict[str, Any] = {"data": collection.fingerprint, "settings": _settings(recipe_to_dict(plan.recipe))}
+    lock |= {key: value for key, value in (("pairing", plan.pairing), ("match", plan.match)) if value}
     path = out / "compare.json"
-    if not path.exists():
+    then = read_or_none(path)
+    if then is None:  # runs have plans of their own, so a damaged lock mixes nothing
         write_json(path, lock)
         return
-    then = read_json(path)
-    then["settings"] = _completed(then["settings"])
+    then["settings"] = _settings(then.get("settings", {}))
     if then != lock:
-        what = "other data" if then["data"] != lock["data"] else "another budget or recipe"
+        what = "other data" if then.get("data") != lock["data"] else "another budget or recipe"
         raise ConfigError(
             f"{out} holds a comparison of {what}; fusions and seeds may differ, data, epochs, limits and settings may "
             "not. Choose another --out, or delete that folder"
         )
 
 
-def command_of(
-    data: str | Path | Collection,
-    fusions: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    out: Path,
-    options: Mapping[str, object],
-) -> str:
-    """Give the command line that asks for a comparison; options that are None are left out."""
-    where = data.origin if isinstance(data, Collection) else str(data)
-    words = ["plait", "compare", "--data", where, "--fusions", ",".join(fusions), "--seeds", _seeds_told(seeds)]
-    for name, value in options.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    return shlex.join([*words, "--out", str(out)])
-
-
-def _seeds_told(seeds: Sequence[int]) -> str:
-    return str(len(seeds)) if list(seeds) == list(range(len(seeds))) else ",".join(map(str, seeds))
+def _settings(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Give a recipe's settings as they are compared: with today's keys, without the seed and the name."""
+    known = known_recipe(recipe)
+    return {**known, "train": {**known.get("train", {}), "seed": None}, "name": None}

@@ -1,7 +1,7 @@
 """Runs of a comparison side by side, each in a process of its own with its part of the cores.
 
 The processes do what a comparison does in turn, `make_row`, in the same folders: a run does not depend on who makes it,
-and a command with other jobs goes on where one was stopped. They end when the process that asked for them does, however
+and a command with other jobs goes on where one was stopped. They end when the process that started them does, however
 that ended.
 """
 
@@ -24,19 +24,20 @@ from typing import Any
 
 import torch
 
-from plait.build import build
 from plait.core.errors import ConfigError, TrainingError
 from plait.data.collection import Collection
 from plait.compare.budget import Share
 from plait.train.events import Event, Listener
 from plait.compare.row import make_row, run_name
-from plait.runs.run import finished_record, make_words, open_feed
+from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.feed import open_feed
+from plait.runs.record import whole_record
 
-__all__ = ["check_jobs", "seldom", "train_side_by_side"]
+__all__ = ["check_jobs", "throttled", "train_side_by_side"]
 
-# How often the listener is told what the processes say, and how often a process speaks of one task.
+# How often the listener hears of the processes, and how often a process reports on one run.
 POLL_S = 0.1
-SPEAK_S = 0.25
+EVERY_S = 0.25
 
 Rows = dict[int, dict[str, Any]]
 
@@ -57,15 +58,16 @@ def check_jobs(jobs: int, match: str) -> None:
 
 
 def train_side_by_side(
-    asked: Sequence[tuple[str, Share]],
+    requested: Sequence[tuple[str, Share]],
     collection: Collection,
     out: Path,
     *,
     cache: Path,
     jobs: int,
+    device: str = "auto",
     listener: Listener,
 ) -> list[dict[str, Any]]:
-    """Make the rows of these runs, `jobs` at a time, and give them in the order asked.
+    """Make the rows of these runs, `jobs` at a time, and give them in the order requested.
 
     Every process has `threads of this one // jobs` threads, at least one. The listener is called here, in this thread;
     of single steps it hears a few a second.
@@ -74,70 +76,70 @@ def train_side_by_side(
         PlaitError: what a process raised, as `make_row`; the others are stopped, finished runs stay.
         TrainingError: a process was ended from outside.
     """
-    _encode_first(asked, collection, out, cache=cache, listener=listener)
+    _encode_first(requested, collection, out, cache=cache, listener=listener)
     context = get_context("spawn")  # a copy of a process whose torch has started threads may wait for them forever
     events: SimpleQueue[Event] = context.SimpleQueue()
     threads = max(1, torch.get_num_threads() // jobs)
-    seat = {"collection": collection, "out": out, "cache": cache, "jobs": jobs}
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(seat, threads, events))
+    shared = {"collection": collection, "out": out, "cache": cache, "jobs": jobs, "device": device}
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(shared, threads, events))
     rows: Rows = {}
     try:
-        futures = _submit(pool, asked, threads)
-        _follow(futures, asked, rows, events=events, jobs=jobs, listener=listener)
+        futures = _submit(pool, requested, threads)
+        _follow(futures, requested, rows, events=events, jobs=jobs, listener=listener)
     except BrokenProcessPool as error:
         _stop(pool)
-        raise TrainingError(_told(asked, rows, out, jobs)) from error
+        raise TrainingError(_ended_outside(requested, rows, out, jobs)) from error
     except BaseException:
         _stop(pool)
         raise
     pool.shutdown()
-    return [rows[number] for number in range(len(asked))]
+    return [rows[number] for number in range(len(requested))]
 
 
-def seldom(listener: Listener) -> Listener:
+def throttled(listener: Listener) -> Listener:
     """Make a listener that passes single steps on a few times a second for each task, its first and last always."""
-    said: dict[str, float] = {}
+    last: dict[str, float] = {}
 
     def listen(event: Event) -> None:
         if event.kind in ("step", "encode", "verify"):
             now = time.monotonic()
-            if now - said.get(event.what, -SPEAK_S) < SPEAK_S and event.done != event.total:
+            if now - last.get(event.what, -EVERY_S) < EVERY_S and event.done != event.total:
                 return
-            said[event.what] = now
+            last[event.what] = now
         listener(event)
 
     return listen
 
 
 def _encode_first(
-    asked: Sequence[tuple[str, Share]], collection: Collection, out: Path, *, cache: Path, listener: Listener
+    requested: Sequence[tuple[str, Share]], collection: Collection, out: Path, *, cache: Path, listener: Listener
 ) -> None:
     """Fill the token cache before several processes want it: one would encode, and all others wait for its lock."""
     known: set[str] = set()
-    for label, share in asked:
+    for label, share in requested:
         recipe = share.recipe
         settings = repr((recipe.text, recipe.image, recipe.train.precision))  # what frozen tokens depend on
-        if settings in known or finished_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
+        if settings in known or whole_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
             continue
         known.add(settings)
-        built = build(recipe, make_words(recipe, collection))
-        open_feed(built, recipe, collection, cache=cache, listener=listener)
+        recipe = completed(recipe)
+        open_feed(assemble(recipe, make_words(recipe, collection)), recipe, collection, cache=cache, listener=listener)
 
 
 def _submit(
-    pool: ProcessPoolExecutor, asked: Sequence[tuple[str, Share]], threads: int
+    pool: ProcessPoolExecutor, requested: Sequence[tuple[str, Share]], threads: int
 ) -> dict[Future[dict[str, Any]], int]:
     """Start the processes and hand them all runs in their order; each is given the data while it starts."""
     with _inherited(threads):
         try:
-            return {pool.submit(_work, label, share): number for number, (label, share) in enumerate(asked)}
+            return {pool.submit(_work, label, share): number for number, (label, share) in enumerate(requested)}
         except ConnectionError as error:  # it ended before it had read the data
             raise BrokenProcessPool("a process ended while it started") from error
 
 
 def _follow(
     futures: Mapping[Future[dict[str, Any]], int],
-    asked: Sequence[tuple[str, Share]],
+    requested: Sequence[tuple[str, Share]],
     rows: Rows,
     *,
     events: SimpleQueue[Event],
@@ -146,7 +148,7 @@ def _follow(
 ) -> None:
     """Pass on what the processes say and collect their rows until all have come or one has failed."""
     beside = {"side_by_side": jobs}
-    listener(Event("run", "", 0, len(asked), beside))
+    listener(Event("run", "", 0, len(requested), beside))
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -155,7 +157,7 @@ def _follow(
         for future in done:
             number = futures[future]
             rows[number] = future.result()
-            listener(Event("run", _words(*asked[number]), len(rows), len(asked), beside))
+            listener(Event("run", _words(*requested[number]), len(rows), len(requested), beside))
 
 
 def _words(label: str, share: Share) -> str:
@@ -163,15 +165,15 @@ def _words(label: str, share: Share) -> str:
     return f"{label}, seed {share.recipe.train.seed}"
 
 
-def _told(asked: Sequence[tuple[str, Share]], rows: Rows, out: Path, jobs: int) -> str:
-    names = [run_name(label, share.recipe.train.seed) for label, share in asked]
+def _ended_outside(requested: Sequence[tuple[str, Share]], rows: Rows, out: Path, jobs: int) -> str:
+    names = [run_name(label, share.recipe.train.seed) for label, share in requested]
     left = [
-        name for number, name in enumerate(names) if number not in rows and not finished_record(out / "runs" / name)
+        name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)
     ]
     return (
-        f"a process that trained one of {', '.join(left[:jobs])} ended from outside, without a word of its own; most "
+        f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its own; most "
         "often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "
-        f'than {jobs}. A script that asks for jobs must do so below `if __name__ == "__main__":`'
+        f'than {jobs}. A script that uses jobs must call this below `if __name__ == "__main__":`'
     )
 
 
@@ -202,19 +204,19 @@ def _inherited(threads: int) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-# What `_begin` leaves for `_work`, in a process of its own: a pool offers no other way to be given something once.
-_SEAT: dict[str, Any] = {}
+# What `_begin` leaves for `_work` in a worker process: a pool has no other way to hand over something once.
+_WORKER: dict[str, Any] = {}
 
 
-def _begin(seat: dict[str, Any], threads: int, events: SimpleQueue[Event]) -> None:
+def _begin(shared: dict[str, Any], threads: int, events: SimpleQueue[Event]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    _SEAT.update(seat, listener=seldom(events.put))
+    _WORKER.update(shared, listener=throttled(events.put))
 
 
 def _work(label: str, share: Share) -> dict[str, Any]:
-    return partial(make_row, label, share)(**_SEAT)
+    return partial(make_row, label, share)(**_WORKER)
 
 
 def _end_with_parent() -> None:

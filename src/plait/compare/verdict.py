@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from plait.compare.differences import untested_pairs
+from plait.compare.ranking import Gap, Gaps, gaps_of, mean_of, ranked
+from plait.core.metric import Metric
 from plait.metrics.effects import power_sentence
+from plait.metrics.significance import FEW_IMAGES
 
-__all__ = ["METRIC_NAMES", "verdict"]
+__all__ = ["Verdict", "verdict"]
 
-METRIC_NAMES = {
-    "t2i_r1": "text-to-image R@1",
-    "t2i_r5": "text-to-image R@5",
-    "t2i_r10": "text-to-image R@10",
-    "t2i_median_rank": "text-to-image median rank",
-    "t2i_map": "text-to-image mAP",
-    "i2t_r1": "image-to-text R@1",
-    "i2t_r5": "image-to-text R@5",
-    "i2t_r10": "image-to-text R@10",
-    "i2t_median_rank": "image-to-text median rank",
-    "i2t_map": "image-to-text mAP",
-    "binding_accuracy": "binding accuracy",
-    "miou": "mIoU",
-    "oiou": "oIoU",
-    "p50": "precision at IoU 0.5",
-    "p70": "precision at IoU 0.7",
-    "p90": "precision at IoU 0.9",
-    "dice": "Dice",
-    "boundary_f": "boundary F",
-    "miou_text_shuffled": "mIoU with another's text",
-    "miou_text_removed": "mIoU without the text",
-    "miou_image_removed": "mIoU without the photo",
-    "miou_all_foreground": "mIoU of all foreground",
-    "miou_all_background": "mIoU of all background",
-    "miou_mean_mask": "mIoU of the mean mask",
-}
 # More than this many single differences read as a list, not as a sentence.
 _IN_DETAIL = 3
 # More names than this, where they are all there are, say less than their number.
 _BY_NAME = 7
+_ONE_SEED = "training noise is not measured: another training run may"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison found, in words.
+
+    Fields:
+        finding: one clause, without a full stop
+        rest:    the sentences that follow: how sure it is, what is not distinguishable, warnings
+    """
+
+    finding: str
+    rest: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Give the whole as one paragraph."""
+        return " ".join((f"{self.finding}.", *self.rest))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the parts as results.json holds them under "verdict_parts"."""
+        return {"finding": self.finding, "rest": list(self.rest)}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The fusions that can be ranked, best first, with the tests between them."""
+
+    names: list[str]
+    gaps: Gaps
+    metric: Metric
+    entries: dict[str, Mapping[str, Any]]
+    means: dict[str, float]
+
+    def gap(self, one: str, other: str) -> Gap | None:
+        return self.gaps.get(frozenset((one, other)))
+
+    def pairs(self, *, distinguishable: bool) -> list[Gap]:
+        """Give the tests that are significant, or those that are not, in the order of the ranking."""
+        every = (self.gap(a, b) for a, b in itertools.combinations(self.names, 2))
+        return [gap for gap in every if gap is not None and gap.distinguishable == distinguishable]
 
 
 def verdict(
@@ -46,181 +68,258 @@ def verdict(
     tests: Sequence[Mapping[str, Any]],
     *,
     rows: Sequence[Mapping[str, Any]] = (),
-    metric: str = "t2i_r1",
+    metric: Metric,
     power: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """Put a comparison into a few sentences: only what the tests carry is called better.
+) -> Verdict:
+    """Put a comparison into a few sentences: only what the tests show is called better.
 
     Arguments:
-        summary: results.json "summary": one mapping a fusion with "fusion", "seeds" and the metric's mean, low, high. A
-            row without the metric, or whose mean is None, is a fusion that did not train.
+        summary: results.json "summary": one mapping per fusion with "fusion", "seeds" and the metric's mean, low, high.
+            A row without the metric, or whose mean is None, is a fusion that did not train.
         tests:   results.json "tests"; those of `metric` are read, in either direction
-        rows:    results.json "rows": tell of runs that did not train, and of the flag "leaky". A leaky fusion has read
-            the answer, so it takes no part in the ranking.
-        metric:  a name of `METRIC_NAMES`; higher is better unless it is a median rank
+        rows:    results.json "rows": they name seeds, runs that did not train, and the flag "leaky". A leaky fusion has
+            read the answer, so it takes no part in the ranking.
+        metric:  the one to speak of
         power:   results.json "power": how small a difference of `metric` could have been seen
-    Example:
-        >>> verdict([{"fusion": "late", "seeds": 1, "t2i_r1": {"mean": 20.0, "low": 18.0, "high": 22.0}}], [])[:52]
-        'Only late was trained: 20.0 % of text-to-image R@1 ('
     """
-    leaky = _leaky(summary, rows)
-    seen = [row for row in summary if _mean(row, metric) is not None]
-    ranked = [row for row in seen if row["fusion"] not in leaky]
-    sign = -1.0 if metric.endswith("median_rank") else 1.0
-    ranked.sort(key=lambda row: -sign * float(row[metric]["mean"]))
-    parts = []
-    if not ranked:
-        parts.append("No fusion gave a result that can be ranked.")
-    elif len(ranked) == 1:
-        others = "Only " + ranked[0]["fusion"] + (" can be ranked: " if len(seen) > 1 else " was trained: ")
-        parts.append(f"{others}{_estimate(ranked[0], metric)}. There is nothing to compare it with.")
+    leaky = {row["fusion"] for row in (*summary, *rows) if "leaky" in (row.get("flags") or ())}
+    seen = {entry["fusion"]: mean for entry in summary if (mean := mean_of(entry, metric)) is not None}
+    means = {name: mean for name, mean in seen.items() if name not in leaky}
+    entries = {entry["fusion"]: entry for entry in summary if entry["fusion"] in means}
+    gaps = {pair: gap for pair, gap in gaps_of(tests, metric, summary).items() if pair <= entries.keys()}
+    found = _Found(ranked(means, metric, gaps), gaps, metric, entries, means)
+    if len(entries) > 1:
+        finding, rest = _comparison(found)
+        rest += [*_contradictions(found), *_untested(found, rows), *_one_seed(found)]
+        rest += [power_sentence(row) for row in power if row["metric"] == metric.key]
+        rest += _few_images(found)
     else:
-        parts.append(_comparison(ranked, [test for test in tests if test["metric"] == metric], metric, sign))
-    if ranked and max(int(row.get("seeds", 1)) for row in ranked) == 1:
-        parts.append(
-            "With one seed each, training noise is not measured: another training run may order them differently."
-        )
-    parts.extend(power_sentence(row) for row in power if row["metric"] == metric and len(ranked) > 1)
+        finding, rest = _alone(found, others=len(seen) > 1)
     if leaky:
-        parts.append(
+        rest.append(
             f"{_join(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking. A leaky number "
-            "is not a matching result: it says how well a fused pair is recognised, not how well one is found."
+            "says how well a fused pair is recognised, not how well the task is solved."
         )
-    parts.extend(_failures(summary, rows, metric))
-    return " ".join(parts)
+    return Verdict(finding, (*rest, *_failures(summary, rows, metric)))
 
 
-def _comparison(ranked: list[Mapping[str, Any]], tests: list[Mapping[str, Any]], metric: str, sign: float) -> str:
-    names = [row["fusion"] for row in ranked]
-    best, label = names[0], METRIC_NAMES.get(metric, metric)
-    found = {}
-    for test in tests:
-        found[test["a"], test["b"]] = _gap(test, 1.0)
-        found[test["b"], test["a"]] = _gap(test, -1.0)
-    beaten = [name for name in names[1:] if (best, name) in found and found[best, name]["distinguishable"]]
-    level = [name for name in names[1:] if (best, name) in found and not found[best, name]["distinguishable"]]
-    untested = [name for name in names[1:] if (best, name) not in found]
-    pieces = []
-    better = "lower" if sign < 0 else "better"
-    unit = "" if sign < 0 else " points"
-    if beaten:
-        detailed = [
-            f"than {name} by {_size(found[best, name])}{unit}"
-            f"{f' of {label}' if place == 0 else ''} ({_certainty(found[best, name])})"
-            for place, name in enumerate(beaten[:_IN_DETAIL])
-        ]
-        sentence = f"{best} is {better} {', '.join(detailed)}"
-        if beaten[_IN_DETAIL:]:
-            sizes = [abs(found[best, name]["difference"]) for name in beaten[_IN_DETAIL:]]
-            sentence += f", and than {_join(beaten[_IN_DETAIL:])} by {min(sizes):.1f} to {max(sizes):.1f}"
-        pieces.append(sentence)
-    seeds = sorted({int(row.get("seeds", 1)) for row in ranked})
-    seed_text = (
-        f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    )
-    if level:
-        closest = found[best, level[0]]
-        detail = f" ({_even(closest, unit)})" if len(level) == 1 else ""
-        head = "" if beaten else f"no fusion stands out: by {label}, "
-        many = len(level) == len(names) - 1 and len(level) > _BY_NAME
-        whom = f"{best} and any of {len(level)} others" if many else _join([best, *level])
-        pieces.append(f"{head}{whom} are not distinguishable with {seed_text}{detail}")
-    if untested:
-        pieces.append(f"{best} was not tested against {_join(untested)}")
-    rest = [
-        (a, b)
-        for place, a in enumerate(names[1:], start=1)
-        for b in names[place + 1 :]
-        if (a, b) in found and not found[a, b]["distinguishable"] and not (a in level and b in level)
+def _alone(found: _Found, *, others: bool) -> tuple[str, list[str]]:
+    if not found.names:
+        return "No fusion gave a result that can be ranked", []
+    entry = found.entries[found.names[0]]
+    finding = f"Only {entry['fusion']} {'can be ranked' if others else 'was trained'}: {_estimate(entry, found.metric)}"
+    rest = ["There is nothing to compare it with."]
+    if int(entry.get("seeds", 1)) == 1:
+        rest.append(f"With one seed, {_ONE_SEED} give another figure.")
+    return finding, rest
+
+
+def _comparison(found: _Found) -> tuple[str, list[str]]:
+    """Say how the first of the ranking compares with the others, then how the others compare with each other."""
+    best, others, label = found.names[0], found.names[1:], found.metric.label
+    gaps = [gap for gap in (found.gap(best, name) for name in others) if gap is not None]
+    beaten = [gap for gap in gaps if gap.distinguishable and gap.better == best]
+    level = [gap.worse if gap.better == best else gap.better for gap in gaps if not gap.distinguishable]
+    rest: list[str] = []
+    if any(gap.beats(best) for gap in gaps):
+        finding = f"No fusion stands out in {label}: tests on different seeds contradict each other"
+        rest += _better_pairs(found)
+    elif beaten:
+        finding = f"{best} is better than {_whom(beaten, len(others))} by {_range(beaten, found.metric)}"
+        finding += f", but not distinguishable from {_some(level)}" if level else ""
+        rest.append(_details(beaten, found.metric))
+    elif level:
+        finding = f"No fusion stands out in {label}: {_level(found, level)}"
+        rest += _better_pairs(found)
+    elif gaps or found.gaps:
+        finding = f"No fusion stands out in {label}: {best}, which has the best mean, was not tested against the others"
+        rest += _better_pairs(found)
+    else:
+        finding = f"No fusion was tested against another in {label}"
+    if len(level) == 1:
+        rest += [_close(gap, found.metric) for gap in gaps if not gap.distinguishable]
+    rest += _groups(found, [best, *level])
+    return finding, rest
+
+
+def _whom(beaten: list[Gap], others: int) -> str:
+    if len(beaten) <= _IN_DETAIL:
+        return _join([gap.worse for gap in beaten])
+    return f"the other {others} fusions" if len(beaten) == others else f"{len(beaten)} of the other {others} fusions"
+
+
+def _level(found: _Found, level: list[str]) -> str:
+    names = [found.names[0], *level]
+    inner = [found.gap(a, b) for a, b in itertools.combinations(names, 2)]
+    if len(level) <= _BY_NAME and all(gap is not None and not gap.distinguishable for gap in inner):
+        return f"{_join(names)} are not distinguishable"
+    return f"{names[0]} is not distinguishable from {_some(level)}"
+
+
+def _details(beaten: list[Gap], metric: Metric) -> str:
+    if len(beaten) == 1:
+        ends, p = _certainty(beaten[0]).split(", ", 1)
+        return f"The difference to {beaten[0].worse} has the {ends} ({p})."
+    told = [f"{_amount(gap.size, metric)} to {gap.worse} ({_certainty(gap)})" for gap in beaten[:_IN_DETAIL]]
+    more = beaten[_IN_DETAIL:]
+    if more:
+        names = [gap.worse for gap in more]
+        told.append(f"{_sizes(more, metric)} to {_join(names) if len(names) <= _BY_NAME else f'{len(names)} others'}")
+    return f"The differences are {_join(told)}."
+
+
+def _better_pairs(found: _Found) -> list[str]:
+    """Name the pairs that differ where no fusion stands out."""
+    pairs = sorted(found.pairs(distinguishable=True), key=lambda gap: -gap.size)
+    told = [
+        f"{gap.better} is better than {gap.worse} by {_amount(gap.size, found.metric)} ({_certainty(gap)})."
+        for gap in pairs[:_IN_DETAIL]
     ]
-    for group in _groups(rest, names):
-        pieces.append(f"{_join(group)} are not distinguishable" + ("" if level else f" with {seed_text}"))
-    text = "; ".join(pieces)
-    # a fusion's name keeps its case; our own words begin a sentence
-    return text[0].upper() + text[1:] + "." if text.startswith("no fusion") else text + "."
+    more = len(pairs) - len(told)
+    return [*told, f"{more} more pair{'s differ' if more > 1 else ' differs'}."] if more else told
 
 
-def _groups(pairs: list[tuple[str, str]], names: list[str]) -> list[list[str]]:
-    """Gather neighbours in the ranking whose pairs are all undecided, largest groups first in ranking order."""
-    undecided = set(pairs)
+def _close(gap: Gap, metric: Metric) -> str:
+    if gap.size == 0 and gap.low == gap.high == 0:
+        return f"The results of {gap.better} and {gap.worse} are equal."
+    return (
+        f"With {_count(gap.seeds, 'seed')}, {gap.better} is ahead of {gap.worse} by {_amount(gap.size, metric)} "
+        f"({_certainty(gap)})."
+    )
+
+
+def _groups(found: _Found, told: list[str]) -> list[str]:
+    """Gather neighbours in the ranking whose pairs are all undecided; groups within `told` are known already."""
+    undecided = {frozenset((gap.better, gap.worse)): gap for gap in found.pairs(distinguishable=False)}
     groups: list[list[str]] = []
-    for start in range(len(names)):
-        group = [names[start]]
-        for name in names[start + 1 :]:
-            if all((member, name) in undecided for member in group):
-                group.append(name)
-        if len(group) > 1 and not any(set(group) <= set(known) for known in groups):
+    for start, name in enumerate(found.names):
+        group = [name]
+        for other in found.names[start + 1 :]:
+            if all(frozenset((member, other)) in undecided for member in group):
+                group.append(other)
+        if len(group) > 1 and not any(set(group) <= set(known) for known in (told, *groups)):
             groups.append(group)
-    return groups
+    sentences = []
+    for group in groups:
+        seeds = [undecided[frozenset(pair)].seeds for pair in itertools.combinations(group, 2)]
+        sentences.append(f"{_join(group)} are not distinguishable with {_spread(seeds)}.")
+    return sentences
 
 
-def _gap(test: Mapping[str, Any], sign: float) -> dict[str, Any]:
-    low, high = sign * float(test["low"]), sign * float(test["high"])
-    return {
-        "difference": sign * float(test["difference"]),
-        "low": min(low, high),
-        "high": max(low, high),
-        "p": float(test.get("p_holm", test["p"])),
-        "corrected": "p_holm" in test,
-        "distinguishable": bool(test["distinguishable"]),
-    }
+def _contradictions(found: _Found) -> list[str]:
+    """Say where a test on the seeds that two fusions share and the means over all seeds of each disagree."""
+    sentences = []
+    sign, word = (1, "higher") if found.metric.higher_is_better else (-1, "lower")
+    for gap in found.pairs(distinguishable=True):
+        ahead, behind = found.means[gap.better], found.means[gap.worse]
+        if sign * behind > sign * ahead:
+            many, few = (_count(int(found.entries[n].get("seeds", 1)), "seed") for n in (gap.worse, gap.better))
+            sentences.append(
+                f"On the {_count(gap.seeds, 'seed')} they share, {gap.better} is better than {gap.worse} by "
+                f"{_amount(gap.size, found.metric)}, although the mean of {gap.worse} over its {many}, {behind:.1f}, "
+                f"is {word} than that of {gap.better} over its {few}, {ahead:.1f}: train both with the same seeds."
+            )
+    if len(sentences) > _IN_DETAIL:
+        more = len(sentences) - _IN_DETAIL
+        return [*sentences[:_IN_DETAIL], f"The same holds for {_count(more, 'more pair')}."]
+    return sentences
 
 
-def _size(gap: Mapping[str, Any]) -> str:
-    return f"{abs(gap['difference']):.1f}"
+def _untested(found: _Found, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    apart = [pair for pair in untested_pairs(rows) if set(pair) <= set(found.names)]
+    sentences = []
+    if apart:
+        told = _join([f"{a} and {b}" for a, b in apart[:_IN_DETAIL]]) if len(apart) <= _IN_DETAIL else ""
+        who = told or _count(len(apart), "pair") + " of fusions"
+        sentences.append(f"{who} share no seed and were not tested.")
+    best = found.names[0]
+    known = {frozenset(pair) for pair in apart} | set(found.gaps)
+    others = [name for name in found.names[1:] if frozenset((best, name)) not in known]
+    return [*sentences, f"{best} was not tested against {_some(others)}."] if others else sentences
 
 
-def _certainty(gap: Mapping[str, Any]) -> str:
-    ends = sorted([gap["low"], gap["high"]]) if gap["difference"] >= 0 else sorted([-gap["low"], -gap["high"]])
-    p = "p < 0.001" if gap["p"] < 0.001 else f"p = {gap['p']:.3f}" if gap["p"] < 0.1 else f"p = {gap['p']:.2f}"
-    after = " after Holm" if gap["corrected"] else ""
-    return f"95 % interval {_number(ends[0])} to {_number(ends[1])}, {p}{after}"
+def _one_seed(found: _Found) -> list[str]:
+    """Warn where the smallest number of seeds is one."""
+    seeds = [gap.seeds for gap in found.gaps.values()] or [int(e.get("seeds", 1)) for e in found.entries.values()]
+    if max(seeds) == 1:
+        return [f"With one seed each, {_ONE_SEED} order them differently."]
+    if min(seeds) == 1 and found.gaps:
+        return [
+            f"{seeds.count(1)} of {len(seeds)} tests {'rests' if seeds.count(1) == 1 else 'rest'} on one shared seed, "
+            f"where {_ONE_SEED} order those fusions differently."
+        ]
+    return []
 
 
-def _even(gap: Mapping[str, Any], unit: str) -> str:
-    if gap["difference"] == 0 and gap["low"] == gap["high"] == 0:
-        return "their results are equal"
-    return f"difference {_size(gap)}{unit}, {_certainty(gap)}"
+def _few_images(found: _Found) -> list[str]:
+    images = min((gap.images for gap in found.gaps.values() if gap.images), default=FEW_IMAGES)
+    if images >= FEW_IMAGES:
+        return []
+    return [
+        f"Only {_count(images, 'photo')} {'was' if images == 1 else 'were'} measured: with fewer than {FEW_IMAGES}, "
+        "intervals and tests are rough, and other photos may order the fusions differently."
+    ]
+
+
+def _failures(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], metric: Metric) -> list[str]:
+    without = {entry["fusion"] for entry in summary if mean_of(entry, metric) is None}
+    sentences = []
+    for name in dict.fromkeys(row["fusion"] for row in (*summary, *rows)):
+        mine = [row for row in rows if row["fusion"] == name]
+        bad = {status: sum(row.get("status") == status for row in mine) for status in ("did not train", "failed")}
+        for status, many in bad.items():
+            if many:
+                sentences.append(f"{name} {status}{'' if many == len(mine) else f' with {many} of {len(mine)} seeds'}.")
+        if name in without and not any(bad.values()):
+            sentences.append(f"{name} did not train.")
+    return sentences
+
+
+def _amount(size: float, metric: Metric) -> str:
+    """Show a size with its unit: one decimal, or one digit where that would be 0.0."""
+    number = f"{size:.1f}" if size >= 0.05 or size == 0 else f"{size:.1g}"
+    return f"{number} points" if metric.unit == "%" else number
+
+
+def _sizes(gaps: list[Gap], metric: Metric) -> str:
+    least, most = (_amount(end(gap.size for gap in gaps), metric) for end in (min, max))
+    return least if least == most else f"{least.split(' ')[0]} to {most}"
+
+
+def _range(gaps: list[Gap], metric: Metric) -> str:
+    if metric.unit == "%":
+        return f"{_sizes(gaps, metric)} of {metric.label}"
+    return f"{_sizes(gaps, metric)} in {metric.label}" + ("" if metric.higher_is_better else " (lower is better)")
+
+
+def _certainty(gap: Gap) -> str:
+    p = "p < 0.001" if gap.p < 0.001 else f"p = {gap.p:.3f}" if gap.p < 0.1 else f"p = {gap.p:.2f}"
+    return f"95 % interval {_number(gap.low)} to {_number(gap.high)}, {p}{' after Holm' if gap.is_corrected else ''}"
 
 
 def _number(value: float) -> str:
     return f"{value:.1f}".replace("-", "−") if round(value, 1) != 0 else "0.0"
 
 
-def _estimate(row: Mapping[str, Any], metric: str) -> str:
-    cell, rank = row[metric], metric.endswith("median_rank")
-    label = METRIC_NAMES.get(metric, metric)
-    text = f"{label} {cell['mean']:.1f}" if rank else f"{cell['mean']:.1f} % of {label}"
+def _estimate(entry: Mapping[str, Any], metric: Metric) -> str:
+    cell = entry[metric.key]
+    text = f"{cell['mean']:.1f} % of {metric.label}" if metric.unit == "%" else f"{metric.label} {cell['mean']:.1f}"
     if cell.get("low") is None or cell.get("high") is None:
         return text
     return f"{text} (95 % interval {cell['low']:.1f} to {cell['high']:.1f})"
 
 
-def _mean(row: Mapping[str, Any], metric: str) -> float | None:
-    cell = row.get(metric)
-    mean = cell.get("mean") if isinstance(cell, Mapping) else None
-    # NaN is no result either, and it is the one number that does not equal itself
-    return None if mean is None or mean != mean else float(mean)
+def _spread(seeds: Sequence[int]) -> str:
+    least, most = min(seeds), max(seeds)
+    return _count(least, "seed") if least == most else f"{least} to {most} seeds"
 
 
-def _leaky(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {row["fusion"] for row in (*summary, *rows) if "leaky" in (row.get("flags") or ())}
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _failures(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], metric: str) -> list[str]:
-    names = list(dict.fromkeys(row["fusion"] for row in (*summary, *rows)))
-    without = {row["fusion"] for row in summary if _mean(row, metric) is None}
-    sentences = []
-    for name in names:
-        mine = [row for row in rows if row["fusion"] == name]
-        for status, words in (("did not train", "did not train"), ("failed", "failed")):
-            bad = [row for row in mine if row.get("status") == status]
-            if bad:
-                share = "" if len(bad) == len(mine) else f" with {len(bad)} of {len(mine)} seeds"
-                sentences.append(f"{name} {words}{share}.")
-        if name in without and not any(row.get("status") in ("did not train", "failed") for row in mine):
-            sentences.append(f"{name} did not train.")
-    return sentences
+def _some(names: Sequence[str]) -> str:
+    return _join(names) if len(names) <= _BY_NAME else f"any of {len(names)} others"
 
 
 def _join(names: Sequence[str]) -> str:

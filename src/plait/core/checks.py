@@ -1,19 +1,19 @@
-"""Small checks of shapes, masks and finiteness, used where tensors cross a room's border."""
+"""Small checks of shapes and masks, used where tensors go from one room to another."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from plait.core.errors import InputError, ShapeError
+from plait.core.errors import ShapeError
 
-__all__ = ["check_finite", "check_mask", "check_shapes"]
+__all__ = ["check_mask", "check_shapes"]
 
 
 def check_shapes(*tensors: tuple[str, Tensor, str]) -> dict[str, int]:
-    """Hold named tensors against letters, where one letter stands for one size throughout.
+    """Check the shapes of named tensors against letters, where one letter means one size throughout.
 
-    Each argument is (name, tensor, letters), letters such as "B Q D"; one "..." stands for any dimensions.
+    Each argument is (name, tensor, letters), letters such as "B Q D"; one "..." means any dimensions.
 
     Returns: the size of every letter.
     Raises:
@@ -53,27 +53,10 @@ def check_shapes(*tensors: tuple[str, Tensor, str]) -> dict[str, int]:
 
 
 def check_mask(name: str, mask: Tensor) -> None:
-    """Refuse a mask that is not boolean: a float or integer mask would be added or multiplied in silence.
+    """Refuse a mask that is not boolean: a float or integer mask would be added or multiplied without an error.
 
     Raises:
         ShapeError: the mask's dtype is not bool.
     """
     if mask.dtype is not torch.bool:
         raise ShapeError(f"{name} should be a bool mask with True = real, but it is {mask.dtype}; pass mask.bool()")
-
-
-def check_finite(name: str, tensor: Tensor) -> None:
-    """Refuse NaN and infinity, and say how many and where the first one is.
-
-    Shapes:
-        tensor: (...) of any dtype
-    Raises:
-        InputError: a value is not finite.
-    """
-    finite = torch.isfinite(tensor)
-    if not bool(finite.all()):
-        wrong = (~finite).nonzero()
-        raise InputError(
-            f"{name} should be finite, but {len(wrong)} of {tensor.numel()} values are not, the first at index "
-            f"{tuple(wrong[0].tolist())}; look at the input it was computed from"
-        )

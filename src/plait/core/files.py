@@ -1,4 +1,4 @@
-"""Files replaced in one rename: whatever moment a process is killed at, a file is the old one or the new one."""
+"""Files replaced in one rename: if a process is killed at any moment, a file is the old one or the new one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.errors import CheckpointError, StorageError
+from plait.core.os_errors import os_sentence
 
 __all__ = ["read_json", "replace_file", "write_bytes", "write_json"]
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens and whoever else writes it.
+    """Write a file so that it is complete or absent, whatever happens and whoever else writes it.
 
     Raises:
-        OSError: as the system gives it; the old file, if any, is untouched and nothing is left lying beside it.
+        OSError: as the system gives it; the old file, if any, is unchanged and no temporary file is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.tmp")
+    # Without the file's own name, which may be as long as the file system allows.
+    temporary = path.with_name(f".{os.getpid()}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -29,7 +31,7 @@ def replace_file(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    if sys.platform != "win32":  # the new name must outlive a power cut as well
+    if sys.platform != "win32":  # the new name must survive a power cut as well
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -38,35 +40,40 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step; folders on the way are made.
+    """Replace a file's content in one step; missing folders are created.
 
     Raises:
-        StorageError: the disk is full or not writable; the old file, if any, is untouched.
+        StorageError: the file cannot be written; the message says why and what to do. The old file, if any, is
+            unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
+        why = os_sentence(error, "write")
         raise StorageError(
-            f"{path}: could not write {len(content):,} bytes ({error.strerror or error}); free some space or choose "
-            "another folder, then run the same command: it goes on from the last checkpoint"
+            f"{path}: could not write {len(content):,} bytes: {why}; then run the same command again"
         ) from error
 
 
 def write_json(path: Path, data: Any) -> None:
     """Replace a JSON file in one step. NaN is refused: it is not JSON, and a figure that is NaN is a bug."""
-    write_bytes(path, (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    # A file name that is not UTF-8 holds lone surrogates; "backslashreplace" writes them as JSON's own escapes.
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        CheckpointError: missing or damaged.
+        CheckpointError: missing, unreadable or damaged.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; expected a folder that `plait fit` or `compare` wrote") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {os_sentence(error)}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}: not valid JSON ({error}); the file is damaged, fit the run again") from None

@@ -1,25 +1,23 @@
-"""From rows (image name, caption) to a `Collection`: find photos, read or make splits, list every loss."""
+"""From rows (image name, caption) to a `Collection`: find images, read or make splits, list everything left out."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo, Skip
-from plait.data.images import IMAGE_SUFFIXES
+from plait.data.finder import Finder
 from plait.data.masks.source import MaskReading, MaskSource
+from plait.data.splits import GivenSplits, SplitMaking
 
-__all__ = ["Finder", "Row", "SplitMaking", "assemble", "file_finder", "read_json_file", "read_splits"]
+__all__ = ["Row", "assemble"]
 
-# Gives the photo of a name, or the reason why there is none.
-Finder = Callable[[str], "Path | np.ndarray | Skip"]
+_COLUMN = "column 'split'"
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,10 @@ class Row:
 
     Fields:
         where: file and row, for messages
-        image: the photo's name
+        image: the image's name
         text:  the caption, as written
         split: the split this row names, or None
-        mask:  the region it speaks of, or None
+        mask:  the region that the caption refers to, or None
     """
 
     where: str
@@ -41,54 +39,41 @@ class Row:
     mask: MaskSource | None = None
 
 
-@dataclass(frozen=True)
-class SplitMaking:
-    """How splits are made where the data has none.
+class _Images:
+    """The images that rows name, in the order of their first row; two names of one file are one image.
 
-    A photo's place follows from `seed` and its id alone, so that photos added later do not move the others. Only where
-    a part would get fewer than 2 photos, the 2 nearest to it are taken.
-
-    Fields:
-        seed:      another seed, another split
-        val_frac:  expected part of the photos in "val"
-        test_frac: expected part in "test"; 0 = no such split
+    `names` holds each name that was looked for, with the id of its image or the reason why there is none; `photos` the
+    images by their id.
     """
 
-    seed: int = 0
-    val_frac: float = 0.1
-    test_frac: float = 0.1
+    def __init__(self, find: Finder) -> None:
+        self.photos: dict[str, Photo] = {}
+        self.find = find
+        self.names: dict[str, str | Skip] = {}
+        self._by_file: dict[Path, str] = {}
 
-    def __post_init__(self) -> None:
-        if not (0 < self.val_frac < 1 and 0 <= self.test_frac < 1 and self.val_frac + self.test_frac < 1):
-            raise ConfigError(
-                f"val_frac {self.val_frac} and test_frac {self.test_frac}: expected parts of 1 that leave some to train"
-            )
+    def of(self, name: str) -> str | Skip:
+        """Give the id of the image that is called so, adding it if it is new, or the reason why there is none."""
+        if name not in self.names:
+            found = self.find(name)
+            self.names[name] = found if isinstance(found, Skip) else self._add(name, found)
+        return self.names[name]
 
-    def splits(self, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Give train, val and test as indices into `ids`.
+    def known(self, name: str) -> str | Skip | None:
+        """Give the id of an image that rows named by this name or another, why there is no such image, or None."""
+        if name in self.names:
+            return self.names[name]
+        found = self.find(name)
+        if isinstance(found, Skip):
+            return found
+        return self._by_file.get(found) if isinstance(found, Path) else None
 
-        Raises:
-            InputError: too few photos for 2 in each split.
-        """
-        names = ["train", "val"] + (["test"] if self.test_frac > 0 else [])
-        if len(ids) < 2 * len(names):
-            raise InputError(
-                f"{len(ids)} photos cannot be split into {', '.join(names)}; expected at least {2 * len(names)}, "
-                "2 a split"
-            )
-        place = {i: _unit_interval(f"{self.seed} {name}") for i, name in enumerate(ids)}
-        order = sorted(place, key=lambda i: (place[i], ids[i]))
-        val = set(order[:2]) | {i for i in order if place[i] < self.val_frac}
-        test: set[int] = set()
-        if self.test_frac > 0:
-            test = (set(order[-2:]) | {i for i in order if place[i] >= 1 - self.test_frac}) - set(order[:2])
-        val -= test
-        train = [i for i in range(len(ids)) if i not in val and i not in test]
-        if len(train) < 2:  # by chance, in tiny sets
-            middle = set(order[2:4])
-            val, test, train = val - middle, test - middle, sorted(middle.union(train))
-        made = {"train": tuple(train), "val": tuple(sorted(val)), "test": tuple(sorted(test))}
-        return {name: made[name] for name in names}
+    def _add(self, name: str, found: Path | np.ndarray) -> str:
+        if isinstance(found, Path):
+            name = self._by_file.setdefault(found, name)
+        if name not in self.photos:
+            self.photos[name] = Photo(name, found)
+        return name
 
 
 def assemble(
@@ -98,163 +83,120 @@ def assemble(
     rows: Iterable[Row],
     find: Finder,
     making: SplitMaking,
-    splits: Mapping[str, Sequence[str]] | None = None,
-    splits_origin: str = "splits.json",
+    splits: GivenSplits | None = None,
+    row_splits: str = _COLUMN,
     skipped: Sequence[Skip] = (),
     reading: MaskReading | None = None,
 ) -> Collection:
-    """Build a collection from rows; photos come in the order in which rows first name them.
+    """Build a collection from rows; images come in the order in which rows first name them.
 
-    `splits` gives photo names; without it the rows' own split is used, and without that splits are made.
-    `skipped` is what the reader left out already, `reading` how it was told to read masks.
-
+    Arguments:
+        name, origin: of the collection
+        rows:       the captions
+        find:       gives the image of a name
+        making:     how splits are made where neither `splits` nor the rows give any
+        splits:     given with the data
+        row_splits: what `Collection.splits_from` says where the rows name their split
+        skipped:    what the reader left out already
+        reading:    how masks are declared
     Raises:
-        InputError: a photo is in two splits, a split has fewer than 2 photos, or nothing usable is left.
+        InputError: an image is in two splits, a split has fewer than 2 images, or nothing usable is left.
     """
     skipped = list(skipped)
-    photos: dict[str, Photo | None] = {}
-    texts: list[tuple[str, Row]] = []
+    images = _Images(find)
+    texts: list[tuple[str, str, Row]] = []  # image id, text, row
     homes: dict[str, str] = {}
     for row in rows:
         if not row.text.strip():
             skipped.append(Skip(row.where, f"the caption of {row.image} is empty"))
             continue
-        if row.image not in photos:
-            found = find(row.image)
-            photos[row.image] = None if isinstance(found, Skip) else Photo(row.image, found)
-            if isinstance(found, Skip):
-                skipped.append(Skip(f"{row.where}: {found.where}", found.reason))
-        if photos[row.image] is None:
+        is_first = row.image not in images.names
+        image = images.of(row.image)
+        if isinstance(image, Skip):
+            if is_first:
+                skipped.append(Skip(f"{row.where}: {image.where}", image.reason))
             continue
-        texts.append((" ".join(row.text.split()), row))
-        if row.split is not None and homes.setdefault(row.image, row.split) != row.split:
+        texts.append((image, " ".join(row.text.split()), row))
+        if row.split is not None and homes.setdefault(image, row.split) != row.split:
             raise InputError(
-                f"{row.where}: photo {row.image!r} is in split {row.split!r}, but an earlier row put it in "
-                f"{homes[row.image]!r}; a photo belongs to one split"
+                f"{row.where}: image {row.image!r} is in split {row.split!r}, but an earlier row put it in "
+                f"{homes[image]!r}; an image belongs to one split"
             )
-    kept = {key: photo for key, photo in photos.items() if photo is not None}
-    if not kept:
+    if not images.photos:
         first = f"; the first thing skipped: {skipped[0].where}: {skipped[0].reason}" if skipped else ""
-        raise InputError(f"{origin}: no caption with a photo in it{first}")
-    index = {key: position for position, key in enumerate(kept)}
+        raise InputError(f"{origin}: no caption with an image{first}")
+    index = {image: position for position, image in enumerate(images.photos)}
     if splits is None and homes:
-        splits = _by_split(homes)
+        splits = GivenSplits(_by_split(homes), origin, row_splits)
     if splits is None:
-        made = making.splits(list(kept))
+        made = making.splits(list(index))
     else:
-        made, lost = _given(splits, index, find, splits_origin, masks=any(row.mask for _, row in texts))
+        made, lost = _given(splits, index, images, masks=any(row.mask for _, _, row in texts))
         skipped += lost
     in_split = {i for members in made.values() for i in members}
-    if loose := [key for key, i in index.items() if i not in in_split]:
+    if loose := [image for image, i in index.items() if i not in in_split]:
         more = ", ..." if len(loose) > 3 else ""
-        skipped.append(Skip(splits_origin, f"{len(loose)} photos are in no split: {', '.join(loose[:3])}{more}"))
+        where = origin if splits is None else splits.where
+        skipped.append(Skip(where, f"{len(loose)} images are in no split: {', '.join(loose[:3])}{more}"))
     order = {old: new for new, old in enumerate(sorted(in_split))}
-    photo_list = list(kept.values())
-    numbers: Counter[str] = Counter()
-    captions = []
-    for text, row in texts:
-        number = numbers[row.image]
-        numbers[row.image] += 1
-        if index[row.image] in order:
-            captions.append(Caption(f"{row.image}#{number}", text, order[index[row.image]], mask=row.mask))
+    photos = list(images.photos.values())
     return Collection(
         name=name,
         origin=origin,
-        photos=tuple(photo_list[old] for old in order),
-        captions=tuple(captions),
+        photos=tuple(photos[old] for old in order),
+        captions=_captions(texts, index, order),
         splits={split: tuple(order[i] for i in members) for split, members in made.items()},
         skipped=tuple(skipped),
         reading=reading,
+        splits_from=making.origin if splits is None else splits.origin,
     ).check_splits()
 
 
-def file_finder(folder: Path, origin: str) -> Finder:
-    """Give a `Finder` of photo files in a folder. A name without an image's suffix is tried with each.
-
-    The finder raises:
-        InputError: a name leads out of the folder.
-    """
-
-    def find(name: str) -> Path | Skip:
-        pure = PurePosixPath(name)
-        windows = PureWindowsPath(name)
-        if pure.is_absolute() or windows.drive or windows.root or ".." in (*pure.parts, *windows.parts):
-            raise InputError(f"{origin}: image name {name!r} leads out of {folder}; expected a file inside it")
-        candidates = [folder / name]
-        if pure.suffix.lower() not in IMAGE_SUFFIXES:
-            candidates += [folder / (name + suffix) for suffix in IMAGE_SUFFIXES[:4]]
-        for path in candidates:
-            try:
-                status = path.stat()
-            except (OSError, ValueError):  # ValueError: a zero byte in the name
-                continue
-            if path.is_file():
-                return path if status.st_size else Skip(name, "the image file is empty (0 bytes)")
-        return Skip(name, f"no such image in {folder}")
-
-    return find
-
-
-def read_splits(path: Path) -> dict[str, list[str]]:
-    """Read `splits.json`: an object of lists of image names.
-
-    Raises:
-        InputError: it is not; the message names the file and the key.
-    """
-    data = read_json_file(path)
-    if not isinstance(data, dict):
-        raise InputError(f'{path}: expected an object such as {{"train": ["a.jpg"], "val": ["b.jpg"]}}')
-    for name, members in data.items():
-        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            raise InputError(f"{path}: key {name!r}: expected a list of image names")
-    return data
-
-
-def read_json_file(path: Path) -> object:
-    """Read a JSON file.
-
-    Raises:
-        InputError: it cannot be read, is not UTF-8 or not JSON; the message names the file and the place.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+def _captions(
+    texts: Sequence[tuple[str, str, Row]], index: Mapping[str, int], order: Mapping[int, int]
+) -> tuple[Caption, ...]:
+    """Number the captions of each image and give those of images that are in a split."""
+    numbers: Counter[str] = Counter()
+    captions = []
+    for image, text, row in texts:
+        number = numbers[image]
+        numbers[image] += 1
+        if index[image] in order:
+            captions.append(Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask))
+    return tuple(captions)
 
 
 def _given(
-    splits: Mapping[str, Sequence[str]], index: Mapping[str, int], find: Finder, origin: str, *, masks: bool
+    splits: GivenSplits, index: Mapping[str, int], images: _Images, *, masks: bool
 ) -> tuple[dict[str, tuple[int, ...]], list[Skip]]:
     given: dict[str, tuple[int, ...]] = {}
     lost: list[Skip] = []
     home: dict[str, str] = {}
-    for name, members in splits.items():
+    for name, members in splits.members.items():
         bare = []
+        kept = []
         for member in members:
-            if member in home:
-                both = f"{home[member]!r} and {name!r}" if home[member] != name else f"{name!r} twice"
-                raise InputError(f"{origin}: photo {member!r} is in {both}; a photo belongs to one split, once")
-            home[member] = name
-            if member not in index:
-                found = find(member)
-                if masks and not isinstance(found, Skip):  # common: only a part of a set of captions has masks
-                    bare.append(member)
-                    continue
-                reason = found.reason if isinstance(found, Skip) else "the photo has no caption"
-                lost.append(Skip(f"{origin}, split {name!r}: {member}", reason))
+            image = images.known(member)
+            key = image if isinstance(image, str) else member
+            if key in home:
+                both = f"{home[key]!r} and {name!r}" if home[key] != name else f"{name!r} twice"
+                raise InputError(f"{splits.where}: image {member!r} is in {both}; an image belongs to one split, once")
+            home[key] = name
+            if isinstance(image, str):
+                kept.append(index[image])
+            elif image is None and masks:  # common: only a part of a set of captions has masks
+                bare.append(member)
+            else:
+                reason = "the image has no caption" if image is None else image.reason
+                lost.append(Skip(f"{splits.where}, split {name!r}: {member}", reason))
         if bare:
             more = ", ..." if len(bare) > 3 else ""
-            lost.append(
-                Skip(f"{origin}, split {name!r}", f"{len(bare)} photos have no mask: {', '.join(bare[:3])}{more}")
-            )
+            reason = f"{len(bare)} images have no mask: {', '.join(bare[:3])}{more}"
+            lost.append(Skip(f"{splits.where}, split {name!r}", reason, expected=True))
         if members:
-            given[name] = tuple(index[member] for member in members if member in index)
+            given[name] = tuple(kept)
         else:
-            lost.append(Skip(f"{origin}, split {name!r}", "the split is empty"))
+            lost.append(Skip(f"{splits.where}, split {name!r}", "the split is empty"))
     return given, lost
 
 
@@ -263,7 +205,3 @@ def _by_split(homes: Mapping[str, str]) -> dict[str, list[str]]:
     for image, split in homes.items():
         splits.setdefault(split, []).append(image)
     return splits
-
-
-def _unit_interval(text: str) -> float:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") / 2**64

@@ -6,22 +6,23 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Batch, ImageSpec, Level, TextInput, Tokens
-from plait.data.collection import Collection, Photo
+from plait.data.collection import Photo
 from plait.data.images import read_pixels
 from plait.data.tokens.store import TokenStore
 
-__all__ = ["PixelSource", "RawTexts", "TokenViews", "collate", "join_tokens", "load_pixels", "make_batch"]
+__all__ = ["PixelSource", "RawTexts", "TokenViews", "join_tokens", "load_pixels", "make_batch"]
 
 
 @dataclass(frozen=True, eq=False)
 class RawTexts:
-    """Texts and how an encoder trained from them reads them; row i is the i-th text."""
+    """Texts, and the input of the text encoder that is trained on them; row i is the i-th text."""
 
     texts: Sequence[str]
     input: TextInput
@@ -29,14 +30,14 @@ class RawTexts:
 
 @dataclass(frozen=True, eq=False)
 class PixelSource:
-    """Photos and how an encoder trained from them sees them; row i is the i-th photo.
+    """Images, and the input of the image encoder that is trained on them; row i is the i-th image.
 
     Fields:
         photos:  from files or memory
         spec:    size, fit and normalisation
-        views:   what a photo can be shown as; `view` of a batch counts in these
+        views:   the views in which an image can be shown; the argument `view` of `make_batch` indexes these
         seed:    of the crops
-        threads: that decode side by side; 0 = one a core, at most 8
+        threads: that decode in parallel; 0 = one per core, at most 8
     """
 
     photos: Sequence[Photo]
@@ -48,12 +49,12 @@ class PixelSource:
 
 @dataclass(frozen=True, eq=False)
 class TokenViews:
-    """Cached tokens of photos in several views, one store a view; `view` of a batch counts in these.
+    """Cached tokens of images in several views, one store per view; the argument `view` indexes these.
 
     Fields:
-        stores: one a view, the first of all photos
-        rows:   (photos,) int64, the row of each photo in the stores after the first, -1 where it has none (photos that
-                are never trained on need no other view); None = every store holds every photo, in the same order
+        stores: one per view; the first holds all images
+        rows:   (images,) int64, the row of each image in the stores after the first, -1 where it has none (images that
+                are never trained on need no other view); None = every store holds every image, in the same order
     Raises:
         ShapeError: there is no store, or they differ in width, pooled width, grid or levels.
     """
@@ -69,7 +70,7 @@ class TokenViews:
             )
 
     def take(self, index: Tensor, view: Tensor | None = None) -> Tokens:
-        """Give the tokens of these photos, (M,) int64, each in its view, (M,) int64; None = the first view."""
+        """Give the tokens of these images, (M,) int64, each in its view, (M,) int64; None = the first view."""
         if view is None or len(self.stores) == 1:
             return self.stores[0].take(index)
         parts = []
@@ -90,24 +91,33 @@ def make_batch(
     text_index: Tensor,
     image_index: Tensor,
     *,
+    target: Any = None,
     view: Tensor | None = None,
-    photo_row: Tensor | None = None,
+    image_row: Tensor | None = None,
 ) -> Batch:
-    """Put caption text_index[i] beside photo image_index[photo_row[i]], for every i.
+    """Put text text_index[i] beside image image_index[image_row[i]], for every i.
 
+    Arguments:
+        text, image:             where the two sides come from
+        text_index, image_index: which rows of them
+        target:                  what the task wants to know of the batch's texts; passed on as it is
+        view:                    which of the image side's views each image is shown in; None = the first
+        image_row:               which row of `image_index` belongs to each text; None = the same row
     Shapes:
         text_index:  (B,) int64
-        image_index: (U,) int64; what its rows become in `target` tells which captions are never negatives
-        view:        (U,) int64, which of the image side's views each photo is seen in; None = the first
-        photo_row:   (B,) int64 in [0, U); None = U is B, and rows belong one to one
+        image_index: (U,) int64
+        view:        (U,) int64
+        image_row:   (B,) int64 in [0, U); None where U = B
     Raises:
         ShapeError: the indices differ in length or leave their range.
-        ConfigError: a view is asked of a side that has one only.
-        InputError: a photo cannot be decoded.
+        ConfigError: a view beyond the first is requested of a side that has only one.
+        InputError: an image cannot be decoded.
     """
-    owner = image_index if photo_row is None else image_index[photo_row]
-    if text_index.shape != owner.shape or text_index.ndim != 1:
-        raise ShapeError(f"expected two (B,) indices, got {tuple(text_index.shape)} and {tuple(owner.shape)}")
+    rows = image_index if image_row is None else image_row
+    if text_index.shape != rows.shape or text_index.ndim != 1:
+        raise ShapeError(f"expected two (B,) indices, got {tuple(text_index.shape)} and {tuple(rows.shape)}")
+    if image_row is not None:
+        _check_range(image_row, len(image_index), "image row")
     ids = valid = pixels = text_tokens = image_tokens = None
     if isinstance(text, RawTexts):
         _check_range(text_index, len(text.texts), "text")
@@ -120,38 +130,24 @@ def make_batch(
         image_tokens = image.take(image_index, view)
     else:
         if view is not None and bool((view != 0).any()):
-            raise ConfigError("a view beyond the first is asked of a store with one; give TokenViews of several stores")
+            raise ConfigError(
+                "a view beyond the first is requested of a store with one; give TokenViews of several stores"
+            )
         image_tokens = image.take(image_index)
-    return Batch(ids, valid, pixels, owner, text=text_tokens, image=image_tokens, photo_row=photo_row)
-
-
-def collate(
-    collection: Collection,
-    captions: Sequence[int],
-    text: TokenStore | RawTexts,
-    image: TokenStore | TokenViews | PixelSource,
-    *,
-    view: Tensor | None = None,
-) -> Batch:
-    """Give the batch of these captions, by their number in the collection, each with its photo. See `make_batch`.
-
-    Shapes:
-        captions: B numbers
-        view:     (B,) int64, which of the image side's views each row sees; None = the first
-    Raises as `make_batch`.
-    """
-    images = [collection.captions[number].image for number in captions]
-    return make_batch(text, image, torch.tensor(list(captions)), torch.tensor(images), view=view)
+    return Batch(ids, valid, pixels, target, text=text_tokens, image=image_tokens, image_row=image_row)
 
 
 def load_pixels(source: PixelSource, index: Tensor, *, view: Tensor | None = None) -> Tensor:
-    """Decode photos side by side: (B,) int64 -> (B, 3, S, S) float32; a photo and view asked for twice is read once.
+    """Decode images in parallel; an image and view that are requested twice are read once.
 
+    Shapes:
+        index, view: (B,) int64; view None = the first
+        returns:     (B, 3, S, S) float32
     Raises:
-        ShapeError: the index leaves the photos, or `view` the views.
-        InputError: a photo cannot be decoded.
+        ShapeError: the index leaves the images, or `view` the views.
+        InputError: an image cannot be decoded.
     """
-    _check_range(index, len(source.photos), "photo")
+    _check_range(index, len(source.photos), "image")
     views = torch.zeros_like(index) if view is None else view
     _check_range(views, len(source.views), "view")
     wanted = list(zip(index.tolist(), views.tolist(), strict=True))
@@ -159,7 +155,7 @@ def load_pixels(source: PixelSource, index: Tensor, *, view: Tensor | None = Non
 
     def read(pair: tuple[int, int]) -> Tensor:
         photo, shown = source.photos[pair[0]], source.views[pair[1]]
-        # By content, not by place in the sequence: a photo's crops are the same alone, in a chunk or in a collection.
+        # From the content, not the index: an image's crops are the same alone, in a chunk and in a collection.
         own = int(photo.digest[:8], 16) if shown.startswith("crop") else 0
         return read_pixels(photo.source, source.spec, view=shown, seed=source.seed + own)
 
@@ -173,7 +169,7 @@ def load_pixels(source: PixelSource, index: Tensor, *, view: Tensor | None = Non
 
 
 def join_tokens(parts: Sequence[Tokens]) -> Tokens:
-    """Put batches of tokens (B, N, D) one under the other, padded to the longest N."""
+    """Concatenate batches of tokens (B, N, D) along B, padded with 0 to the longest N."""
     longest = max(part.values.shape[1] for part in parts)
 
     def padded(tensor: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""A data set in memory: photos, captions, and splits by photo. Pixels stay where they are until they are asked for."""
+"""A data set: images, captions, and splits by image. Pixels are read only when they are needed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from plait.core.errors import InputError, nearest
-from plait.core.types import Example
+from plait.core.os_errors import os_sentence
 from plait.data.masks.source import MaskReading, MaskSource
 
 __all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
@@ -21,12 +21,13 @@ __all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_phot
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """One photo.
+    """One image.
 
     Fields:
         id:     unique in its collection; the file's name where there is one
         source: path of an image file, or (H, W, 3) uint8 array
-        family: photos of one number are alike on purpose; training shows them side by side, as each other's negatives
+        family: images with the same number are alike on purpose; training puts them in one batch, as each other's
+                negatives
     """
 
     id: str
@@ -35,7 +36,7 @@ class Photo:
 
     @cached_property
     def digest(self) -> str:
-        """Give the SHA-256 of the photo's content: the file's bytes, or the array's shape and bytes.
+        """Give the SHA-256 of the image's content: the file's bytes, or the array's shape and bytes.
 
         Raises:
             InputError: the file cannot be read.
@@ -47,19 +48,19 @@ class Photo:
             with self.source.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise InputError(f"photo {self.source}: cannot be read: {error.strerror or error}") from error
+            raise InputError(f"image {self.source}: cannot be read: {os_sentence(error)}") from error
 
 
 @dataclass(frozen=True)
 class Caption:
-    """One sentence about one photo.
+    """One sentence about one image.
 
     Fields:
         id:             unique in its collection
         text:           never empty
-        image:          the photo's index in `Collection.photos`
-        counterfactual: a sentence of the same words that is wrong for this photo, where the data has one
-        mask:           the region of the photo it speaks of, where the data has one
+        image:          the image's index in `Collection.photos`
+        counterfactual: a sentence of the same words that is wrong for this image, where the data has one
+        mask:           the region of the image that it refers to, where the data has one
     """
 
     id: str
@@ -71,32 +72,35 @@ class Caption:
 
 @dataclass(frozen=True)
 class Skip:
-    """Something left out, and why: listed in every result, so that nothing vanishes silently.
+    """Something left out, and why: listed in every result, so that nothing is lost without notice.
 
     Fields:
-        where:  file, row or key
-        reason: what was wrong with it
+        where:    file, row or key
+        reason:   what was wrong with it
+        expected: it was left out as requested or as is usual for this kind of data, so it is not a fault of the data
     """
 
     where: str
     reason: str
+    expected: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Photos, captions, and splits that share no photo.
+    """Images, captions, and splits that share no image.
 
     Fields:
         name:     short, for tables
         origin:   where it was read from
-        photos:   all photos, in a stable order
-        captions: all captions; several may belong to one photo
+        photos:   all images, in a stable order
+        captions: all captions; several may belong to one image
         splits:   name -> indices into `photos`
         skipped:  what was left out, and why
         reading:  how its masks were declared, None where nothing was
+        splits_from: where the splits come from, such as "splits.json" or "made by plait (seed 0, ...)"; "" = not known
 
     Raises:
-        InputError: an index is out of range, an id comes twice, or a photo is in two splits.
+        InputError: an index is out of range, an id comes twice, or an image is in two splits.
     """
 
     name: str
@@ -106,40 +110,41 @@ class Collection:
     splits: Mapping[str, tuple[int, ...]]
     skipped: tuple[Skip, ...] = field(default=())
     reading: MaskReading | None = None
+    splits_from: str = ""
 
     def __post_init__(self) -> None:
-        _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: photo")
+        _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: image")
         _refuse_twice((caption.id for caption in self.captions), f"{self.origin}: caption")
         for caption in self.captions:
             if not 0 <= caption.image < len(self.photos):
                 raise InputError(
-                    f"{self.origin}: caption {caption.id!r} belongs to photo number {caption.image}, "
-                    f"but there are {len(self.photos)} photos"
+                    f"{self.origin}: caption {caption.id!r} belongs to image number {caption.image}, "
+                    f"but there are {len(self.photos)} images"
                 )
         home: dict[int, str] = {}
         for name, members in self.splits.items():
             for index in members:
                 if not 0 <= index < len(self.photos):
                     raise InputError(
-                        f"{self.origin}: split {name!r} holds photo number {index}, "
-                        f"but there are {len(self.photos)} photos"
+                        f"{self.origin}: split {name!r} holds image number {index}, "
+                        f"but there are {len(self.photos)} images"
                     )
                 if index in home:
                     both = f"in split {home[index]!r} and in {name!r}" if home[index] != name else f"twice in {name!r}"
                     raise InputError(
-                        f"{self.origin}: photo {self.photos[index].id!r} is {both}; "
-                        "a photo belongs to one split, once: take it out of the other"
+                        f"{self.origin}: image {self.photos[index].id!r} is {both}; "
+                        "an image belongs to one split, once: take it out of the other"
                     )
                 home[index] = name
 
     @cached_property
     def photos_fingerprint(self) -> str:
-        """Give the SHA-256 over the photos' content in their order. Names, captions and splits do not enter it."""
+        """Give the SHA-256 over the images' content in their order. It does not depend on names, captions or splits."""
         return _digest(photo.digest for photo in self.photos)
 
     @cached_property
     def captions_fingerprint(self) -> str:
-        """Give the SHA-256 over the captions' texts in their order. Photos and splits do not enter it."""
+        """Give the SHA-256 over the captions' texts in their order. It does not depend on images or splits."""
         return texts_fingerprint([caption.text for caption in self.captions])
 
     @property
@@ -156,7 +161,7 @@ class Collection:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Give the SHA-256 over everything: content and ids of photos, captions with photo and mask, and splits."""
+        """Give the SHA-256 over everything: content and ids of images, captions with image and mask, and splits."""
         rest = json.dumps(
             [
                 [photo.id if photo.family is None else [photo.id, photo.family] for photo in self.photos],
@@ -165,12 +170,12 @@ class Collection:
             ],
             ensure_ascii=False,
         )
-        # Without masks nothing is added, so that data sets without them keep the fingerprint they always had.
+        # Without masks nothing is added: fingerprints of data sets without masks are older than masks.
         masks = [self.masks_fingerprint] if self.masks_fingerprint else []
         return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks])
 
     def photos_of(self, split: str) -> tuple[int, ...]:
-        """Give the indices of a split's photos.
+        """Give the indices of a split's images.
 
         Raises:
             InputError: there is no such split; the message names the nearest one.
@@ -181,20 +186,12 @@ class Collection:
         return self.splits[split]
 
     def captions_of(self, split: str) -> tuple[int, ...]:
-        """Give the indices of the captions whose photo is in a split, in the captions' order. Raises as `photos_of`."""
+        """Give the indices of the captions whose image is in a split, in the captions' order. Raises as `photos_of`."""
         members = set(self.photos_of(split))
         return tuple(index for index, caption in enumerate(self.captions) if caption.image in members)
 
-    def examples(self, split: str) -> Iterator[Example]:
-        """Give one `Example` per caption of a split, in the captions' order. Raises as `photos_of`."""
-        for index in self.captions_of(split):
-            caption = self.captions[index]
-            yield Example(
-                id=caption.id, text=caption.text, image=self.photos[caption.image].source, target=caption.mask
-            )
-
     def facts(self) -> dict[str, Any]:
-        """Give what results say of a data set, as plain data: name, origin, fingerprint, counts, splits, skips."""
+        """Give what results record of a data set, as plain data: name, origin, fingerprint, counts, splits, skips."""
         return {
             "name": self.name,
             "origin": self.origin,
@@ -209,13 +206,15 @@ class Collection:
         }
 
     def limit(self, count: int) -> Collection:
-        """Keep the first `count` photos of every split, and their captions.
+        """Keep the first `count` images of every split, and their captions.
 
         Raises:
-            InputError: `count` is below 2: with one photo there is nothing to tell it from.
+            InputError: `count` is below 2: one image matches every caption.
         """
         if count < 2:
-            raise InputError(f"a limit of {count} photos a split: expected at least 2, one photo matches every caption")
+            raise InputError(
+                f"a limit of {count} images per split: expected at least 2, because one image matches every caption"
+            )
         kept = {index for members in self.splits.values() for index in members[:count]}
         return keep_photos(self, kept)
 
@@ -223,41 +222,39 @@ class Collection:
         """Give this collection back if every split can be evaluated.
 
         Raises:
-            InputError: there is no split, or one holds fewer than 2 photos.
+            InputError: there is no split, or one holds fewer than 2 images.
         """
         if not self.splits:
-            raise InputError(f"{self.origin}: no split has any photo left; {len(self.skipped)} things were skipped")
+            raise InputError(f"{self.origin}: no split has any image left; {len(self.skipped)} things were skipped")
         for name, members in self.splits.items():
             if len(members) < 2:
                 first = "".join(f"; the first thing skipped: {s.where}: {s.reason}" for s in self.skipped[:1])
                 raise InputError(
-                    f"{self.origin}: split {name!r} holds {len(members)} usable photo{'s' * (len(members) != 1)}; "
-                    "expected at least 2, because one photo matches every caption and every score would be perfect"
+                    f"{self.origin}: split {name!r} holds {len(members)} usable image{'s' * (len(members) != 1)}; "
+                    "expected at least 2, because one image matches every caption and every score would be perfect"
                     + first
                 )
         return self
 
 
 def keep_photos(collection: Collection, kept: Iterable[int], *, skipped: Sequence[Skip] = ()) -> Collection:
-    """Give the collection with only the photos of these indices, their captions and splits; orders stay as they were.
+    """Give the collection with only the images of these indices, their captions and splits, each in its old order.
 
     `skipped` is added to the collection's list.
     """
     order = sorted(set(kept))
     new = {old: position for position, old in enumerate(order)}
-    return Collection(
-        name=collection.name,
-        origin=collection.origin,
+    return replace(
+        collection,
         photos=tuple(collection.photos[old] for old in order),
         captions=tuple(replace(c, image=new[c.image]) for c in collection.captions if c.image in new),
         splits={name: tuple(new[old] for old in members if old in new) for name, members in collection.splits.items()},
         skipped=collection.skipped + tuple(skipped),
-        reading=collection.reading,
     )
 
 
 def keep_captions(collection: Collection, kept: Iterable[int], *, skipped: Sequence[Skip] = ()) -> Collection:
-    """Give the collection with only the captions of these indices, and without photos that have none left."""
+    """Give the collection with only the captions of these indices, and without images that have none left."""
     wanted = set(kept)
     captions = tuple(caption for index, caption in enumerate(collection.captions) if index in wanted)
     return keep_photos(replace(collection, captions=captions), {caption.image for caption in captions}, skipped=skipped)

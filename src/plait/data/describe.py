@@ -6,29 +6,53 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from plait.data.tokens.cache import list_stores
 from plait.data.collection import Collection
 from plait.data.masks.verify import mask_facts
+from plait.data.tokens.cache import list_stores
 
-__all__ = ["cache_facts", "describe"]
+__all__ = ["cache_facts", "describe", "printable"]
 
 
 def describe(collection: Collection, *, root: Path | None = None) -> dict[str, Any]:
-    """Say what a data set holds: splits, captions a photo, words a caption, masks and how much they mark, skips.
+    """Say what a data set holds, as plain data.
 
-    Args:
+    Keys: those of `Collection.facts`; splits_from; captions_per_image {fewest, most}; words_per_caption {median,
+    longest}; masks (see `mask_facts`), where every caption has one.
+
+    Arguments:
         collection: what to describe; its masks are read
-        root:       folder of the caches, where what was seen of masks is remembered; None = remember nothing
+        root:       folder of the caches, where what is known of masks is kept; None = keep nothing
     """
     captions = Counter(caption.image for caption in collection.captions)
     counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
     words = sorted(len(caption.text.split()) for caption in collection.captions)
-    return {
+    facts = {
         **collection.facts(),
-        "captions_a_photo": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
-        "words_a_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
+        "splits_from": collection.splits_from,
+        "captions_per_image": {"fewest": min(counts, default=0), "most": max(counts, default=0)},
+        "words_per_caption": {"median": words[len(words) // 2] if words else 0, "longest": max(words, default=0)},
         **({"masks": mask_facts(collection, root=root)} if collection.has_masks else {}),
     }
+    cleaned: dict[str, Any] = printable(facts)
+    return cleaned
+
+
+def printable(data: Any) -> Any:
+    r"""Give plain data whose texts can be printed and written as UTF-8.
+
+    File names need not be UTF-8; Python holds their other bytes as lone surrogates, which become escapes.
+
+    Example:
+        >>> printable({"name": "caf\udce9"})
+        {'name': 'caf\\udce9'}
+    """
+    if isinstance(data, str):
+        return data if data.isascii() else data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {printable(key): printable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [printable(value) for value in data]
+    return data
 
 
 def cache_facts(root: Path) -> dict[str, Any]:

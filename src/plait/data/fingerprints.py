@@ -1,4 +1,4 @@
-"""Which photos are the same: by content, byte for byte, and by looks, with a 64-bit difference hash."""
+"""Which images are the same: by content, byte for byte, and by appearance, with a 64-bit difference hash."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from plait.data.collection import Photo
 
 __all__ = ["BLANK", "content_hash", "is_plain", "likeness", "near_duplicates", "perceptual_hash", "thumbnail"]
 
-# The hash of a photo without structure. It is nobody's duplicate: see `near_duplicates`.
+# The hash of an image without structure, which is never a duplicate: see `near_duplicates`.
 BLANK = 0
 _ROWS, _COLUMNS = 8, 9
 _SIDE = 16
-# A photo whose 72 cell means span fewer grey levels than this is blank: what is left is sensor noise and compression.
+# An image whose 72 cell means span fewer grey levels than this is blank: what is left is sensor noise and compression.
 _LEAST_CONTRAST = 4.0
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601 luma, as Pillow and OpenCV use
 _BLOCK_PAIRS = 4_000_000
@@ -24,7 +24,7 @@ _BYTE_BITS = np.array([value.bit_count() for value in range(256)], dtype=np.uint
 
 
 def content_hash(source: Path | np.ndarray) -> str:
-    """Give the SHA-256 of a photo's content: the file's bytes, or the array's shape and bytes; as `Photo.digest`.
+    """Give the SHA-256 of an image's content: the file's bytes, or the array's shape and bytes; as `Photo.digest`.
 
     Shapes:
         source: path of a file, or (H, W, 3) uint8
@@ -35,7 +35,7 @@ def content_hash(source: Path | np.ndarray) -> str:
 
 
 def perceptual_hash(rgb: np.ndarray) -> int:
-    """Give a photo's 64-bit difference hash: photos that look alike differ in few bits.
+    """Give an image's 64-bit difference hash: images that look alike differ in few bits.
 
     Formula: grey = 0.299 R + 0.587 G + 0.114 B; its means over a grid of 8 rows and 9 columns of equal areas; bit
     8 r + c (from the highest down) is 1 where cell (r, c + 1) is brighter than cell (r, c). Size, light compression,
@@ -44,13 +44,13 @@ def perceptual_hash(rgb: np.ndarray) -> int:
     Shapes:
         rgb:     (H, W, 3) uint8; any size, also smaller than the grid
         returns: in [0, 2^64)
-    Undefined when: the cell means span less than 4 grey levels: nothing but noise would be hashed. Such a photo gets
+    Undefined when: the cell means span less than 4 grey levels: nothing but noise would be hashed. Such an image gets
         `BLANK`, and so does one that nowhere grows brighter from left to right.
     Raises:
         InputError: `rgb` is not (H, W, 3) uint8.
     Source: N. Krawetz, "Kind of Like That", The Hacker Factor Blog, 21 January 2013 (dHash). Differs: exact means over
-        equal areas in place of a library's resizing filter, so that the bits are the same with every version of every
-        library; blank photos are marked.
+        equal areas in place of a library's resizing filter, so the bits are the same with every version of every
+        library; blank images are marked.
     Example:
         >>> perceptual_hash(np.full((40, 60, 3), 128, dtype=np.uint8)) == BLANK
         True
@@ -58,20 +58,20 @@ def perceptual_hash(rgb: np.ndarray) -> int:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
         raise InputError(f"perceptual hash: expected a (H, W, 3) uint8 array, got {rgb.shape} {rgb.dtype}")
     down, across = _area_means(rgb.shape[0], _ROWS), _area_means(rgb.shape[1], _COLUMNS)
-    # Rows first: an eighth of the work is left for the colours and columns, and no grey copy of the photo is made.
+    # Rows first: an eighth of the work remains for colours and columns, and no grey copy of the image is made.
     rows = down @ rgb.reshape(rgb.shape[0], -1).astype(np.float32)
     cells = (rows.reshape(_ROWS, rgb.shape[1], 3) @ _GREY) @ across.T
     if cells.max() - cells.min() < _LEAST_CONTRAST:
         return BLANK
-    # A step of less than a hundredth of a level is rounding: a flat part must not hash to the order of summation.
+    # A step of less than a hundredth of a level is rounding: in flat parts the order of summation must not decide.
     rises = cells[:, 1:] > cells[:, :-1] + 0.01
     return int.from_bytes(np.packbits(rises).tobytes(), "big")
 
 
 def is_plain(value: int, *, max_bits: int = 4) -> bool:
-    """Tell whether a hash says too little to compare: within `max_bits` bits of all zeros or of all ones.
+    """Tell whether a hash has too few bits to compare: within `max_bits` bits of all zeros or of all ones.
 
-    Blank photos, plain gradients and dark or light pages with a speck have such hashes, whatever they show.
+    Blank images, plain gradients and dark or light pages with a spot have such hashes.
     """
     bits = value.bit_count()
     return bits <= max_bits or bits >= 64 - max_bits
@@ -80,13 +80,13 @@ def is_plain(value: int, *, max_bits: int = 4) -> bool:
 def near_duplicates(hashes: Sequence[int], *, max_bits: int = 4, plain_bits: int = 4) -> list[tuple[int, int]]:
     """Give all pairs (i, j), i < j, whose hashes differ in at most `max_bits` of 64 bits, in order.
 
-    Plain hashes (`is_plain` with `plain_bits`) are in no pair: all blank photos would be duplicates of each other. List
-    them with `is_plain` where that matters; whether two blank files are the same is what `content_hash` tells.
+    Plain hashes (`is_plain` with `plain_bits`) are in no pair: all blank images would be duplicates of each other. List
+    them with `is_plain` where needed; `content_hash` tells whether two blank files are the same.
 
-    Among 10,934 photos of four public sets, pairs within 4 bits were copies or the next shot of the same scene; from 5
-    to 12 bits on nearly all pairs were different photos, and `likeness` tells the few that were not.
+    Among 10,934 images of four public sets, pairs within 4 bits were copies or the next shot of the same scene; from 5
+    to 12 bits on nearly all pairs were different images, and `likeness` finds the few that were not.
 
-    Cost: every pair once, in blocks of numpy: 10,000 photos make 50 million pairs, below a second; 100,000 a minute.
+    Cost: every pair once, in blocks of numpy: 10,000 images make 50 million pairs, under a second; 100,000 take a minute.
     Raises:
         InputError: a hash that does not fit 64 bits, or `max_bits` outside [0, 32].
     Example:
@@ -110,7 +110,7 @@ def near_duplicates(hashes: Sequence[int], *, max_bits: int = 4, plain_bits: int
 
 
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
-    """Give a photo's means over 16 x 16 equal areas, for `likeness`: (H, W, 3) uint8 -> (16, 16, 3) uint8."""
+    """Give an image's means over 16 x 16 equal areas, for `likeness`: (H, W, 3) uint8 -> (16, 16, 3) uint8."""
     down, across = _area_means(rgb.shape[0], _SIDE), _area_means(rgb.shape[1], _SIDE)
     rows = (down @ rgb.reshape(rgb.shape[0], -1).astype(np.float32)).reshape(_SIDE, rgb.shape[1], 3)
     means: np.ndarray = np.clip(np.rint(np.matmul(across, rows)), 0, 255).astype(np.uint8)
@@ -118,13 +118,13 @@ def thumbnail(rgb: np.ndarray) -> np.ndarray:
 
 
 def likeness(thumbnails: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Give the correlation of the thumbnails of each pair: a second look at what `near_duplicates` proposes.
+    """Give the correlation of the thumbnails of each pair: a second test of what `near_duplicates` proposes.
 
     Colours count: two skiers on white snow have grey thumbnails that correlate at 0.90 and coloured ones at 0.78.
 
     Shapes:
         thumbnails: (N, 16, 16, 3) uint8
-        pairs:      numbers of two photos each
+        pairs:      numbers of two images each
         returns:    (len(pairs),) float32 in [-1, 1]; 0 where a thumbnail has one level throughout
     """
     flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
@@ -138,7 +138,7 @@ def likeness(thumbnails: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.nda
 
 
 def _area_means(length: int, cells: int) -> np.ndarray:
-    """Give the (cells, length) float32 matrix that averages equal parts; a pixel on an edge counts to both by share."""
+    """Give the (cells, length) float32 matrix of means over equal parts; a pixel on an edge counts for both, by its share."""
     edges = np.arange(cells + 1) * (length / cells)
     pixel = np.arange(length)
     shared = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -147,7 +147,8 @@ def _area_means(length: int, cells: int) -> np.ndarray:
 
 def _bits(values: np.ndarray) -> np.ndarray:
     """Count the set bits of uint64 values."""
-    if hasattr(np, "bitwise_count"):  # NumPy 2
-        counted: np.ndarray = np.bitwise_count(values)
+    count_bits = getattr(np, "bitwise_count", None)  # NumPy 2
+    if count_bits is not None:
+        counted: np.ndarray = count_bits(values)
         return counted
     return _BYTE_BITS[np.ascontiguousarray(values).view(np.uint8).reshape(*values.shape, 8)].sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Which part of a photo a view shows, where it lies in the encoder's square, and the way back."""
+"""Which part of an image a view shows, where it is in the encoder's square, and the mapping back."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Geometry", "geometry_of"]
 
 @dataclass(frozen=True)
 class Geometry:
-    """Which part of a photo became which part of the encoder's square, so that a mask can go back.
+    """Which part of an image became which part of the encoder's square, so that a mask can be mapped back.
 
-    Coordinates are of pixel edges: the first pixel spans 0 to 1 and its centre lies at 0.5.
+    Coordinates are of pixel edges: the first pixel spans 0 to 1, and its centre is at 0.5.
 
     Fields:
-        height, width: of the photo, px, as seen (EXIF rotation applied)
+        height, width: of the image, px, upright (EXIF rotation applied)
         size_px:       side of the encoder's square
-        box:           (x0, y0, x1, y1) of the part of the photo that is shown, px of the photo
-        target:        (x0, y0, x1, y1) of where it lies in the square, px of the square before mirroring; the rest is
+        box:           (x0, y0, x1, y1) of the part of the image that is shown, px of the image
+        target:        (x0, y0, x1, y1) of its place in the square, px of the square before mirroring; the rest is
                        padding
-        mirrored:      the square shows the photo left to right
+        mirrored:      the square shows the image left to right
     """
 
     height: int
@@ -39,15 +39,15 @@ class Geometry:
     mirrored: bool
 
     def to_photo(self, values: np.ndarray | Tensor, *, smooth: bool = True, outside: float = 0.0) -> np.ndarray:
-        """Map values over the square (a token grid or a mask) to the photo's own size.
+        """Map values over the square (a token grid or a mask) to the image's own size.
 
-        Formula: the centre of each photo pixel is carried to the square and read there, bilinear between the centres
+        Formula: the centre of each image pixel is mapped to the square and read there, bilinear between the centres
         of the grid's cells (held constant beyond the outermost centres; cells of padding are not read) or, with
         smooth=False, from the cell it is in.
 
         Shapes:
             values:  (h, w) bool or float, row by row over the whole square; any h and w
-            returns: (H, W) float32, or bool for bool input with smooth=False; `outside` where the photo was cut off
+            returns: (H, W) float32, or bool for bool input with smooth=False; `outside` where the image was cut off
         Raises:
             InputError: `values` is not two-dimensional.
         """
@@ -70,7 +70,7 @@ class Geometry:
         return result > 0.5 if is_mask and not smooth else result.astype(np.float32)
 
     def _to_square(self, length: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-        """Carry pixel centres of one axis of the photo to the (unmirrored) square; True where they are shown."""
+        """Map pixel centres of one axis of the image to the (unmirrored) square; True where they are shown."""
         centre = np.arange(length) + 0.5
         low, high = self.box[axis], self.box[axis + 2]
         start, stop = self.target[axis], self.target[axis + 2]
@@ -78,10 +78,10 @@ class Geometry:
 
 
 def geometry_of(height: int, width: int, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Geometry:
-    """Tell which part of a photo a view shows and where it lies in the encoder's square.
+    """Give the part of an image that a view shows, and its place in the encoder's square.
 
     Views: "full"; "flip" (mirrored); "crop0" ... "crop9": a part of 70 to 100 % of the full view's area, of the same
-    shape, anywhere in the photo, drawn from the view's number and `seed`; odd numbers are mirrored.
+    shape, anywhere in the image, drawn from the view's number and `seed`; odd numbers are mirrored.
 
     Raises:
         ConfigError: an unknown view.
@@ -95,13 +95,13 @@ def geometry_of(height: int, width: int, spec: ImageSpec, *, view: str = "full",
     x0, y0 = (width - box_width) * across, (height - box_height) * down
     side = spec.size_px
     target = (0, 0, side, side)
-    x1, y1 = min(x0 + box_width, float(width)), min(y0 + box_height, float(height))  # rounding may lead past the edge
+    x1, y1 = min(x0 + box_width, float(width)), min(y0 + box_height, float(height))  # rounding may exceed the edge
     if spec.fit == "pad":
         scale = side / max(height, width)
         new_width = min(side, max(1, round(width * scale)))
         new_height = min(side, max(1, round(height * scale)))
         left, top = (side - new_width) // 2, (side - new_height) // 2
-        if mirrored:  # the square is mirrored as a whole, and an odd margin must stay where `to_photo` looks for it
+        if mirrored:  # the square is mirrored as a whole, and an odd margin must stay where `to_photo` expects it
             left = side - new_width - left
         target = (left, top, left + new_width, top + new_height)
     return Geometry(height, width, side, (x0, y0, x1, y1), target, mirrored)
@@ -114,7 +114,7 @@ def _draw_view(view: str, seed: int) -> tuple[bool, float, float, float]:
     number = view.removeprefix("crop")
     if number == view or not (number.isascii() and number.isdigit()):
         raise ConfigError(f"unknown view {view!r}; expected 'full', 'flip' or 'crop' and a number, such as 'crop0'")
-    # A hash, not a random generator: the same crop in every version of every library.
+    # A hash, not a random generator: the crop is the same in every version of every library.
     draw = hashlib.blake2b(f"crop {int(number)} {seed}".encode(), digest_size=24).digest()
     area, across, down = (int.from_bytes(draw[i : i + 8], "big") / 2**64 for i in (0, 8, 16))
     return int(number) % 2 == 1, math.sqrt(0.7 + 0.3 * area), across, down
@@ -125,8 +125,8 @@ def _sampling(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give lower cell, upper cell and the upper one's weight for positions in units of cells (edges at 0, 1, ...).
 
-    Only cells that touch `within`, the part that is no padding, are read: the padding's values mean nothing. The bounds
-    are rounded first, because 3 * (7 / 21) may come out a hair above 1.
+    Only cells that touch `within`, the part without padding, are read: the padding's values mean nothing. The bounds
+    are rounded first, because 3 * (7 / 21) may be slightly above 1.
     """
     first, last = math.floor(round(within[0], 6)), math.ceil(round(within[1], 6)) - 1
     if not smooth:

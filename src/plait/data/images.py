@@ -1,4 +1,4 @@
-"""Photos to pixels: decoding, the views of a photo, normalising; `geometry` tells the way back."""
+"""From image files to pixels: decode, crop and resize to a view, normalise. `geometry` maps results back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from plait.core.errors import InputError
+from plait.core.os_errors import has_advice, os_sentence
 from plait.core.types import ImageSpec
 from plait.data.geometry import Geometry, geometry_of
 
@@ -24,7 +25,6 @@ __all__ = [
     "Geometry",
     "Stored",
     "check_photo",
-    "denormalise",
     "geometry_of",
     "inspect_photo",
     "load_rgb",
@@ -36,10 +36,10 @@ __all__ = [
     "to_pixels",
 ]
 
-# Larger photos are refused before decoding: 90 megapixels are 270 MB of RGB, and a few kilobytes of PNG can hold that.
+# Larger images are refused before decoding: 90 megapixels are 270 MB of RGB, which a PNG of a few kB can contain.
 MAX_PIXELS = 89_478_485
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
-# Named, because Pillow would otherwise try every plug-in it has, one of which runs Ghostscript.
+# Listed, because Pillow would otherwise try all its plug-ins, one of which runs Ghostscript.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -55,12 +55,12 @@ def to_pixels(rgb: np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int
     Raises:
         ConfigError: an unknown view (see `geometry_of`).
         InputError: `rgb` is not (H, W, 3) uint8.
-    Relations: `geometry_of` with the same arguments tells where each pixel came from.
+    Relations: `geometry_of` with the same arguments gives the place of each pixel in the image.
     """
     rgb = _checked(rgb)
     place = geometry_of(rgb.shape[0], rgb.shape[1], spec, view=view, seed=seed)
     x0, y0, x1, y1 = place.target
-    # Cropping and resizing in one step: a 1 x 10,000 photo never becomes 260 x 2,600,000 on the way.
+    # Cropping and resizing in one step: a 1 x 10,000 image never becomes 260 x 2,600,000 on the way.
     part = Image.fromarray(rgb).resize((x1 - x0, y1 - y0), _FILTERS[spec.resample], box=place.box)
     shown = normalise(np.array(part), spec)
     if (x1 - x0, y1 - y0) != (spec.size_px, spec.size_px):
@@ -71,42 +71,34 @@ def to_pixels(rgb: np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int
 
 
 def read_pixels(source: Path | np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int = 0) -> Tensor:
-    """Decode a photo, at reduced scale where it is a large JPEG, and give `to_pixels` of it. Raises as both do."""
+    """Decode an image, at reduced scale where it is a large JPEG, and give `to_pixels` of it. Raises as both do."""
     return to_pixels(load_rgb(source, enough_px=2 * spec.size_px), spec, view=view, seed=seed)
 
 
 def normalise(rgb: np.ndarray, spec: ImageSpec) -> Tensor:
     """Scale to [0, 1], then (x - mean) / std: (H, W, 3) uint8 -> (3, H, W) float32."""
-    # Bytes are put in order before they become floats: a quarter of the memory is moved.
+    # Transposed as bytes, before they become floats: a quarter of the memory is moved.
     values = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1))).to(torch.float32)
     for channel, mean, std in zip(values, spec.mean, spec.std, strict=True):
         channel.mul_(1 / (255 * std)).sub_(mean / std)
     return values
 
 
-def denormalise(pixels: Tensor, spec: ImageSpec) -> np.ndarray:
-    """Undo `normalise` for display: (3, H, W) float -> (H, W, 3) uint8, clipped."""
-    mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
-    values = (pixels.detach().cpu().float() * std[:, None, None] + mean[:, None, None]) * 255
-    array: np.ndarray = values.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    return array
-
-
 def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarray:
-    """Decode a photo as it is meant to be seen.
+    """Decode an image to RGB, upright.
 
-    EXIF rotation is applied; 16-bit grey is scaled to 8; palettes, grey and CMYK become RGB; what is transparent lies
-    on white; of an animation the first frame is taken. An array of the right kind is given back as it is.
+    EXIF rotation is applied; 16-bit grey is scaled to 8; palettes, grey and CMYK become RGB; transparent pixels become
+    white; of an animation the first frame is taken. An array of the right kind is returned as it is.
 
-    Args:
-        source: path of an image file, or (H, W, 3) uint8 array
+    Arguments:
+        source:    path of an image file, or (H, W, 3) uint8 array
         enough_px: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size (fast) as long as its short side keeps at
             least this many pixels; 0 = always at its full size
 
     Shapes:
         returns: (H, W, 3) uint8
     Raises:
-        InputError: the file is missing, empty, damaged, cut short, larger than `MAX_PIXELS`, or no known image.
+        InputError: the file is missing, empty, damaged, cut short, larger than `MAX_PIXELS`, or not an image.
     """
     if isinstance(source, np.ndarray):
         return _checked(source)
@@ -128,7 +120,7 @@ def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarr
 
 
 def check_photo(source: Path | np.ndarray) -> str | None:
-    """Give what is wrong with a photo, or None when it decodes to its end. JPEGs are read at 1/8 scale, all of it."""
+    """Give what is wrong with an image, or None when all of it can be decoded. JPEGs are decoded at 1/8 scale."""
     try:
         load_rgb(source, enough_px=8)
     except InputError as error:
@@ -138,15 +130,15 @@ def check_photo(source: Path | np.ndarray) -> str | None:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What an image file is, beside its pixels.
+    """Properties of an image file.
 
     Fields:
-        width, height: px, as seen (EXIF rotation applied)
+        width, height: px, upright (EXIF rotation applied)
         kind:    the file's format, such as "JPEG"
-        mode:    Pillow's name of how pixels are stored: "RGB", "L", "CMYK", "P", "RGBA", "I;16" ...
-        rotated: EXIF asks for a rotation or mirroring
-        clear:   part of the pixels that are more transparent than not, in [0, 1]; None without transparency
-        rgb:     (h, w, 3) uint8, the photo at a size that may be reduced
+        mode:    Pillow's name for how pixels are stored: "RGB", "L", "CMYK", "P", "RGBA", "I;16" ...
+        rotated: the EXIF data asks for a rotation or mirroring
+        transparent: part of the pixels with an opacity below one half, in [0, 1]; None without transparency
+        rgb:     (h, w, 3) uint8, the image, maybe at a reduced size
     """
 
     width: int
@@ -154,30 +146,30 @@ class FileFacts:
     kind: str
     mode: str
     rotated: bool
-    clear: float | None
+    transparent: float | None
     rgb: np.ndarray
 
 
 def inspect_photo(path: Path, *, enough_px: int = 64) -> FileFacts:
-    """Decode a photo to its end, JPEGs at reduced scale, and tell what kind of file it is. Raises as `load_rgb`."""
+    """Decode an image completely, JPEGs at reduced scale, and give its properties. Raises as `load_rgb`."""
     rgb = load_rgb(path, enough_px=enough_px)
     with _opened(path) as image:
         kind, mode, width, height = str(image.format), image.mode, image.width, image.height
         try:
             turn = int(image.getexif().get(_ORIENTATION, 1))
-        except Exception:  # a photo whose EXIF block is damaged is still a photo
+        except Exception:  # an image whose EXIF data is damaged is still an image
             turn = 1
-        clear = None
+        transparent = None
         if mode in _WITH_ALPHA or "transparency" in image.info:
-            clear = float((np.asarray(image.convert("RGBA"))[:, :, 3] < 128).mean())
+            transparent = float((np.asarray(image.convert("RGBA"))[:, :, 3] < 128).mean())
     if turn in (5, 6, 7, 8):  # a quarter turn
         width, height = height, width
-    return FileFacts(width, height, kind, mode, turn in range(2, 9), clear, rgb)
+    return FileFacts(width, height, kind, mode, turn in range(2, 9), transparent, rgb)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An image file's pixels as they are stored, for masks: nothing is converted, because numbers may have a meaning.
+    """An image file's pixels as they are stored, for masks: nothing is converted, because numbers may be labels.
 
     Fields:
         mode:    Pillow's name of how pixels are stored
@@ -214,7 +206,7 @@ def _stored(path: Path, image: Image.Image) -> Stored:
         given = np.array(image.getpalette("RGB") or [], dtype=np.uint8)
         colours[: len(given) // 3] = given.reshape(-1, 3)
     if image.mode == "F":
-        raise InputError(f"photo {path}: floating-point pixels have no agreed range; save it as 8-bit grey")
+        raise InputError(f"image {path}: floating-point pixels have no defined range; save it as 8-bit grey")
     if image.mode == "1":
         image = image.convert("L")
     if image.mode in ("P", "L") or image.mode.startswith("I"):
@@ -227,7 +219,7 @@ def _stored(path: Path, image: Image.Image) -> Stored:
 
 
 def photo_size(source: Path | np.ndarray) -> tuple[int, int]:
-    """Give a photo's (height, width) as seen, from the file's header: nothing is decoded. Raises as `load_rgb`."""
+    """Give an image's (height, width), upright, from the file's header: nothing is decoded. Raises as `load_rgb`."""
     if isinstance(source, np.ndarray):
         return int(source.shape[0]), int(source.shape[1])
     try:
@@ -235,7 +227,7 @@ def photo_size(source: Path | np.ndarray) -> tuple[int, int]:
             _refuse_huge(source, image.width, image.height)
             try:
                 turn = int(image.getexif().get(_ORIENTATION, 1))
-            except Exception:  # a photo whose EXIF block is damaged is still a photo
+            except Exception:  # an image whose EXIF data is damaged is still an image
                 turn = 1
             return (image.width, image.height) if turn in (5, 6, 7, 8) else (image.height, image.width)
     except InputError:
@@ -258,13 +250,13 @@ def thumbnail_jpeg(rgb: np.ndarray, side_px: int) -> bytes:
 
 def _checked(rgb: np.ndarray) -> np.ndarray:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
-        raise InputError(f"photo in memory: expected a (H, W, 3) uint8 array, got {rgb.shape} {rgb.dtype}")
+        raise InputError(f"image in memory: expected a (H, W, 3) uint8 array, got {rgb.shape} {rgb.dtype}")
     _refuse_huge("in memory", rgb.shape[1], rgb.shape[0])
     return rgb
 
 
 def _opened(path: Path) -> Image.Image:
-    """Open an image file. Of a huge one Pillow warns; it is refused by `_refuse_huge`, which says what to do."""
+    """Open an image file. Pillow's warning about huge ones is silenced: `_refuse_huge` refuses them, with advice."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(path, formats=_FORMATS)
@@ -273,41 +265,43 @@ def _opened(path: Path) -> Image.Image:
 def _refuse_huge(path: Path | str, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"photo {path}: {width} x {height} pixels; expected at most {MAX_PIXELS:,} in all. Make it smaller first"
+            f"image {path}: {width} x {height} pixels; expected at most {MAX_PIXELS:,} in all. Make it smaller first"
         )
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     if isinstance(error, FileNotFoundError):
-        return InputError(f"photo {path}: no such file")
+        return InputError(f"image {path}: no such file")
+    if isinstance(error, OSError) and has_advice(error) and not path.is_dir():
+        return InputError(f"image {path}: cannot be read: {os_sentence(error)}")
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return InputError(f"photo {path}: more than {MAX_PIXELS:,} pixels; make it smaller first")
+        return InputError(f"image {path}: more than {MAX_PIXELS:,} pixels; make it smaller first")
     if path.is_dir():
-        return InputError(f"photo {path}: is a folder")
+        return InputError(f"image {path}: is a folder")
     if path.is_file() and path.stat().st_size == 0:
-        return InputError(f"photo {path}: the file is empty (0 bytes)")
+        return InputError(f"image {path}: the file is empty (0 bytes)")
     if isinstance(error, Image.UnidentifiedImageError):
-        return InputError(f"photo {path}: not an image of a known kind ({', '.join(_FORMATS)})")
-    return InputError(f"photo {path}: cannot be decoded, damaged or cut short ({error})")
+        return InputError(f"image {path}: not an image of a known kind ({', '.join(_FORMATS)})")
+    return InputError(f"image {path}: cannot be decoded, damaged or cut short ({error})")
 
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # a photo whose EXIF block is damaged is still a photo; it is taken as it lies
+    except Exception:  # an image whose EXIF data is damaged is still an image; it is not rotated
         return image
 
 
 def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
     if image.mode == "RGB":
         return np.array(image)
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip everything above 255 to white
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's conversion would clip everything above 255 to white
         grey = np.asarray(image).astype(np.int64)
         if grey.min() < 0 or grey.max() > 65535:
-            raise InputError(f"photo {path}: 32-bit grey values {grey.min()} to {grey.max()}; expected 0 to 65535")
+            raise InputError(f"image {path}: 32-bit grey values {grey.min()} to {grey.max()}; expected 0 to 65535")
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
-        raise InputError(f"photo {path}: floating-point pixels have no agreed range; save it as 8-bit RGB")
+        raise InputError(f"image {path}: floating-point pixels have no defined range; save it as 8-bit RGB")
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, (255, 255, 255, 255))

@@ -1,13 +1,13 @@
-"""One door to all data sets: `open_collection` looks at what it is given and picks the reader that fits."""
+"""Open any data set: `open_collection` chooses the reader that fits what it is given."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from plait.core.errors import InputError, nearest
+from plait.core.errors import InputError, PlaitError, nearest
+from plait.core.os_errors import os_sentence
 from plait.core.tables import load_entry
-from plait.data.assemble import SplitMaking, read_json_file
 from plait.data.collection import Collection
 from plait.data.masks.source import MaskReading
 from plait.data.sources import SOURCES
@@ -15,10 +15,12 @@ from plait.data.sources.coco import is_coco
 from plait.data.sources.coco_masks import layout_of
 from plait.data.sources.folder import find_masks, has_captions
 from plait.data.sources.mask_rows import is_mask_table
+from plait.data.sources.table import read_json_file
+from plait.data.splits import SplitMaking
 
 __all__ = ["SCENES_COUNT", "open_collection", "source_of", "split_where"]
 
-# Scenes generated where no number is given: enough to learn binding from, made in seconds.
+# Scenes generated where no count is given: enough to learn binding from, and generated in seconds.
 SCENES_COUNT = 2400
 
 
@@ -33,32 +35,41 @@ def open_collection(
 ) -> Collection:
     """Open a data set: a folder, a file, "hub:NAME", "scenes[-masks]" or "scenes[-masks]:COUNT".
 
-    No photo and no mask is decoded. A folder with captions and masks is opened for its captions, unless "#masks"
+    No image and no mask is decoded. A folder with captions and masks is opened for its captions, unless "#masks"
     follows its name; how masks are read may follow there too, as in "photos#polarity=background" and
-    "photos#source!=web,empty=keep" (see `MaskReading.parse`). A table of masks, or a folder with no other, needs no
-    such word.
+    "photos#source!=web,empty=keep" (see `MaskReading.parse`). A table of masks, or a folder with no other table, is
+    opened for its masks without "#masks".
 
-    Args:
-        where: what to open; `plait list sources` shows the forms
-        images: folder of the photos, where it is not beside the captions
-        limit: keep the first photos of every split, at least 2
-        seed: of made splits and of scenes
-        val_frac: part of the photos that goes to "val" where splits are made
+    Arguments:
+        where:     what to open; `plait list sources` shows the forms
+        images:    folder of the images, where it is not beside the captions
+        limit:     keep the first images of every split, at least 2
+        seed:      of splits that are made, and of scenes
+        val_frac:  part of the images that goes to "val" where splits are made
         test_frac: part that goes to "test", 0 = none
 
     Raises:
         InputError: nothing is there, or it cannot be read; the message names the file, row or key.
-        OfflineError: a hub data set is wanted and there is no network.
-        MissingPackageError: a hub data set is wanted and the `datasets` package is not installed.
-        ConfigError: what follows a "#" says nothing of masks.
+        OfflineError: a hub data set is requested and there is no network.
+        MissingPackageError: a hub data set is requested and the `datasets` package is not installed.
+        ConfigError: what follows a "#" is not about masks.
     """
-    making = SplitMaking(seed, val_frac, test_frac)
+    try:
+        collection = _opened(where, images, SplitMaking(seed, val_frac, test_frac))
+    except PlaitError:
+        raise
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {os_sentence(error)}") from error
+    return collection if limit is None else collection.limit(limit)
+
+
+def _opened(where: str | Path, images: Path | None, making: SplitMaking) -> Collection:
     place, masks = split_where(where)
     source = source_of(where)
     reader = load_entry(SOURCES[source])
     collection: Collection
     if source in ("scenes", "scenes_masks"):
-        collection = reader(count=_scenes_count(str(place)), seed=seed)
+        collection = reader(count=_scenes_count(str(place)), seed=making.seed)
     elif source == "hub":
         collection = reader(place, images=images, making=making, masks=masks)
     elif source in ("mask_rows", "coco_masks"):
@@ -71,14 +82,14 @@ def open_collection(
         collection = replace(collection, name=name, origin=str(where))
     else:
         collection = reader(Path(place), images=images, making=making)
-    return collection if limit is None else collection.limit(limit)
+    return collection
 
 
 def split_where(where: str | Path) -> tuple[str | Path, MaskReading | None]:
-    """Divide "DATA#words" into DATA and how its masks are read; None without "#", or where a file has it in its name.
+    """Divide "DATA#words" into DATA and how its masks are read; None without "#", or where a file has "#" in its name.
 
     Raises:
-        ConfigError: the words are none; see `MaskReading.parse`.
+        ConfigError: an unknown word; see `MaskReading.parse`.
     """
     text = str(where)
     if "#" not in text or Path(where).exists():

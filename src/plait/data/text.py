@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def split_words(text: str) -> list[str]:
-    """Split a text into lower-case words and numbers; an apostrophe inside a word stays, other signs are dropped.
+    """Split a text into lower-case words and numbers; an apostrophe inside a word stays, other punctuation is dropped.
 
     Example:
         >>> split_words("A dog's 2 well-known balls!")
@@ -42,7 +42,7 @@ def _spacy_words() -> Callable[[str], list[str]]:
     return lambda text: [token.lower_ for token in english.tokenizer(text) if not token.is_space]
 
 
-# "spacy" keeps punctuation as tokens of its own and splits "dog's" into two, as its English rules say.
+# "spacy" keeps punctuation as separate tokens and splits "dog's" into two, by its English rules.
 TOKENISERS: dict[str, Callable[[], Callable[[str], list[str]]]] = {
     "plain": lambda: split_words,
     "spacy": _spacy_words,
@@ -50,13 +50,13 @@ TOKENISERS: dict[str, Callable[[], Callable[[str], list[str]]]] = {
 
 
 class Vocabulary:
-    """The words a model knows: PAD, SOS, EOS, UNK, then words by falling count, equal ones by the alphabet.
+    """The words a model knows: PAD, SOS, EOS, UNK, then words by descending count, ties in alphabetical order.
 
     Args:
         words: the known words, in order, without the four specials
 
     Raises:
-        InputError: a word comes twice or is one of the specials.
+        InputError: a word is repeated or is one of the specials.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ class Vocabulary:
 
     @classmethod
     def from_texts(cls, tokens: Iterable[Sequence[str]], *, min_count: int = 1) -> Vocabulary:
-        """Build it from tokenised texts. Give it the training captions only: a word of the test set is a leak.
+        """Build it from tokenised texts: those of the training captions only, because a word of the test set is a leak.
 
         Raises:
             InputError: no word is left.
@@ -77,7 +77,7 @@ class Vocabulary:
         counts = Counter(word for words in tokens for word in words)
         kept = [word for word, count in counts.items() if count >= min_count and word not in SPECIALS]
         if not kept:
-            raise InputError(f"no word comes at least {min_count} times in the training captions; lower min_count")
+            raise InputError(f"no word occurs {min_count} times or more in the training captions; lower min_count")
         return cls(sorted(kept, key=lambda word: (-counts[word], word)))
 
     def __len__(self) -> int:
@@ -88,7 +88,7 @@ class Vocabulary:
         return self._number.get(word, UNK)
 
     def word(self, number: int) -> str:
-        """Give the word, or special sign, of a number."""
+        """Give the word, or special token, of a number."""
         return (*SPECIALS, *self.words)[number] if number < len(SPECIALS) else self.words[number - len(SPECIALS)]
 
 
@@ -120,7 +120,7 @@ class WordInput:
     def from_texts(
         cls, texts: Iterable[str], *, min_count: int = 1, max_tokens: int = 48, tokeniser: str = "plain"
     ) -> WordInput:
-        """Build the vocabulary from these texts, the training captions, and give the input made of it."""
+        """Build the vocabulary from these texts, the training captions, and give the input that uses it."""
         if tokeniser not in TOKENISERS:
             raise UnknownNameError("tokeniser", tokeniser, TOKENISERS)
         split = TOKENISERS[tokeniser]()
@@ -146,7 +146,7 @@ class WordInput:
 
     @classmethod
     def from_json(cls, data: Any, *, where: str = "word input") -> WordInput:
-        """Undo `to_json`. Raises CheckpointError when the data is something else."""
+        """Rebuild it from `to_json`. Raises CheckpointError when the data is something else."""
         try:
             words, max_tokens, tokeniser = data["words"], data["max_tokens"], data["tokeniser"]
             if not all(isinstance(word, str) for word in words):
@@ -163,7 +163,7 @@ class WordInput:
 
     @classmethod
     def load(cls, path: Path) -> WordInput:
-        """Undo `save`. Raises CheckpointError when the file is missing or something else."""
+        """Read what `save` wrote. Raises CheckpointError when the file is missing or something else."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

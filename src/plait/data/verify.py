@@ -1,4 +1,4 @@
-"""Look at every photo and mask once, to its last byte, before anything is computed from it."""
+"""Decode every image and mask once, completely, before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
-from plait.core.errors import InputError
+from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
 from plait.data.images import check_photo
@@ -20,18 +21,18 @@ __all__ = ["verify_photos"]
 def verify_photos(
     collection: Collection, progress: Callable[[int, int], None] | None = None, *, root: Path | None = None
 ) -> Collection:
-    """Give the collection without the photos that cannot be decoded to their end; each is listed as a `Skip`.
+    """Give the collection without the images that cannot be decoded completely; each is listed as a `Skip`.
 
-    Where captions have masks, `verify_masks` looks at those as well.
+    Where captions have masks, `verify_masks` checks those as well.
 
-    Args:
-        collection: what to check; photos in memory are taken as they are
-        progress: called with (photos done, photos in all)
-        root: folder of the caches: the outcome is remembered there by the photos' content, so that a second look
-            costs only reading the files; None = remember nothing
+    Arguments:
+        collection: what to check; images in memory are taken as they are
+        progress: called with (images done, images in total)
+        root: folder of the caches: the outcome is kept there by the images' content, so that the next time
+            costs only reading the files; None = keep nothing
 
     Raises:
-        InputError: a split has fewer than 2 photos left; or what `verify_masks` raises.
+        InputError: a split has fewer than 2 images left; or what `verify_masks` raises.
     """
     readable, bad = [], {}
     for index, photo in enumerate(collection.photos):
@@ -39,16 +40,17 @@ def verify_photos(
             readable.append((index, photo.digest))
         except InputError as error:
             bad[index] = str(error)
-    memory = None if root is None else root / "verified"
+    folder = None if root is None else root / "verified"
     wanted = [index for index, _ in readable if isinstance(collection.photos[index].source, Path)]
-    told = _remembered(memory, collection) if not bad else None
-    if told is None:
-        told = _look(collection.photos, wanted, progress)
-        if memory is not None and not bad:
-            write_bytes(memory / f"{collection.photos_fingerprint}.json", json.dumps(told).encode())
+    found = _load(folder, collection) if not bad else None
+    if found is None:
+        found = _check(collection.photos, wanted, progress)
+        if folder is not None and not bad:
+            with suppress(StorageError):  # a cache that cannot be written only costs time
+                write_bytes(folder / f"{collection.photos_fingerprint}.json", json.dumps(found).encode())
     elif progress:
         progress(len(wanted), len(wanted))
-    bad |= told
+    bad |= found
     if not bad:
         return verify_masks(collection, progress, root=root)
     kept = [index for index in range(len(collection.photos)) if index not in bad]
@@ -56,7 +58,7 @@ def verify_photos(
     return verify_masks(keep_photos(collection, kept, skipped=skipped).check_splits(), progress, root=root)
 
 
-def _look(photos: tuple[Photo, ...], wanted: list[int], progress: Callable[[int, int], None] | None) -> dict[int, str]:
+def _check(photos: tuple[Photo, ...], wanted: list[int], progress: Callable[[int, int], None] | None) -> dict[int, str]:
     bad = {}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         reasons = pool.map(lambda index: check_photo(photos[index].source), wanted)
@@ -68,11 +70,11 @@ def _look(photos: tuple[Photo, ...], wanted: list[int], progress: Callable[[int,
     return bad
 
 
-def _remembered(memory: Path | None, collection: Collection) -> dict[int, str] | None:
-    if memory is None:
+def _load(folder: Path | None, collection: Collection) -> dict[int, str] | None:
+    if folder is None:
         return None
     try:
-        data = json.loads((memory / f"{collection.photos_fingerprint}.json").read_bytes())
+        data = json.loads((folder / f"{collection.photos_fingerprint}.json").read_bytes())
         return {int(index): str(reason) for index, reason in data.items()}
     except (OSError, ValueError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""Check a data set: read it, look at its images and masks, and list what was found, the gravest first."""
+"""Check a data set: read it, decode its images and masks, and list what was found, the most serious first."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.errors import InputError
-from plait.data.assemble import SplitMaking
+from plait.data.describe import printable
+from plait.data.splits import SplitMaking
+from plait.doctor.duplicates import Duplicates, find_duplicates
 from plait.doctor.findings import Example, Finding, finding
-from plait.doctor.look import PhotoFacts, look_at_masks, look_at_photos
+from plait.doctor.images import check_images
+from plait.doctor.inspection import ImageFacts, inspect_images, inspect_masks
 from plait.doctor.masks import check_masks, mask_facts, mask_sources
-from plait.doctor.material import Material, read_material
-from plait.doctor.photos import Twins, check_photos, check_splits, find_twins
+from plait.doctor.material import Material
+from plait.doctor.read import read_material
+from plait.doctor.splits import check_splits
 from plait.doctor.texts import check_texts, text_facts
 
 __all__ = ["Checkup", "check_data"]
@@ -24,20 +28,20 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 @dataclass(frozen=True)
 class Checkup:
-    """What the doctor saw and found.
+    """What the doctor found.
 
     Fields:
-        material: the data as read
-        photos:   facts of each image
-        twins:    copies and near-copies
-        splits:   the data's, or those plait makes
-        findings: errors first, then warnings, then notes
-        facts:    counts, as plain data
+        material:   the data as read
+        photos:     facts of each image
+        duplicates: copies and near-copies
+        splits:     the data's, or those that plait makes
+        findings:   errors first, then warnings, then notes
+        facts:      counts, as plain data
     """
 
     material: Material
-    photos: dict[str, PhotoFacts]
-    twins: Twins
+    photos: dict[str, ImageFacts]
+    duplicates: Duplicates
     splits: dict[str, list[str]]
     findings: tuple[Finding, ...]
     facts: dict[str, Any]
@@ -47,15 +51,18 @@ class Checkup:
 
         Keys: name, origin, tables [{file, role, rows, columns}], images {...}, splits {name: images}, splits_given,
         captions / questions / labels / masks (where there are any), licences, cannot [sentences], counts {severity:
-        findings}, findings [{code, severity, title, count, of, unit, detail, effect, cure, examples}].
+        findings}, findings [{code, severity, title, count, of, unit, detail, effect, fix, examples}].
         """
-        return {
-            "name": self.material.name,
-            "origin": self.material.origin,
-            **self.facts,
-            "counts": {s: sum(f.kind.severity == s for f in self.findings) for s in _ORDER},
-            "findings": [found.to_json() for found in self.findings],
-        }
+        found: dict[str, Any] = printable(
+            {
+                "name": self.material.name,
+                "origin": self.material.origin,
+                **self.facts,
+                "counts": {s: sum(f.kind.severity == s for f in self.findings) for s in _ORDER},
+                "findings": [found.to_json() for found in self.findings],
+            }
+        )
+        return found
 
 
 def check_data(
@@ -67,10 +74,10 @@ def check_data(
 ) -> Checkup:
     """Check a folder, a file of captions, "hub:NAME" or "scenes[:COUNT]". Nothing of the data is changed.
 
-    Args:
+    Arguments:
         where, images: as `open_collection`; a folder may also hold masks, questions, labels
-        root:     folder of the caches: what was seen of an image is remembered there by its content
-        progress: called with ("images" or "masks", done, in all)
+        root:          folder of the caches: facts of an image are kept there by its content
+        progress:      called with ("images" or "masks", done, in total)
 
     Raises:
         InputError: nothing is there to check.
@@ -80,16 +87,16 @@ def check_data(
     if not material.photos and not material.missing:
         raise InputError(f"{where}: no images, and no table that names any; expected images/ and captions.csv")
 
-    def telling(what: str) -> Callable[[int, int], None] | None:
+    def reporting(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, total: progress(what, done, total)
 
-    photos = look_at_photos(material.photos, root=root, progress=telling("images"))
-    masks = look_at_masks(mask_sources(material), root=root, progress=telling("masks"))
-    twins = find_twins(photos)
+    photos = inspect_images(material.photos, root=root, progress=reporting("images"))
+    masks = inspect_masks(mask_sources(material), root=root, progress=reporting("masks"))
+    duplicates = find_duplicates(photos)
     splits, made = _splits(material, photos)
     found = finding("table_broken", [Example(place, why) for place, why in material.broken], unit="places") + made
-    found += check_photos(material, photos, twins, splits)
-    found += check_splits(material, twins, splits)
+    found += check_images(material, photos, duplicates, splits)
+    found += check_splits(material, duplicates, splits)
     found += check_texts(material, splits)
     found += check_masks(material, masks, photos)
     facts = {
@@ -100,15 +107,15 @@ def check_data(
         "splits": {split: len(names) for split, names in splits.items()},
         "splits_given": bool(material.splits),
         **text_facts(material),
-        **({"masks": told} if (told := mask_facts(masks, material)) else {}),
+        **({"masks": marked} if (marked := mask_facts(masks, material)) else {}),
         "licences": None if material.licences is None else dict(material.licences.most_common()),
         "cannot": list(material.cannot),
     }
     ordered = sorted(found, key=lambda one: _ORDER[one.kind.severity])
-    return Checkup(material, photos, twins, splits, tuple(ordered), facts)
+    return Checkup(material, photos, duplicates, splits, tuple(ordered), facts)
 
 
-def _splits(material: Material, photos: dict[str, PhotoFacts]) -> tuple[dict[str, list[str]], list[Finding]]:
+def _splits(material: Material, photos: dict[str, ImageFacts]) -> tuple[dict[str, list[str]], list[Finding]]:
     if material.splits:
         return material.splits, []
     usable = [name for name in dict.fromkeys(row.image for row in material.rows) if name in photos]
@@ -116,11 +123,11 @@ def _splits(material: Material, photos: dict[str, PhotoFacts]) -> tuple[dict[str
     try:
         made = SplitMaking().splits(names)
     except InputError as error:
-        return {}, finding("split_small", [Example("the splits plait makes", str(error))], unit="data set")
+        return {}, finding("split_small", [Example("the splits that plait makes", str(error))], unit="data set")
     return {split: [names[index] for index in members] for split, members in made.items()}, []
 
 
-def _image_facts(photos: dict[str, PhotoFacts]) -> dict[str, Any]:
+def _image_facts(photos: dict[str, ImageFacts]) -> dict[str, Any]:
     good = [seen for seen in photos.values() if not seen.problem]
     facts: dict[str, Any] = {"files": len(photos), "readable": len(good)}
     if good:

@@ -1,45 +1,45 @@
-"""Write a cleaned list of captions and splits beside, never into, the data; images stay where they are."""
+"""Write cleaned captions and splits to another folder, never into the data; images are not copied."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 from plait.core.errors import InputError
 from plait.core.files import write_bytes, write_json
+from plait.data.sources.images_folder import IMAGES_POINTER
 from plait.doctor.check import Checkup
-from plait.doctor.photos import held_out_rank
+from plait.doctor.splits import held_out_rank
 from plait.doctor.texts import plain_text
-from plait.data.sources.rows import IMAGES_POINTER
 
 __all__ = ["clean_data"]
 
 
 def clean_data(checkup: Checkup, out: Path) -> dict[str, Any]:
-    """Write `captions.csv`, `splits.json`, `images_folder.txt` and `dropped.csv` into `out`, and say what was dropped.
+    """Write `captions.csv`, `splits.json`, `images_folder.txt` and `dropped.csv` into `out`; count what was dropped.
 
     Left out: images that are missing, damaged or copies within a split (the first is kept); of images, copies and
-    near-copies that stand in two splits, the one whose split matters less (test before val before others before
-    train, so that published test images stay as they are); empty captions; a caption's second time on one image. An
-    image that loses all its captions goes too. Left in: everything the doctor only remarks on, such as near-copies
-    within a split or blank images. `images_folder.txt` holds the path of the original images, so `out` is a data set
-    of its own.
+    near-copies that are in two splits, the one in the less important split (test, val, others, train: published test
+    images stay as they are); empty captions; a caption that is repeated on one image; an image without captions.
+    Kept: everything the doctor only notes, such as near-copies within a split or blank images. `images_folder.txt`
+    holds the path of the original images, so `out` is a data set of its own.
 
     Returns: {"out", "images", "captions", "splits", "dropped": {reason: count}}.
     Raises:
-        InputError: `out` is, holds or lies in the data's folder or the images' folder; the data has no captions, does
-            not lie in a folder; or nothing is left.
+        InputError: `out` is, holds or is in the data's folder or the images' folder; the data has no captions or is
+            not in a folder; or nothing is left.
         StorageError: `out` cannot be written.
     """
     material = checkup.material
     if material.folder is None or material.images is None:
-        raise InputError(f"{material.origin}: only data in folders and files can be cleaned; this is not on disk so")
+        raise InputError(f"{material.origin}: only data in folders and files can be cleaned, and this is neither")
     for place in (material.folder.resolve(), material.images.resolve()):
         if out.resolve() == place or place in out.resolve().parents or out.resolve() in place.parents:
             raise InputError(
-                f"--fix {out}: is, holds or lies in {place}, where the originals are; name a folder outside of it"
+                f"--fix {out}: is, holds or is in {place}, where the originals are; name a folder outside of it"
             )
     captions = material.of("caption")
     if not captions:
@@ -75,7 +75,7 @@ def clean_data(checkup: Checkup, out: Path) -> dict[str, Any]:
     _write_csv(out / "captions.csv", ("image", "caption"), rows)
     _write_csv(out / "dropped.csv", ("where", "reason", "detail"), dropped)
     write_json(out / "splits.json", splits)
-    write_bytes(out / IMAGES_POINTER, f"{material.images.resolve()}\n".encode())
+    write_bytes(out / IMAGES_POINTER, os.fsencode(f"{material.images.resolve()}\n"))
     reasons: dict[str, int] = {}
     for _, reason, _ in dropped:
         reasons[reason] = reasons.get(reason, 0) + 1
@@ -84,7 +84,7 @@ def clean_data(checkup: Checkup, out: Path) -> dict[str, Any]:
 
 
 def _homes(checkup: Checkup) -> dict[str, str]:
-    """Give each image one split: of several, the one that matters most."""
+    """Give each image one split: of several, the most important one."""
     home: dict[str, str] = {}
     for split in sorted(checkup.splits, key=held_out_rank):
         for name in checkup.splits[split]:
@@ -102,12 +102,12 @@ def _images_gone(checkup: Checkup) -> dict[str, tuple[str, str]]:
     def order(name: str) -> tuple[int, int]:
         return held_out_rank(home.get(name)), place[name]
 
-    for group in checkup.twins.exact:
+    for group in checkup.duplicates.exact:
         keep, *others = sorted(group, key=order)
         for name in others:
             same = home.get(name) == home.get(keep)
             gone[name] = ("image_duplicate" if same else "split_leak_exact", f"the same file as {keep}, which is kept")
-    for a, b, _ in checkup.twins.near:
+    for a, b, _ in checkup.duplicates.near:
         if a in gone or b in gone or home.get(a) == home.get(b):
             continue
         keep, other = sorted((a, b), key=order)

@@ -8,19 +8,19 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from plait.doctor.findings import Example, Finding, finding
-from plait.doctor.look import MaskFacts, PhotoFacts
-from plait.doctor.material import Material
 from plait.data.masks.source import MaskSource
+from plait.doctor.findings import Example, Finding, finding
+from plait.doctor.inspection import ImageFacts, MaskFacts
+from plait.doctor.material import Material
 
 __all__ = ["check_masks", "mask_facts", "mask_sources"]
 
-# A set of masks that mark more than this on average is taken for inverted: things are rarely most of a picture.
+# A set whose masks mark more than this on average is taken for inverted: objects are rarely most of an image.
 MOSTLY = 0.6
 
 
 def mask_sources(material: Material) -> dict[str, MaskSource]:
-    """Find the masks: those in memory, else files in `masks/` or where the name leads to; never one of the images."""
+    """Find the masks: those in memory, else files in `masks/` or relative to the folder; never one of the images."""
     folder = material.folder
     photos = {photo for photo in material.photos.values() if isinstance(photo, Path)}
     found = {mask.mask: mask.source for mask in material.masks if mask.source is not None}
@@ -34,7 +34,7 @@ def mask_sources(material: Material) -> dict[str, MaskSource]:
 
 
 def mask_facts(seen: Mapping[str, MaskFacts], material: Material) -> dict[str, Any]:
-    """Give how many masks there are and how much they mark, as plain data; empty without masks."""
+    """Give the number of masks and how much they mark, as plain data; empty without masks."""
     marked = [facts.marked for facts in seen.values() if not facts.problem]
     if not marked:
         return {}
@@ -47,7 +47,7 @@ def mask_facts(seen: Mapping[str, MaskFacts], material: Material) -> dict[str, A
     }
 
 
-def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mapping[str, PhotoFacts]) -> list[Finding]:
+def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mapping[str, ImageFacts]) -> list[Finding]:
     """Give what is wrong with the masks."""
     if not material.masks:
         return []
@@ -59,8 +59,8 @@ def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mappi
     found += finding("mask_unreadable", bad, unit="masks", of=total)
     good = {name: facts for name, facts in seen.items() if not facts.problem}
     declared = {mask.mask for mask in rows if mask.source is not None and mask.source.polarity == "alpha"}
-    alpha = [n for n, f in good.items() if f.clear is not None and 0 < f.clear < 1 and n not in declared]
-    examples = [Example(name, f"{100 * (good[name].clear or 0):.1f} % of it is transparent") for name in alpha]
+    alpha = [n for n, f in good.items() if f.transparent is not None and 0 < f.transparent < 1 and n not in declared]
+    examples = [Example(name, f"{100 * (good[name].transparent or 0):.1f} % of it is transparent") for name in alpha]
     found += finding("mask_alpha", examples, unit="masks", of=total)
     grey = {name: facts for name, facts in good.items() if name not in set(alpha)}
     unclear = [Example(name, facts.unclear) for name, facts in grey.items() if facts.unclear]
@@ -77,9 +77,9 @@ def check_masks(material: Material, seen: Mapping[str, MaskFacts], photos: Mappi
     found += finding("mask_levels", many, unit="masks", of=total)
     odd = []
     for row in rows:
-        mask, photo = good.get(row.mask), photos.get(row.image)
-        if mask and photo and not photo.problem and (mask.width, mask.height) != (photo.width, photo.height):
-            sizes = f"{mask.width} x {mask.height} px; its image has {photo.width} x {photo.height}"
+        mask, image = good.get(row.mask), photos.get(row.image)
+        if mask and image and not image.problem and (mask.width, mask.height) != (image.width, image.height):
+            sizes = f"{mask.width} x {mask.height} px; its image has {image.width} x {image.height}"
             odd.append(Example(row.where, f"{row.mask}: {sizes}", (row.image,)))
     found += finding("mask_size", odd, unit="rows", of=len(rows))
     return found + _alone(material)

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from plait.data.text import split_words
 from plait.doctor.findings import Example, Finding, finding
 from plait.doctor.material import Material, TextRow
-from plait.data.text import split_words
 
 __all__ = ["caption_ceiling", "check_texts", "plain_text", "text_facts"]
 
@@ -29,7 +29,7 @@ def check_texts(material: Material, splits: Mapping[str, list[str]]) -> list[Fin
 
 
 def text_facts(material: Material) -> dict[str, Any]:
-    """Give counts of sentences: how many an image, words each, distinct ones; as plain data."""
+    """Give counts of texts: per image, words per text, distinct ones; as plain data."""
     facts: dict[str, Any] = {}
     for role in ("caption", "question", "label"):
         rows = [row for row in material.of(role) if row.text.strip()]
@@ -48,9 +48,9 @@ def text_facts(material: Material) -> dict[str, Any]:
 
 
 def caption_ceiling(rows: list[TextRow]) -> float:
-    """Give text-to-image recall@1 of a model that knows everything but cannot tell equal sentences apart, in percent.
+    """Give text-to-image recall@1 of a perfect model, in percent: equal sentences cannot be told apart.
 
-    Formula: mean over sentences of 1 / (number of images that carry the same sentence).
+    Formula: mean over sentences of 1 / (number of images with the same sentence).
     """
     images: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -91,8 +91,8 @@ def _captions(rows: list[TextRow], home: Mapping[str, str]) -> list[Finding]:
         spread = Counter(each.values())
         usual = spread.most_common(1)[0][0]
         odd = [Example(name, f"{n} sentences", (name,)) for name, n in each.items() if n != usual]
-        told = ", ".join(f"{spread[n]} images with {n}" for n in sorted(spread)[:8])
-        found += finding("caption_uneven", odd, unit="images", of=len(each), detail=told)
+        counts = ", ".join(f"{spread[n]} images with {n}" for n in sorted(spread)[:8])
+        found += finding("caption_uneven", odd, unit="images", of=len(each), detail=counts)
     return found
 
 
@@ -170,10 +170,10 @@ def _restricted(licence: str) -> bool:
 
 
 def _set(answer: str) -> str:
-    """Give the things of an answer in one order: "pillow, blanket" and "blanket, pillow" are one answer."""
+    """Give the parts of an answer in a fixed order: "pillow, blanket" and "blanket, pillow" are the same answer."""
     return ", ".join(sorted(plain_text(part) for part in answer.split(",")))
 
 
 def plain_text(text: str) -> str:
-    """Give a text's words in lower case: capitals, signs and spaces do not make another sentence."""
+    """Give a text's words in lower case: texts that differ in capitals, punctuation or spaces count as equal."""
     return " ".join(split_words(text)) or text.strip()

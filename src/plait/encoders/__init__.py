@@ -1,4 +1,4 @@
-"""Encoders: text and photos become tokens; adapters bring both to one width. The name tables of the room."""
+"""Encoders: text and images become tokens; adapters bring both to one width. The name tables of the room."""
 
 from plait.core.tables import Entry
 

@@ -33,7 +33,7 @@ class _Residual(nn.Module):
 
 
 class SmallCnn(nn.Module):
-    """Turn a photo into a grid of features that know their place.
+    """Turn an image into a grid of features that know their place.
 
     Arguments:
         width:  of the tokens; a multiple of 8. The first stage has a quarter of it, the second half.

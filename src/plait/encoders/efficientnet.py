@@ -56,7 +56,7 @@ class _SameConv(nn.Conv2d):
 class _FixedNorm(nn.Module):
     """Batch normalisation whose statistics never move, in training neither: weight and bias may be trained.
 
-    Captions of a few thousand photos are too little to estimate new statistics from, and cached tokens of the blocks
+    Captions of a few thousand images are too little to estimate new statistics from, and cached tokens of the blocks
     before were made with the old ones.
     """
 
@@ -226,7 +226,7 @@ class FrozenTrunk(nn.Module):
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tokens:
-        # A few photos at a time keep the wide early maps in the processor's cache: half the time of 16 at once.
+        # A few images at a time keep the wide early maps in the processor's cache: half the time of 16 at once.
         # In half precision maps are half as large, and weights are converted anew for each lot: twice as many.
         few = max(2, IMAGES_PER_THREAD * torch.get_num_threads()) * (2 if torch.is_autocast_enabled("cpu") else 1)
         parts = [self._encode(some) for some in pixels.split(few)]
@@ -266,9 +266,9 @@ class TrainedTop(nn.Module):
         first: number of blocks that are frozen; -1 = none, and the stem is trained as well (the input is pixels then)
         last:  number of blocks the tokens pass
         head:  give the head's 1280-wide tokens rather than the last block's; needs last = 21
-        augment: in training, mirror the cut's map (each photo with probability 1/2) and drop one row and one column at
-               a random edge (the same for the batch). A convolution's map of a mirrored photo is nearly the mirrored
-               map, so cached maps can be varied without encoding the photos again.
+        augment: in training, mirror the cut's map (each image with probability 1/2) and drop one row and one column at
+               a random edge (the same for the batch). A convolution's map of a mirrored image is nearly the mirrored
+               map, so cached maps can be varied without encoding the images again.
     Shapes:
         input:   `Tokens` values (B, h * w, C at the cut) on grid (h, w); or pixels (B, 3, H, W) float32
         returns: `Tokens` values (B, h' * w', D), grid (h', w'); pooled (B, 1280) where last = 21, else None

@@ -54,7 +54,7 @@ def efficientnet_lite2(
         augment:   while blocks are trained from a cached map: mirror it and shift it by a token (see `TrainedTop`)
         levels:    strides finer than `stride`, coarse to fine, such as [16, 8]: these grids come along as
                    `Tokens.levels`, for decoders of masks; 120 wide at 16, 48 at 8. They are frozen and cached with the
-                   tokens, about 160 kB a photo of 256 px for both
+                   tokens, about 160 kB an image of 256 px for both
     Raises:
         MissingPackageError: the package with the weights is not installed.
         CheckpointError: its file is not the one we know.

@@ -67,7 +67,7 @@ class HubImage(nn.Module):
         self.shared = shared
 
     def train(self, mode: bool = True) -> HubImage:
-        """Switch dropout, but leave batch statistics as pretraining left them: our photos are too few for new ones."""
+        """Switch dropout, but leave batch statistics as pretraining left them: our images are too few for new ones."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, _BatchNorm):
@@ -109,10 +109,10 @@ def _grid(count: int, sides: torch.Size, patch_px: int | None) -> tuple[tuple[in
 
 
 def read_image_spec(folder: Path, *, size_px: int, fit: str) -> ImageSpec:
-    """Read how photos are prepared from the model's own files.
+    """Read how images are prepared from the model's own files.
 
     The files may ask to resize to one size and crop a smaller one from it; we resize to the size that is cropped, so
-    that less of the photo is lost.
+    that less of the image is lost.
 
     Arguments:
         size_px: 0 = as the file says
@@ -125,7 +125,7 @@ def read_image_spec(folder: Path, *, size_px: int, fit: str) -> ImageSpec:
         path = folder / "processor_config.json"
     if not path.is_file():
         raise CheckpointError(
-            f"{folder}: expected preprocessor_config.json, which says how photos are prepared, got none; fetch the "
+            f"{folder}: expected preprocessor_config.json, which says how images are prepared, got none; fetch the "
             "model again or choose one that reads images"
         )
     data = read_json(path)
@@ -176,7 +176,7 @@ def hub_image(
     Raises:
         OfflineError: the model is nowhere on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.
-        CheckpointError: no safetensors, missing weights, or no word on how photos are prepared.
+        CheckpointError: no safetensors, missing weights, or no word on how images are prepared.
         ConfigError: the model is no image encoder, cannot take the size, has no shared space, or `trainable` is
             another number.
     """

@@ -28,7 +28,7 @@ TEXT_TOWERS = {
     "siglip": "SiglipTextModel",
     "siglip_text_model": "SiglipTextModel",
 }
-# Those with a projection to the space that their photos share.
+# Those with a projection to the space that their images share.
 SHARED_TOWERS = {"clip": "CLIPTextModelWithProjection"}
 PROJECTED = "WithProjection"  # how transformers names a tower with its projection
 HubPool = Literal["", "mean", "cls", "pooler"]
@@ -83,7 +83,7 @@ class HubText(nn.Module):
         model:       gives `last_hidden_state` for ids and a mask
         special_ids: tokens that are read but are no words
         pool:        "mean" over all real tokens, "cls" the first token, "pooler" the model's own
-        shared:      the model has a `text_projection`; words and `pooled` pass it to the space of its photos
+        shared:      the model has a `text_projection`; words and `pooled` pass it to the space of its images
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real
         returns: `Tokens` values (B, T, D), special tokens not valid, pooled (B, D')
@@ -210,7 +210,7 @@ def hub_text(
         trainable:  0 = frozen; for BERT, how many of its last layers are trained; -1 = everything (not BERT)
         pool:       "mean" over the tokens, "cls" the first token, "pooler" the model's own output (not BERT);
                     "" = "pooler" for models made of two towers, such as CLIP, else "mean"
-        space:      "own" = the tower's last hidden states; "shared" = projected to the space of its photos (CLIP)
+        space:      "own" = the tower's last hidden states; "shared" = projected to the space of its images (CLIP)
     Raises:
         OfflineError: the model is nowhere on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.

@@ -16,7 +16,7 @@ __all__ = ["SmallVit", "vit_small"]
 
 
 class SmallVit(nn.Module):
-    """Cut a photo into patches and let them read each other.
+    """Cut an image into patches and let them read each other.
 
     Arguments:
         patch_px: side of a patch

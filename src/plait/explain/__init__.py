@@ -1,1 +1,1 @@
-"""Where a fusion looked: maps from words to the cells of a photo, and pictures of them."""
+"""What a fusion attended to: maps from words to the cells of an image, drawn over the image."""

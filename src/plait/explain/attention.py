@@ -1,7 +1,7 @@
-"""Turn attention maps between tokens into maps between words and cells of the photo.
+"""Turn attention maps between tokens into maps between words and cells of the image.
 
-A map shows where a fusion looked when it read a word. It is not proof that the score depends on it: other parts of the
-model may ignore what was looked at.
+A map shows which cells a fusion attended to for a word. It does not prove that the result depends on these cells: later
+parts of the model may ignore them.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _SPECIAL = frozenset(
     ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "<s>", "</s>", "<pad>", "<sos>", "<eos>", "<start>", "<end>")
 )
 _SPECIAL |= frozenset(("<|startoftext|>", "<|endoftext|>", "SOS", "EOS", "PAD", "<SOS>", "<EOS>", "<PAD>"))
-# How sub-word vocabularies mark things: what begins a word, or what goes on with one.
+# How sub-word vocabularies mark pieces: the first of a word, one that continues a word, or the last of a word.
 _STARTS = ("▁", "Ġ")
-_GOES_ON = "##"
+_CONTINUES = "##"
 _ENDS = "</w>"
 
 
 @dataclass(frozen=True)
 class WordMaps:
-    """One map over the photo's cells for each word of one caption.
+    """One map over the image's cells for each word of one caption.
 
     Fields:
-        words:   W printable words, in the caption's order; no start, end or padding tokens
-        grid:    (h, w) of the image tokens, the true resolution of the maps
+        words:   W printable words, in the caption's order, without start, end and padding tokens
+        grid:    (h, w) of the image tokens, which is the resolution of the maps
         weights: (W, h * w) float32 >= 0, row by row over the grid. For text->image maps each row sums to 1 (to less
-                 where a model attends to nothing); for image->text maps entry (word, cell) is what the cell gave the
-                 word.
-        what:    which map this is, in words
+                 where a model attends to nothing); for image->text maps entry (word, cell) is the weight that the
+                 cell gave to the word.
+        what:    direction, layer and heads of the map, in words
     """
 
     words: tuple[str, ...]
@@ -66,11 +66,11 @@ def word_maps(
     row: int = 0,
     layer: int | None = None,
 ) -> WordMaps:
-    """Give each word's map over the photo for row `row` of the batch, averaged over heads.
+    """Give each word's map over the image for row `row` of the batch, averaged over heads.
 
-    Formula: from text->image weights a word is the mean of its pieces' rows (it sums to 1 as they do); from image->text
-    weights, transposed, it is the sum of its pieces' columns (what cells gave to the word as a whole). Which map is
-    read when there are several: see `choose_map`.
+    Formula: from text->image weights, a word's map is the mean of its pieces' rows, which sums to 1 as they do; from
+    image->text weights, transposed, it is the sum of its pieces' columns, what cells gave to the whole word. Which map
+    is read when there are several: see `choose_map`.
 
     Shapes:
         maps:    weights (B, heads, T, h * w) for text queries, or (B, heads, h * w, T) for image queries
@@ -78,7 +78,7 @@ def word_maps(
                  batch is padded
         returns: weights (W, h * w)
     Raises:
-        InputError: no map between text and image, or no such layer, or no row of that number.
+        InputError: there is no map between text and image, no such layer, or no such row.
         ShapeError: the grid does not have as many cells as the map, or there are more pieces than tokens.
     """
     chosen = choose_map((maps,) if isinstance(maps, AttentionMap) else tuple(maps), layer=layer)
@@ -115,12 +115,12 @@ def word_maps(
 
 
 def choose_map(maps: Sequence[AttentionMap], *, layer: int | None = None) -> AttentionMap:
-    """Choose the map to show: text->image before image->text, and of those the given layer, or else the last.
+    """Choose the map to show: text->image before image->text, and among those the given layer, or else the last.
 
-    Text->image comes first because its rows answer the question a reader asks: where did this word look?
+    Text->image comes first because each of its rows says what one word attended to.
 
     Raises:
-        InputError: no map between text and image (in that layer).
+        InputError: there is no map between text and image in that layer, or in any.
     """
     wanted = [m for m in maps if m.query != m.key and layer in (None, m.layer)]
     if not wanted:
@@ -134,10 +134,11 @@ def choose_map(maps: Sequence[AttentionMap], *, layer: int | None = None) -> Att
 
 
 def merge_pieces(pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """Join word pieces to words and tell which pieces each word is made of.
+    """Join word pieces to words and give the pieces that each word is made of.
 
-    Reads "##ing" (WordPiece), "▁word" and "Ġword" (SentencePiece, byte pairs: pieces without the mark go on) and
-    "word</w>" (CLIP: pieces without the mark are gone on with). Start, end and padding tokens are no words.
+    Reads "##ing" (WordPiece), "▁word" and "Ġword" (SentencePiece, byte pairs: a piece without the mark continues
+    a word) and "word</w>" (CLIP: the piece after one without the mark continues its word). Start, end and padding
+    tokens are not words.
 
     Example:
         >>> merge_pieces(["[CLS]", "a", "surf", "##er", "[SEP]"])
@@ -153,10 +154,12 @@ def merge_pieces(pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[in
         if piece in _SPECIAL:
             open_word = False
             continue
-        goes_on = piece.startswith(_GOES_ON) or (marks_start and not piece.startswith(_STARTS)) or marks_end
-        text = piece.removeprefix(_GOES_ON).lstrip("".join(_STARTS)) if marks_start else piece.removeprefix(_GOES_ON)
+        continues = piece.startswith(_CONTINUES) or (marks_start and not piece.startswith(_STARTS)) or marks_end
+        text = (
+            piece.removeprefix(_CONTINUES).lstrip("".join(_STARTS)) if marks_start else piece.removeprefix(_CONTINUES)
+        )
         text = text.removesuffix(_ENDS) if marks_end else text
-        if goes_on and open_word:
+        if continues and open_word:
             words[-1] += text
             members[-1].append(number)
         else:

@@ -1,4 +1,4 @@
-"""Draw a map of weights over a photo, cell by cell: the picture is never sharper than the map."""
+"""Draw a map of weights over an image, cell by cell: the picture is never finer than the map."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from PIL import Image
 
 from plait.core.errors import InputError, ShapeError, StorageError
-from plait.data.images import Geometry
+from plait.data.geometry import Geometry
 
 __all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "paint_mask", "save_png"]
 
-# Dark to light with steadily rising lightness: the order of weights survives grey printing and colour blindness. The
-# page of the report uses the same five anchors.
+# Lightness rises steadily, so the order of weights can be seen in grey print and with colour blindness. The page of the
+# report uses the same five anchors.
 COLOURS = ((30, 16, 68), (114, 31, 129), (205, 64, 113), (253, 150, 104), (252, 246, 184))
 
 
 def colour_scale(weights: np.ndarray, *, top: float | None = None) -> np.ndarray:
     """Give a colour for each weight: 0 is the darkest, `top` (the largest weight when None) the lightest.
 
-    The scale begins at 0, not at the smallest weight: an even map then looks even.
+    The scale begins at 0, not at the smallest weight, so that a uniform map looks uniform.
 
     Shapes:
         weights: (...) float >= 0
@@ -31,7 +31,7 @@ def colour_scale(weights: np.ndarray, *, top: float | None = None) -> np.ndarray
     values = np.asarray(weights, dtype=np.float64)
     if not np.isfinite(values).all() or (values < 0).any():
         raise InputError(
-            "weights of a map: expected finite numbers of at least 0; take the absolute value or clip first"
+            "weights of a map: expected finite numbers of at least 0; take absolute values or clip them first"
         )
     highest = float(values.max(initial=0.0)) if top is None else top
     place = np.clip(values / highest, 0, 1) if highest > 0 else np.zeros_like(values)
@@ -41,16 +41,15 @@ def colour_scale(weights: np.ndarray, *, top: float | None = None) -> np.ndarray
 
 
 def grid_box(geometry: Geometry) -> tuple[float, float, float, float]:
-    """Give the edges of the encoder's square (and so of its grid) as parts of the photo: x0, y0, x1, y1.
+    """Give the edges of the encoder's square, which are those of its grid, in shares of the image: x0, y0, x1, y1.
 
-    Formula: the part of the photo that is shown fills `target` of the square; the square's own edges follow by
-    proportion.
+    Formula: the shown part of the image fills `target` of the square; the square's own edges follow by proportion.
 
     Raises:
-        InputError: a mirrored view; its map belongs to the mirrored photo.
+        InputError: the view is mirrored; its map belongs to the mirrored image.
     """
     if geometry.mirrored:
-        raise InputError("map over a photo: expected an unmirrored view, got a mirrored one; use the view 'full'")
+        raise InputError("map over an image: expected an unmirrored view, got a mirrored one; use the view 'full'")
     (x0, y0, x1, y1), (left, top, right, bottom) = geometry.box, geometry.target
     across, down = (x1 - x0) / (right - left), (y1 - y0) / (bottom - top)
     side, width, height = geometry.size_px, geometry.width, geometry.height
@@ -70,26 +69,27 @@ def overlay(
     opacity: float = 0.65,
     top: float | None = None,
 ) -> np.ndarray:
-    """Blend a map's cells over a photo.
+    """Blend a map's cells over an image.
 
-    Every pixel of a cell has the cell's one colour: nothing is smoothed, because a soft blob would claim a place that
-    a 7 x 7 grid does not know. Pixels outside `box`, which the model never saw, are darkened.
+    Every pixel of a cell has the cell's colour. Nothing is smoothed, because a smooth picture would suggest a
+    resolution that a 7 x 7 grid does not have. Pixels outside `box`, which the model never saw, are darkened.
 
     Shapes:
         rgb:     (H, W, 3) uint8
         weights: (h, w) float >= 0, row by row
-        box:     x0, y0, x1, y1 of the grid's edges as parts of the photo's width and height; a centre crop covers less
-                 than the photo, padding reaches past it (below 0, above 1); `grid_box` gives it
+        box:     x0, y0, x1, y1 of the grid's edges in shares of the image's width and height. A centre crop covers less
+                 than the image; padding reaches beyond it, below 0 and above 1. `grid_box` gives it
         returns: (H, W, 3) uint8, a new array
-    Units: `opacity` 0 (photo only) to 1 (map only).
+    Units: `opacity` 0 (image only) to 1 (map only).
     Raises:
-        ShapeError: the photo is not (H, W, 3), or the map not (h, w).
-        InputError: the photo is not uint8, a weight negative or not finite, opacity outside [0, 1], or an empty box.
+        ShapeError: the image is not (H, W, 3), or the map not (h, w).
+        InputError: the image is not uint8, a weight is negative or not finite, opacity is outside [0, 1], or the box is
+            empty.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or weights.ndim != 2 or 0 in rgb.shape or 0 in weights.shape:
-        raise ShapeError(f"overlay: expected a photo (H, W, 3) and a map (h, w), got {rgb.shape} and {weights.shape}")
+        raise ShapeError(f"overlay: expected an image (H, W, 3) and a map (h, w), got {rgb.shape} and {weights.shape}")
     if rgb.dtype != np.uint8:
-        raise InputError(f"overlay: expected a photo of uint8 from 0 to 255, got {rgb.dtype}")
+        raise InputError(f"overlay: expected an image of uint8 from 0 to 255, got {rgb.dtype}")
     x0, y0, x1, y1 = box
     if not 0 <= opacity <= 1 or not (x0 < x1 and y0 < y1):
         raise InputError(f"overlay: expected opacity in [0, 1] and x0 < x1, y0 < y1; got {opacity} and box {box}")
@@ -105,21 +105,21 @@ def overlay(
 def paint_mask(
     rgb: np.ndarray, mask: np.ndarray, *, colour: tuple[int, int, int] = (64, 200, 120), opacity: float = 0.55
 ) -> np.ndarray:
-    """Tint a region of a photo and leave the rest as it is.
+    """Tint a region of an image and leave the rest as it is.
 
     Shapes:
         rgb:     (H, W, 3) uint8
         mask:    (H, W) bool, True = tinted
         returns: (H, W, 3) uint8, a new array
-    Units: `opacity` 0 (photo only) to 1 (colour only).
+    Units: `opacity` 0 (image only) to 1 (colour only).
     Raises:
         ShapeError: the two differ in size, or the mask is not bool.
-        InputError: the photo is not uint8, or opacity outside [0, 1].
+        InputError: the image is not uint8, or opacity is outside [0, 1].
     """
     if rgb.shape != (*mask.shape, 3) or mask.dtype != np.bool_:
-        raise ShapeError(f"mask over a photo: expected (H, W, 3) and (H, W) bool, got {rgb.shape} and {mask.shape}")
+        raise ShapeError(f"mask over an image: expected (H, W, 3) and (H, W) bool, got {rgb.shape} and {mask.shape}")
     if rgb.dtype != np.uint8 or not 0 <= opacity <= 1:
-        raise InputError(f"mask over a photo: expected uint8 and opacity in [0, 1], got {rgb.dtype} and {opacity}")
+        raise InputError(f"mask over an image: expected uint8 and opacity in [0, 1], got {rgb.dtype} and {opacity}")
     result = rgb.copy()
     tinted = (1 - opacity) * rgb[mask] + opacity * np.array(colour, dtype=np.float64)
     result[mask] = tinted.round().astype(np.uint8)
@@ -127,7 +127,7 @@ def paint_mask(
 
 
 def save_png(rgb: np.ndarray, path: Path | str) -> Path:
-    """Write an (H, W, 3) or grey (H, W) uint8 picture as PNG and give its path; folders on the way are made.
+    """Write an (H, W, 3) or grey (H, W) uint8 picture as PNG and give its path; missing folders are made.
 
     Raises:
         StorageError: the file cannot be written.

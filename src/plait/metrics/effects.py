@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from plait.core.errors import ShapeError
-from plait.metrics.significance import checked_values, minimum_detectable_difference
+from plait.core.metric import Metric
+from plait.metrics.significance import checked_values, minimum_detectable_difference, seed_variance
 
 __all__ = ["POWER", "Spread", "effect_size", "power_of_tests", "power_sentence", "spread_of"]
 
@@ -24,20 +25,34 @@ class Spread:
     """What makes the difference of two fusions vary, in the metric's unit.
 
     Fields:
-        photo_sd: standard deviation over photos of the difference (seeds averaged); weighted photos count by weight
-        seed_sd:  standard deviation of one fusion's metric over seeds, pooled over both; 0 with one seed each
-        photos:   photos with a weight above 0
-        seeds:    the smaller number of seeds of the two
-        better:   part of the photos on which the first is better, by weight, in percent
-        worse:    likewise the second; the rest is equal
+        image_sd:    standard deviation over images of the difference (seeds averaged); weighted images count by weight
+        seed_sd:     standard deviation of one fusion's metric over seeds, pooled over both; 0 with one seed each
+        training_sd: the part of it that is training noise, without the noise of single images under single seeds
+        images:      images with a weight above 0
+        seeds:       the smaller number of seeds of the two
+        better:      part of the images on which the first has the higher value, by weight, in percent
+        worse:       likewise the second; the rest is equal
     """
 
-    photo_sd: float
+    image_sd: float
     seed_sd: float
-    photos: int
+    training_sd: float
+    images: int
     seeds: int
     better: float
     worse: float
+
+    def to_json(self) -> dict[str, float | int]:
+        """Give the fields under the keys of results.json, where images are "photos"."""
+        return {
+            "photo_sd": self.image_sd,
+            "seed_sd": self.seed_sd,
+            "training_sd": self.training_sd,
+            "photos": self.images,
+            "seeds": self.seeds,
+            "better": self.better,
+            "worse": self.worse,
+        }
 
 
 def spread_of(
@@ -46,38 +61,38 @@ def spread_of(
     *,
     weights: np.ndarray | Sequence[float] | None = None,
 ) -> Spread:
-    """Measure what makes the difference a - b vary over photos and over seeds.
+    """Measure what makes the difference a - b vary over images and over seeds.
 
-    Formula: with d_i the difference on photo i (seeds averaged), w_i its weight, m the weighted mean,
-    photo_sd^2 = sum((w_i / mean w)^2 (d_i - m)^2) / (I - 1), so that photo_sd / sqrt(I) is the standard error of the
-    weighted mean; seed_sd^2 = (SS_a + SS_b) / (S_a + S_b - 2), SS the squared deviations of seeds' means.
+    Formula: with d_i the difference on image i (seeds averaged), w_i its weight, m the weighted mean,
+    image_sd^2 = sum((w_i / mean w)^2 (d_i - m)^2) / (I - 1), so that image_sd / sqrt(I) is the standard error of the
+    weighted mean; seed_sd^2 and training_sd^2 are `total` and `training` of `significance.seed_variance`.
 
     Shapes:
-        a, b:    (I,) or (S_a, I) and (S_b, I) float, what each photo adds under each seed
+        a, b:    (I,) or (S_a, I) and (S_b, I) float, what each image adds under each seed
         weights: (I,) float >= 0, equal when None
-    Undefined when: one photo counts: photo_sd is then 0.
+    Undefined when: one image counts: image_sd is then 0.
     Raises:
-        ShapeError: the two have different photos.
+        ShapeError: the two have different images.
         InputError: as `paired_difference`.
     """
     first, weight = checked_values(a, weights, 0.95)
     second, _ = checked_values(b, weights, 0.95)
     if first.shape[1] != second.shape[1]:
         raise ShapeError(
-            f"spread: expected both fusions on the same photos, got {first.shape[1]} and {second.shape[1]}"
+            f"spread: expected both fusions on the same images, got {first.shape[1]} and {second.shape[1]}"
         )
     share = weight / weight.sum()
     kept = weight > 0
-    photos = int(kept.sum())
+    images = int(kept.sum())
     difference = first.mean(axis=0) - second.mean(axis=0)
-    centred = (difference - float(difference @ share)) * share * photos
-    photo_sd = math.sqrt(float((centred[kept] ** 2).sum()) / max(photos - 1, 1))
-    freedom = len(first) + len(second) - 2
-    squares = sum(float(((table @ share - (table @ share).mean()) ** 2).sum()) for table in (first, second))
+    centred = (difference - float(difference @ share)) * share * images
+    image_sd = math.sqrt(float((centred[kept] ** 2).sum()) / max(images - 1, 1))
+    by_seed = seed_variance((first, second), share)
     return Spread(
-        photo_sd=photo_sd,
-        seed_sd=math.sqrt(squares / freedom) if freedom else 0.0,
-        photos=photos,
+        image_sd=image_sd,
+        seed_sd=math.sqrt(by_seed.total),
+        training_sd=math.sqrt(by_seed.training),
+        images=images,
         seeds=min(len(first), len(second)),
         better=100.0 * float(share[difference > 0].sum()),
         worse=100.0 * float(share[difference < 0].sum()),
@@ -85,65 +100,79 @@ def spread_of(
 
 
 def effect_size(difference: float, low: float, high: float, *, spread: Spread) -> tuple[float, float, float] | None:
-    """Give the paired standardised difference and its interval: Cohen's d_z over photos.
+    """Give the paired standardised difference and its interval: Cohen's d_z over images.
 
-    Formula: d_z = difference / photo_sd, and likewise for the interval's ends, so that it excludes 0 exactly where the
-    interval of the difference does. The deviation is taken as exact; with I photos it is off by about
-    1 / sqrt(2 I), 2 % at 1,000. d_z says how many standard deviations of a photo's own difference the mean lies from 0:
-    I photos see it at about 2.8 / sqrt(I). Cohen's words (0.2 small, 0.5 medium, 0.8 large) are for people, not for
-    photos, where single answers are right or wrong and d_z of useful differences is often below 0.2.
+    Formula: d_z = difference / image_sd, and likewise for the interval's ends, so that it excludes 0 exactly where the
+    interval of the difference does. The deviation is taken as exact; with I images it is off by about
+    1 / sqrt(2 I), 2 % at 1,000. d_z says how many standard deviations of one image's difference the mean lies from 0:
+    I images show it at about 2.8 / sqrt(I). Cohen's words (0.2 small, 0.5 medium, 0.8 large) are for people, not for
+    images, where single answers are right or wrong and d_z of useful differences is often below 0.2.
 
-    Undefined when: all photos differ alike (photo_sd is 0); then None.
+    Undefined when: all images differ alike (image_sd is 0); then None.
     Source: Cohen 1988, section 2.3.5; Lakens 2013. Differs: training noise widens the interval.
     """
-    if spread.photo_sd == 0:
+    if spread.image_sd == 0:
         return None
-    return difference / spread.photo_sd, low / spread.photo_sd, high / spread.photo_sd
+    return difference / spread.image_sd, low / spread.image_sd, high / spread.image_sd
 
 
-def power_of_tests(tests: Sequence[Mapping[str, Any]], *, alpha: float = 0.05) -> list[dict[str, Any]]:
+def power_of_tests(
+    tests: Sequence[Mapping[str, Any]], *, alpha: float = 0.05, metrics: Mapping[str, Metric] | None = None
+) -> list[dict[str, Any]]:
     """Say, for each metric tested, how small a true difference the comparison finds four times in five.
 
     Formula: `minimum_detectable_difference` of each pair at alpha / (number of tests), which is Holm's first and
-    strictest step; the pairs' median, least and most are given. With one seed each, training noise is unknown and the
-    figures speak of these trained models on other photos only (`seeds_counted` False).
+    strictest step. Pairs may have different numbers of seeds: those with the fewest count, and their median, least and
+    most are given. No figure is larger than `limit`, the largest difference that the metric's bounds allow. With one
+    seed each, training noise is unknown and the figures are about these trained models on other images
+    (`seeds_counted` False).
 
     Arguments:
-        tests: rows of `pairwise_tests`
-    Returns: rows {"metric", "photos", "seeds", "tests", "alpha", "power", "detectable", "least", "most",
-        "seeds_counted"}, detectable differences in the metric's unit.
+        tests:   rows of results.json "tests"
+        metrics: key -> metric, for bounds and unit; a metric that is not there is taken as one in percent
+    Returns: rows {"metric", "photos", "seeds", "tests", "alpha", "power", "detectable", "least", "most", "limit",
+        "unit", "seeds_counted"}, detectable differences in the metric's unit, "limit" None where there is no bound.
     """
     rows = []
-    for metric in dict.fromkeys(test["metric"] for test in tests):
-        mine = [test for test in tests if test["metric"] == metric and test["photos"] >= 2]
+    for key in dict.fromkeys(test["metric"] for test in tests):
+        mine = [test for test in tests if test["metric"] == key and test["photos"] >= 2]
         if not mine:
             continue
-        found = [
-            minimum_detectable_difference(
-                photo_sd=test["photo_sd"],
-                seed_sd=test["seed_sd"],
-                photos=test["photos"],
-                seeds=test["seeds"],
-                alpha=alpha / len(tests),
-                power=POWER,
-            )
-            for test in mine
-        ]
+        metric = (metrics or {}).get(key)
+        low, high = (0.0, 100.0) if metric is None else metric.bounds
+        limit = high - low
+        seeds = min(test["seeds"] for test in mine)
+        fewest = [test for test in mine if test["seeds"] == seeds]
+        found = [min(limit, _detectable(test, alpha / len(tests))) for test in fewest]
         rows.append(
             {
-                "metric": metric,
+                "metric": key,
                 "photos": mine[0]["photos"],
-                "seeds": min(test["seeds"] for test in mine),
+                "seeds": seeds,
                 "tests": len(tests),
                 "alpha": alpha,
                 "power": POWER,
                 "detectable": median(found),
                 "least": min(found),
                 "most": max(found),
-                "seeds_counted": all(test["seeds_counted"] for test in mine),
+                "limit": limit if math.isfinite(limit) else None,
+                "unit": "%" if metric is None else metric.unit,
+                "seeds_counted": all(test["seeds_counted"] for test in fewest),
             }
         )
     return rows
+
+
+def _detectable(test: Mapping[str, Any], alpha: float) -> float:
+    return minimum_detectable_difference(
+        image_sd=test["photo_sd"],
+        # results of earlier versions do not tell training noise from that of images
+        training_sd=test.get("training_sd", test["seed_sd"]),
+        images=test["photos"],
+        seeds=test["seeds"],
+        alpha=alpha,
+        power=POWER,
+    )
 
 
 def power_sentence(row: Mapping[str, Any]) -> str:
@@ -156,15 +185,22 @@ def power_sentence(row: Mapping[str, Any]) -> str:
     """
     if row["detectable"] == 0:
         return "They scored alike on every photo, so how small a difference could have been seen is unknown."
-    seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
+    with_ = f"With {row['seeds']} seed{'' if row['seeds'] == 1 else 's'} and {row['photos']:,} photos"
+    unit = " points" if row.get("unit", "%") == "%" else ""
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
     only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
+    limit = row.get("limit")
+    if limit is not None and row["detectable"] >= limit:
+        return (
+            f"{with_}, nothing but a difference of nearly {limit:g}{unit}, the whole scale, could have been seen"
+            f"{many}{only}."
+        )
     return (
-        f"With {seeds} and {row['photos']:,} photos, a true difference under {_points(row['detectable'])} points would "
-        f"be missed more than one time in five{many}{only}."
+        f"{with_}, a true difference under {_size(row['detectable'])}{unit} would be missed more than one time in five"
+        f"{many}{only}."
     )
 
 
-def _points(value: float) -> str:
+def _size(value: float) -> str:
     """Show a size of at least 0.05 with one decimal, a smaller one with one digit: never as 0.0."""
     return f"{value:.1f}" if value >= 0.05 else f"{value:.1g}"

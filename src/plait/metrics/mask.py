@@ -1,7 +1,7 @@
-"""Figures of masks by their names in the literature, what constant masks score, and what each photo adds.
+"""Figures of masks under their names in the literature, scores of constant masks, and what each image adds.
 
-A mask is scored at the photo's own size, pixel by pixel. Every figure counts the region the text speaks of; the score
-of the rest of the photo, which covers most of it, says nothing and is never given.
+A mask is scored at the image's own size, pixel by pixel. Every figure is about the region that the text refers to. The
+score of the background, which covers most of an image, is high for any mask and is never given.
 
 Empty masks, everywhere: predicting nothing where there is nothing scores 1, predicting anything there scores 0.
 """
@@ -33,15 +33,15 @@ LEVELS = (0.5, 0.7, 0.9)
 
 @dataclass(frozen=True)
 class MaskContributions:
-    """What each photo adds to each metric, for resampling photos.
+    """What each image adds to each metric, for resampling images.
 
-    Every metric equals `sum(values * weights) / sum(weights)`. For oIoU, a ratio of sums over all photos, `values` is
-    its linear part: that of the ratio itself plus how the photo pulls it up or down. Its weighted mean is the ratio
+    Every metric equals `sum(values * weights) / sum(weights)`. For oIoU, a ratio of sums over all images, `values` is
+    its linear part: the ratio itself plus by how much the image moves it up or down. Its weighted mean is the ratio
     exactly, and resampling it gives the ratio's spread to first order.
 
     Fields:
         values:  metric name -> (I,) float64, percent
-        weights: (I,) int64, the masks of each photo
+        weights: (I,) int64, how many masks each image has
     """
 
     values: dict[str, np.ndarray]
@@ -49,14 +49,14 @@ class MaskContributions:
 
 
 def overlap_of(predicted: np.ndarray, truth: np.ndarray) -> Overlap:
-    """Count how two stacks of masks lie on each other.
+    """Count the pixels that two stacks of masks share.
 
     Shapes:
         predicted, truth: (M, H, W) bool
         returns:          Overlap of M masks, in pixels
     Raises:
-        ShapeError: the two differ in shape, or are no stacks.
-        InputError: a mask is not bool: which pixels it marks would be a guess.
+        ShapeError: the two differ in shape, or are not stacks.
+        InputError: a mask is not bool, so which pixels it marks would be a guess.
     """
     if predicted.shape != truth.shape or predicted.ndim != 3:
         raise ShapeError(f"masks: expected two stacks (M, H, W) of one shape, got {predicted.shape} and {truth.shape}")
@@ -70,14 +70,14 @@ def overlap_of(predicted: np.ndarray, truth: np.ndarray) -> Overlap:
 
 
 def constant_overlap(true: np.ndarray, pixels: np.ndarray, *, foreground: bool) -> Overlap:
-    """Give the overlaps of a mask that marks everything, or nothing, without looking.
+    """Give the overlaps of a mask that marks every pixel, or none.
 
-    Its IoU is the truth's share of the photo, or 0: the first thing a model's score must be held against. Where masks
-    are read with the wrong polarity, "everything" scores 0.9 and more.
+    Its IoU is the truth's share of the image, or 0: the first baseline of a model. Where masks are read with the wrong
+    polarity, marking every pixel scores 0.9 and more.
 
     Shapes:
         true:    (M,) int, pixels of each true region
-        pixels:  (M,) int, pixels of each photo
+        pixels:  (M,) int, pixels of each image
         returns: Overlap of M masks
     """
     true, pixels = np.asarray(true, dtype=np.int64), np.asarray(pixels, dtype=np.int64)
@@ -87,20 +87,20 @@ def constant_overlap(true: np.ndarray, pixels: np.ndarray, *, foreground: bool) 
 
 
 def mask_metrics(overlap: Overlap, boundary: np.ndarray | None = None) -> dict[str, float]:
-    """Give every figure of a set of masks, under the names that results.json uses.
+    """Give every figure of a set of masks, under its key in results.json.
 
     Formula: over M masks with intersection i, union u, areas a and b:
         miou = mean(i / u);  oiou = sum(i) / sum(u);  pX = share of masks with i / u >= X / 100;
         dice = mean(2 i / (a + b));  boundary_f = mean of `boundary_f`.
-    miou counts every mask alike, oiou every pixel, so that large objects decide it. Papers call either "IoU"; both are
-    given.
+    miou weighs every mask the same, oiou every pixel, so that large objects dominate it. Papers call either "IoU";
+    both are given.
 
     Shapes:
         overlap:  of M masks
         boundary: (M,) float in [0, 1], or None to leave boundary_f out
     Units: percent.
-    Undefined when: there is no mask (an error). A mask's IoU and Dice are 1 where truth and prediction are both empty;
-        oiou is 100 where all are.
+    Undefined when: there is no mask, which is an error. A mask's IoU and Dice are 1 where truth and prediction are both
+        empty; oiou is 100 where all are.
     Raises:
         InputError: there is no mask.
         ShapeError: `boundary` has another length.
@@ -113,17 +113,17 @@ def mask_metrics(overlap: Overlap, boundary: np.ndarray | None = None) -> dict[s
 
 
 def mask_contributions(overlap: Overlap, owner: np.ndarray, *, boundary: np.ndarray | None = None) -> MaskContributions:
-    """Split every figure into what each photo adds: masks of one photo stand or fall together.
+    """Split every figure into what each image adds, because masks of one image are not independent.
 
     Shapes:
         overlap:  of M masks
-        owner:    (M,) int, the photo of each mask, numbered from 0 without gaps
+        owner:    (M,) int, the image of each mask, numbered from 0 without gaps
         boundary: (M,) float in [0, 1], or None
-        returns:  contributions of I photos
+        returns:  contributions of I images
     Raises:
-        InputError: there is no mask, or a photo's number has no mask.
+        InputError: there is no mask, or an image's number has no mask.
         ShapeError: lengths differ.
-    Relations: weighted means equal `mask_metrics`; a test holds both.
+    Relations: weighted means equal `mask_metrics`; a test checks it.
     """
     masks = len(overlap.both)
     if not masks:
@@ -133,7 +133,7 @@ def mask_contributions(overlap: Overlap, owner: np.ndarray, *, boundary: np.ndar
             raise ShapeError(f"{name}: expected one number for each of {masks} masks, got shape {given.shape}")
     weights = np.bincount(owner)
     if (weights == 0).any():
-        raise InputError(f"owner: photo {int((weights == 0).argmax())} has no mask; number the photos without gaps")
+        raise InputError(f"owner: image {int((weights == 0).argmax())} has no mask; number the images without gaps")
 
     def mean(values: np.ndarray) -> np.ndarray:
         return 100.0 * np.bincount(owner, weights=values) / weights
@@ -148,7 +148,7 @@ def mask_contributions(overlap: Overlap, owner: np.ndarray, *, boundary: np.ndar
 
 
 def _ratio(overlap: Overlap, owner: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Give the linear part of 100 sum(both) / sum(either) by photo."""
+    """Give the linear part of 100 sum(both) / sum(either), image by image."""
     total = float(overlap.either.sum())
     if not total:
         return np.full(len(weights), 100.0)
@@ -159,9 +159,9 @@ def _ratio(overlap: Overlap, owner: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 
 def boundary_of(mask: np.ndarray) -> np.ndarray:
-    """Mark the pixels of a region that have one beside, above or below them outside it.
+    """Mark the pixels of a region that have a neighbour (left, right, above or below) outside it.
 
-    The photo's edge is no boundary: a region that goes on beyond it does not end there.
+    The edge of the image is not a boundary: the region may continue beyond it.
 
     Shapes:
         mask:    (H, W) bool
@@ -176,26 +176,28 @@ def boundary_of(mask: np.ndarray) -> np.ndarray:
 
 
 def boundary_f(predicted: np.ndarray, truth: np.ndarray, *, tolerance: float = 0.008) -> float:
-    """Measure how well the outline fits: what IoU hardly sees in large objects.
+    """Measure how well outlines agree, to which the IoU of large objects is not sensitive.
 
-    Formula: precision = share of the prediction's boundary pixels within r of one of the truth's, recall the other way
-    round; F = 2 precision recall / (precision + recall), 0 where both are 0. r = ceil(tolerance * diagonal) pixels.
+    Formula: precision = share of the prediction's boundary pixels within r of one of the truth's; recall = the same
+    with the two exchanged; F = 2 precision recall / (precision + recall), 0 where both are 0;
+    r = ceil(tolerance * diagonal) pixels.
 
     Shapes:
         predicted, truth: (H, W) bool
         returns:          in [0, 1]
-    Units: `tolerance` in parts of the photo's diagonal: 7 pixels at 640 x 480.
-    Undefined when: a mask has no boundary, being empty or the whole photo. Then 1 if both masks are equal, else 0.
+    Units: `tolerance` as a share of the image's diagonal: 7 pixels at 640 x 480.
+    Undefined when: a mask has no boundary, because it is empty or the whole image. Then 1 if both masks are equal,
+        else 0.
     Raises:
         ShapeError: the two differ in size.
         ConfigError: the tolerance is not above 0.
-    Source: Perazzi et al. 2016 (DAVIS), F. Differs: boundaries lie on the region's own pixels, and distances are exact
-    where theirs come from a disk's dilation.
+    Source: Perazzi et al. 2016 (DAVIS), F. Differs: boundaries lie on the region's own pixels, and distances are exact;
+    there they come from dilation with a disk.
     """
     if predicted.shape != truth.shape or truth.ndim != 2:
         raise ShapeError(f"boundary F: expected two masks (H, W) of one size, got {predicted.shape} and {truth.shape}")
     if not tolerance > 0:
-        raise ConfigError(f"boundary F, tolerance: expected a part of the diagonal above 0, got {tolerance}")
+        raise ConfigError(f"boundary F, tolerance: expected a share of the diagonal above 0, got {tolerance}")
     ours, theirs = boundary_of(predicted), boundary_of(truth)
     if not ours.any() or not theirs.any():
         return float(bool((predicted == truth).all()))
@@ -205,7 +207,7 @@ def boundary_f(predicted: np.ndarray, truth: np.ndarray, *, tolerance: float = 0
 
 
 def _share_near(points: np.ndarray, others: np.ndarray, reach: int) -> float:
-    """Give which share of the points has one of the others at a distance of at most `reach` pixels."""
+    """Give the share of points that have one of the others within `reach` pixels."""
     y, x = np.nonzero(points)
     # Running sums along padded rows: the others within w columns of x on row y are a difference of two of them.
     counted = np.pad(others, ((reach, reach), (reach + 1, reach))).cumsum(1, dtype=np.int32)

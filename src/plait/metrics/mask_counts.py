@@ -1,4 +1,4 @@
-"""Masks by counting: one histogram of probabilities a mask gives its overlap at every threshold, and calibration."""
+"""Masks by counting: one histogram of probabilities per mask gives its overlap at every threshold, and calibration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THRESHOLDS = tuple(k / BINS for k in range(1, BINS))
 
 @dataclass(frozen=True)
 class Overlap:
-    """How predicted and true regions lie on each other, in pixels.
+    """Pixels that predicted and true regions share.
 
     Fields:
         both:      (M,) in both
@@ -32,7 +32,7 @@ class Overlap:
     true: np.ndarray
 
     def iou(self) -> np.ndarray:
-        """Give |P and T| / |P or T|: (M,) in [0, 1]; 1 where both are empty, because then nothing is wrong."""
+        """Give |P and T| / |P or T|: (M,) in [0, 1]; 1 where both are empty: the prediction is right."""
         return np.where(self.either > 0, self.both / np.maximum(self.either, 1), 1.0)
 
     def dice(self) -> np.ndarray:
@@ -53,7 +53,7 @@ def count(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     if probability.shape != truth.shape:
         raise ShapeError(f"expected a probability for each pixel of the mask {truth.shape}, got {probability.shape}")
-    # A float32 probability of 0.58 times 50 may come out as 28.999999: half a thousandth of a bin mends that.
+    # A float32 probability of 0.58 times 50 may come out as 28.999999: half a thousandth of a bin corrects that.
     place = np.minimum((probability * BINS + 5e-4).astype(np.int64), BINS - 1)
     return np.bincount((place + BINS * truth).ravel(), minlength=2 * BINS).reshape(2, BINS)
 
@@ -79,8 +79,8 @@ def best_threshold(counts: np.ndarray) -> float:
 def calibration(counts: np.ndarray, *, bins: int = 10) -> list[dict[str, float]]:
     """Give, for each span of probabilities that occurs, how often its pixels are foreground.
 
-    Shapes: counts (M, 2, BINS) int64; bins divides BINS. Returns: {"low", "high", "share", "pixels"} a span, shares in
-    [0, 1]; every pixel of the split counts the same.
+    Shapes: counts (M, 2, BINS) int64; bins divides BINS. Returns: {"low", "high", "share", "pixels"} per span, shares
+    in [0, 1]; every pixel of the split counts the same.
     """
     total = counts.sum(0).reshape(2, bins, -1).sum(2)
     pixels = total.sum(0)

@@ -1,4 +1,4 @@
-"""Figures of small choices: a batch of pairs scored among themselves, and a photo's own caption among a few others."""
+"""Figures of small choices: a batch of pairs scored among themselves, and an image's own caption among a few others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["BatchFigures", "Choice", "batch_figures", "choose", "printed_accurac
 class BatchFigures:
     """What a batch of N pairs shows when all its images meet all its captions.
 
-    Fields, each (N,) float, one value a pair, to be averaged over pairs and resampled by photo:
+    Fields, each (N,) float, one value per pair, to be averaged over pairs and resampled by image:
         accuracy:   100 where the own partner scores highest, the mean of both directions; a tie is shared
         loss:       symmetric cross-entropy in nats; ln N for scores that know nothing
         separation: own score minus the mean of the others, in standard deviations of the others (d')
@@ -29,11 +29,11 @@ class BatchFigures:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whether photos pick their own caption among K.
+    """Whether images choose their own caption among K.
 
     Fields:
         accuracy: (N,) 100 where the own caption scores highest, shared among ties, else 0; chance is 100 / K
-        margin:   (N,) own score minus the best other, in standard deviations of the others over all photos
+        margin:   (N,) own score minus the best other, in standard deviations of the others over all images
     """
 
     accuracy: np.ndarray
@@ -74,7 +74,7 @@ def batch_figures(scores: np.ndarray) -> BatchFigures:
 
 
 def choose(scores: np.ndarray) -> Choice:
-    """Let each photo choose among K captions of which the first is its own.
+    """Let each image choose among K captions of which the first is its own.
 
     Formula: accuracy_i = 100 [s_i0 = max_k s_ik] / ties; margin_i = (s_i0 - max_{k > 0} s_ik) / sd of all s_ik, k > 0.
 
@@ -83,8 +83,8 @@ def choose(scores: np.ndarray) -> Choice:
     Raises:
         ShapeError: not (N, K) with K at least 2 and N at least 1.
         InputError: a score is not finite.
-    Source: ours. Differs: from the five-caption probe of the ladder's chapter (`printed_probe`) in that many photos are
-        asked, a tie is no success, and the margin does not depend on where zero lies.
+    Source: ours. Differs: from the published five-caption probe (`printed_probe`) in that many images are
+        used, a tie is no success, and the margin does not depend on where zero lies.
     """
     s = _finite(scores)
     if s.ndim != 2 or s.shape[1] < 2 or not len(s):
@@ -95,7 +95,7 @@ def choose(scores: np.ndarray) -> Choice:
 
 
 def printed_probe(scores: np.ndarray, right: int) -> dict[str, Any]:
-    """Give the five-caption probe of one photo as the ladder's chapter prints it.
+    """Give the five-caption probe of one image by its published formulas.
 
     Formula: ratio = first / second, gap = first - second of the scores in falling order; trained_well = the highest is
     the right caption's.
@@ -104,9 +104,9 @@ def printed_probe(scores: np.ndarray, right: int) -> dict[str, Any]:
     Undefined when: the ratio means nothing where the second score is not above 0; then it is None.
     Raises:
         ShapeError: not (K,) with K at least 2, or `right` is none of them.
-    Source: the chapter's evaluation. Differs: where scores tie at the top `trained_well` is False; the chapter counts
-        the first of equal scores, and so calls a model that cannot tell the captions apart trained. One photo says
-        nothing about a model: `choose` asks many.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4. Differs: where scores tie at the top `trained_well` is False;
+        the source takes the first of equal scores, and so calls a model trained that cannot tell captions apart. One
+        image says nothing about a model: `choose` takes many.
     """
     s = _finite(scores)
     if s.ndim != 1 or len(s) < 2 or not 0 <= right < len(s):
@@ -123,7 +123,7 @@ def printed_probe(scores: np.ndarray, right: int) -> dict[str, Any]:
 
 
 def printed_accuracy(batches: list[np.ndarray]) -> float:
-    """Give the accuracy by the chapter's published formula, in percent: for the record, never for a result.
+    """Give the accuracy by the formula of Park 2025, in percent: for the record, never for a result.
 
     Formula: rows of all batches stacked, the highest column of row r compared with r. Columns are numbered within
     a batch and rows over all, so that only the first batch can ever be right: a perfect model on N rows in batches of n

@@ -1,4 +1,4 @@
-"""Rank photos for captions and captions for photos: recall, median rank, average precision, binding accuracy.
+"""Rank images for captions and captions for images: recall, median rank, average precision, binding accuracy.
 
 Everything here looks only at the *order* of the scores, so any increasing transform of them (a temperature, a sigmoid)
 leaves every number as it is, up to ties that rounding makes or breaks.
@@ -19,14 +19,14 @@ from torch import Tensor
 from plait.core.errors import InputError, ShapeError
 
 __all__ = [
-    "PhotoContributions",
+    "ImageContributions",
     "Ranks",
     "binding_accuracy",
     "hits",
+    "image_contributions",
     "image_to_text",
     "mean_average_precision",
     "median_rank",
-    "photo_contributions",
     "recall_at",
     "retrieval_metrics",
     "text_to_image",
@@ -41,7 +41,7 @@ class Ranks:
     """Where the first right candidate of each query stands.
 
     Fields:
-        query:             (N,) int64, number of the caption (text-to-image) or of the photo (image-to-text)
+        query:             (N,) int64, number of the caption (text-to-image) or of the image (image-to-text)
         rank:              (N,) float64 >= 1, expected rank of the best right candidate; a fraction where ties are
         average_precision: (N,) float64 in (0, 1], expected average precision over all right candidates
         better:            (N,) int64, candidates that score strictly higher than the best right one
@@ -61,58 +61,58 @@ class Ranks:
 
 
 @dataclass(frozen=True)
-class PhotoContributions:
-    """What each photo adds to each metric, for resampling photos.
+class ImageContributions:
+    """What each image adds to each metric, for resampling images.
 
     A metric that is a mean equals `sum(values * weights) / sum(weights)` with its own values and weights.
 
     Fields:
-        values:    metric name -> (I,) float64; for text-to-image the mean over the photo's captions; 0 where the photo
+        values:    metric name -> (I,) float64; for text-to-image the mean over the image's captions; 0 where the image
                    has no caption (its weight is 0 too)
-        captions:  (I,) int64, number of captions of each photo
-        t2i_ranks: (C,) float64, rank of the right photo for each caption (for the bootstrap of the median)
-        i2t_ranks: (N,) float64, rank of the best right caption for each photo with a caption
-        i2t_photo: (N,) int64, which photo that is
+        captions:  (I,) int64, number of captions of each image
+        t2i_ranks: (C,) float64, rank of the right image for each caption (for the bootstrap of the median)
+        i2t_ranks: (N,) float64, rank of the best right caption for each image with a caption
+        i2t_image: (N,) int64, which image that is
     """
 
     values: dict[str, np.ndarray]
     captions: np.ndarray
     t2i_ranks: np.ndarray
     i2t_ranks: np.ndarray
-    i2t_photo: np.ndarray
+    i2t_image: np.ndarray
 
     def weights(self, metric: str) -> np.ndarray:
-        """Give (I,) float64: how much each photo counts in `metric`."""
+        """Give (I,) float64: how much each image counts in `metric`."""
         if metric.startswith("t2i_"):
             return self.captions.astype(np.float64)
         return (self.captions > 0).astype(np.float64)
 
 
 def text_to_image(scores: np.ndarray | Tensor, caption_image: Sequence[int] | np.ndarray | Tensor) -> Ranks:
-    """Rank the right photo of every caption among all photos.
+    """Rank the right image of every caption among all images.
 
-    Formula: with g photos scoring higher and t wrong photos scoring the same, the expected rank is g + 1 + t / 2 and
+    Formula: with g images scoring higher and t wrong images scoring the same, the expected rank is g + 1 + t / 2 and
     the expected reciprocal rank (H(g + t + 1) - H(g)) / (t + 1), H the harmonic numbers.
 
     Shapes:
-        scores:        (I, C) float, photo i against caption c, higher = better; infinities are allowed
-        caption_image: (C,) int in [0, I), the photo each caption belongs to
+        scores:        (I, C) float, image i against caption c, higher = better; infinities are allowed
+        caption_image: (C,) int in [0, I), the image each caption belongs to
         returns:       C queries, in the order of the captions
     Score scale: any; only the order counts.
-    Undefined when: there is no caption or no photo (an error). A photo without captions is a candidate like any other.
+    Undefined when: there is no caption or no image (an error). An image without captions is a candidate like any other.
     Raises:
         ShapeError: shapes do not fit.
-        InputError: a score is not a number, or `caption_image` names a photo that is not there.
+        InputError: a score is not a number, or `caption_image` names an image that is not there.
     Example:
         >>> text_to_image(np.array([[0.9, 0.8], [0.1, 0.2]]), [0, 1]).rank.tolist()
         [1.0, 2.0]
     """
     table, owner = _checked(scores, caption_image)
-    photos, captions = table.shape
+    images, captions = table.shape
     true = table[owner, np.arange(captions)]
     better = np.empty(captions, dtype=np.int64)
     tied = np.empty(captions, dtype=np.int64)
-    step = max(1, _BLOCK_ENTRIES // photos)
+    step = max(1, _BLOCK_ENTRIES // images)
     for start in range(0, captions, step):
         part = slice(start, start + step)
         better[part] = (table[:, part] > true[part]).sum(axis=0)
@@ -128,21 +128,21 @@ def text_to_image(scores: np.ndarray | Tensor, caption_image: Sequence[int] | np
 
 
 def image_to_text(scores: np.ndarray | Tensor, caption_image: Sequence[int] | np.ndarray | Tensor) -> Ranks:
-    """Rank the captions for every photo: the best right one's rank, and average precision over all right ones.
+    """Rank the captions for every image: the best right one's rank, and average precision over all right ones.
 
     Formula: with g wrong captions scoring higher than the best right one, t wrong and m right captions scoring the
-    same, the expected rank is g + (t + m + 1) / (m + 1). Average precision is the mean, over the photo's right ones,
+    same, the expected rank is g + (t + m + 1) / (m + 1). Average precision is the mean, over the image's right ones,
     of the precision at their place, again expected over the order of ties.
 
     Shapes:
-        scores:        (I, C) float, photo i against caption c, higher = better; infinities are allowed
-        caption_image: (C,) int in [0, I); a photo may have any number of captions
-        returns:       one query per photo that has a caption, in the order of the photos
+        scores:        (I, C) float, image i against caption c, higher = better; infinities are allowed
+        caption_image: (C,) int in [0, I); an image may have any number of captions
+        returns:       one query per image that has a caption, in the order of the images
     Score scale: any; only the order counts.
-    Undefined when: there is no caption or no photo (an error). A photo without captions is no query and is left out.
+    Undefined when: there is no caption or no image (an error). An image without captions is no query and is left out.
     Raises:
         ShapeError: shapes do not fit.
-        InputError: a score is not a number, or `caption_image` names a photo that is not there.
+        InputError: a score is not a number, or `caption_image` names an image that is not there.
     Source: expected average precision under ties, McSherry and Najork 2008 (ECIR), here in closed form.
     Example:
         >>> image_to_text(np.array([[0.9, 0.8, 0.1]]), [0, 0, 0]).average_precision.tolist()
@@ -223,7 +223,7 @@ def retrieval_metrics(
     """Give every retrieval metric both ways, under the names that results.json uses.
 
     Shapes:
-        scores:        (I, C) float, photo i against caption c
+        scores:        (I, C) float, image i against caption c
         caption_image: (C,) int in [0, I)
     Units: recalls (`t2i_r1`, ...) and mean average precision (`t2i_map`, ...) in percent; median ranks from 1 up.
     Raises:
@@ -243,50 +243,50 @@ def retrieval_metrics(
     return result
 
 
-def photo_contributions(
+def image_contributions(
     scores: np.ndarray | Tensor,
     caption_image: Sequence[int] | np.ndarray | Tensor,
     *,
     ks: Sequence[int] = (1, 5, 10),
-) -> PhotoContributions:
-    """Split every metric into what each photo adds, so that photos (not captions) can be resampled.
+) -> ImageContributions:
+    """Split every metric into what each image adds, so that images (not captions) can be resampled.
 
-    Captions of one photo stand or fall together; treating them as independent makes intervals too narrow.
+    Captions of one image stand or fall together; treating them as independent makes intervals too narrow.
 
     Shapes:
-        scores:        (I, C) float, photo i against caption c
+        scores:        (I, C) float, image i against caption c
         caption_image: (C,) int in [0, I)
     Units: percent.
     Raises:
         ShapeError, InputError: as `text_to_image`.
     Relations: the weighted mean of `values[name]` equals `retrieval_metrics(...)[name]`; a test holds them equal.
     """
-    photos = scores.shape[0] if scores.ndim else 0
+    images = scores.shape[0] if scores.ndim else 0
     by_text = text_to_image(scores, caption_image)
     by_image = image_to_text(scores, caption_image)
     owner = _numbers(caption_image)
-    captions = np.bincount(owner, minlength=photos)
+    captions = np.bincount(owner, minlength=images)
     values: dict[str, np.ndarray] = {}
 
     def add(name: str, text_part: np.ndarray, image_part: np.ndarray) -> None:
-        sums = np.bincount(owner, weights=text_part, minlength=photos)
+        sums = np.bincount(owner, weights=text_part, minlength=images)
         values[f"t2i_{name}"] = 100.0 * sums / np.maximum(captions, 1)
-        spread = np.zeros(photos)
+        spread = np.zeros(images)
         spread[by_image.query] = 100.0 * image_part
         values[f"i2t_{name}"] = spread
 
     for k in ks:
         add(f"r{k}", hits(by_text, k), hits(by_image, k))
     add("map", by_text.average_precision, by_image.average_precision)
-    return PhotoContributions(values, captions, by_text.rank, by_image.rank, by_image.query)
+    return ImageContributions(values, captions, by_text.rank, by_image.rank, by_image.query)
 
 
 def binding_accuracy(score_true: np.ndarray | Tensor, score_counterfactual: np.ndarray | Tensor) -> float:
-    """Give how often a photo scores its true caption above the counterfactual one, in percent; a tie counts half.
+    """Give how often an image scores its true caption above the counterfactual one, in percent; a tie counts half.
 
     Shapes:
-        score_true:           (N,) float, photo n against its caption
-        score_counterfactual: (N,) float, the same photo against the caption with one fact changed
+        score_true:           (N,) float, image n against its caption
+        score_counterfactual: (N,) float, the same image against the caption with one fact changed
     Score scale: any; chance is 50 and so are constant scores.
     Undefined when: N is 0 (an error).
     Raises:
@@ -300,7 +300,7 @@ def binding_accuracy(score_true: np.ndarray | Tensor, score_counterfactual: np.n
     if true.ndim != 1 or true.shape != false.shape:
         raise ShapeError(f"binding scores: expected two vectors of one length, got {true.shape} and {false.shape}")
     if len(true) == 0:
-        raise InputError("binding scores: expected at least one photo with a counterfactual caption, got none")
+        raise InputError("binding scores: expected at least one image with a counterfactual caption, got none")
     for name, values in (("true", true), ("counterfactual", false)):
         if np.isnan(values).any():
             raise InputError(f"binding scores, {name} captions: {int(np.isnan(values).sum())} are not numbers (NaN)")
@@ -310,8 +310,8 @@ def binding_accuracy(score_true: np.ndarray | Tensor, score_counterfactual: np.n
 def _numbers(values: Any) -> np.ndarray:
     if isinstance(values, Tensor):
         # bfloat16 has no NumPy type; float32 holds every one of its values exactly
-        values = values.detach().cpu()
-        values = values.float().numpy() if values.is_floating_point() and values.element_size() < 4 else values.numpy()
+        is_half = values.is_floating_point() and values.element_size() < 4
+        values = (values.float() if is_half else values).numpy(force=True)
     return np.asarray(values)
 
 
@@ -319,16 +319,16 @@ def _checked(scores: Any, caption_image: Any) -> tuple[np.ndarray, np.ndarray]:
     table, owner = _numbers(scores), _numbers(caption_image)
     if table.ndim != 2 or owner.ndim != 1 or table.shape[1] != len(owner):
         raise ShapeError(
-            "scores and caption_image: expected (photos, captions) and (captions,), "
+            "scores and caption_image: expected (images, captions) and (captions,), "
             f"got {table.shape} and {owner.shape}"
         )
     if table.size == 0:
-        raise InputError(f"scores: expected at least one photo and one caption, got {table.shape}; is the split empty?")
+        raise InputError(f"scores: expected at least one image and one caption, got {table.shape}; is the split empty?")
     if not np.issubdtype(owner.dtype, np.integer):
         raise InputError(f"caption_image: expected whole numbers, got {owner.dtype}")
     if owner.min() < 0 or owner.max() >= table.shape[0]:
         raise InputError(
-            f"caption_image: expected numbers from 0 to {table.shape[0] - 1} (one a photo), "
+            f"caption_image: expected numbers from 0 to {table.shape[0] - 1} (one per image), "
             f"got {owner.min()} to {owner.max()}"
         )
     broken = int(np.isnan(table).sum()) if np.issubdtype(table.dtype, np.floating) else 0

@@ -1,8 +1,8 @@
 """Scores of all pairs at once: every query of every x against every y, by algebra instead of expansion.
 
-The similarities of all queries with all keys are one matrix product. What stacked attention needs beyond it never
-leaves the width of the keys: q . context = sum_k w_k (q . k), and |context|^2 = w^T G w with G the keys' Gram matrix.
-The (X, Y, Q, D) contexts are never made. Work goes tile by tile, forward and backward, within a memory budget.
+The similarities of all queries with all keys are one matrix product. Stacked attention is computed from them without
+further vectors of width D: q . context = sum_k w_k (q . k), and |context|^2 = w^T G w with G the keys' Gram matrix.
+The (X, Y, Q, D) contexts are never computed. Work goes tile by tile, forward and backward, within a memory budget.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def unit_vectors(values: Tensor, valid: Tensor | None = None) -> Tensor:
     length = torch.linalg.vector_norm(values, dim=-1, keepdim=True)
     if not bool(torch.isfinite(length.detach()).all()):
         # Rare, and slower: entries near the end of float32's range overflow when squared, so scale them first; and
-        # padding may hold anything. NaN in a real vector stays NaN: it is for the caller to notice.
+        # padding may hold anything. NaN in a real vector stays NaN, so that the caller notices it.
         largest = values.detach().abs().amax(-1, keepdim=True)
         unused = largest <= SHORTEST if valid is None else (largest <= SHORTEST) | ~valid[..., None]
         values = (values / largest.masked_fill(unused, 1.0)).masked_fill(unused, 0.0)
@@ -84,15 +84,16 @@ def _all_pairs(
     check_mask("query_valid", query_valid)
     check_mask("key_valid", key_valid)
     kind = query.device.type
-    is_low = torch.is_autocast_enabled(kind) or query.dtype in (torch.bfloat16, torch.float16)
-    low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+    product = query.dtype
+    if torch.is_autocast_enabled(kind) and query.dtype != torch.float64:  # autocast leaves float64 as it is
+        product = torch.get_autocast_dtype(kind)
     with torch.autocast(kind, enabled=False):
         queries = unit_vectors(query, query_valid)
         keys = unit_vectors(key, key_valid)
         plan = plan_tiles(
             query_valid, key_valid, width=query.shape[-1], item_bytes=queries.element_size(), budget_bytes=budget_bytes
         )
-        similarities: Tensor = AllPairs.apply(queries, keys, key_valid, rule, plan, low if is_low else queries.dtype)
+        similarities: Tensor = AllPairs.apply(queries, keys, key_valid, rule, plan, product)
     return similarities
 
 

@@ -78,18 +78,18 @@ class AttentionPool(nn.Module):
 
 
 class GeneralisedPool(nn.Module):
-    """Learn how to weight the sorted values of each column: mean, maximum and what lies between are special cases.
+    """Learn weights for the sorted values of each column. The mean and the maximum are special cases.
 
     Formula: sum over k of w_k (k-th largest real value of the column); w = softmax over the real places k of
-    s_k / temperature; s = linear(two-way GRU over the sinusoids of k).
+    s_k / temperature; s = linear(bidirectional GRU over the sinusoids of k).
 
     Arguments:
         position_width: of the sinusoids
-        hidden:         of the GRU, each way
+        hidden:         of the GRU, in each direction
         temperature:    divides the places' scores
     Source: Chen et al. 2021, "Learning the best pooling strategy for visual semantic embedding", section 4. Differs:
-        w depends on the number of real tokens only, so the GRU runs once a distinct number instead of once a row; the
-        two ways are read together instead of averaged.
+        w depends on the number of real tokens only, so the GRU runs once per distinct number instead of once per row;
+        the two directions are read together instead of averaged.
     """
 
     def __init__(self, *, position_width: int = 32, hidden: int = 32, temperature: float = 0.1) -> None:
@@ -101,9 +101,13 @@ class GeneralisedPool(nn.Module):
 
     def weights(self, counts: Tensor, n: int) -> Tensor:
         """Give (U, n) weights over places for (U,) int64 counts of real tokens, each in [1, n]; rows sum to 1."""
-        places = sinusoid_1d(n, self.position_width).to(self.score.weight)
+        weight = self.score.weight
+        places = sinusoid_1d(n, self.position_width, device=weight.device).to(weight)
         packed = pack_padded_sequence(
-            places.expand(len(counts), -1, -1), counts.cpu(), batch_first=True, enforce_sorted=False
+            places.expand(len(counts), -1, -1),
+            counts.cpu(),  # PyTorch reads the lengths there, wherever the sequences are
+            batch_first=True,
+            enforce_sorted=False,
         )
         states, _ = pad_packed_sequence(self.places(packed)[0], batch_first=True, total_length=n)
         scores = self.score(states)[..., 0].float() / self.temperature
@@ -122,7 +126,7 @@ class GeneralisedPool(nn.Module):
 
 
 def single_token(tokens: Tokens) -> Tokens:
-    """Put the mean of the real tokens in their place: N becomes 1, grid and boxes go, `pooled` stays."""
+    """Replace the tokens by the mean of the real ones: N becomes 1; `pooled` is kept, grid and boxes are not."""
     return Tokens(
         values=masked_mean(tokens.values, tokens.valid)[:, None],
         valid=tokens.valid.any(1, keepdim=True),

@@ -1,4 +1,4 @@
-"""The engine under `nn/pairs`: all pairs tile by tile, with the gradient worked out by hand.
+"""The engine under `nn/pairs`: all pairs tile by tile, with a hand-written gradient.
 
 Inside a tile similarities lie as (y, K, Q, x): both reductions (over queries, over keys) then run over outer
 dimensions with x contiguous, and the keys' Gram matrices multiply without a copy.
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 
-__all__ = ["AllPairs", "Best", "Plan", "Rule", "Side", "Stacked", "plan_tiles"]
+__all__ = ["AllPairs", "Best", "Group", "Plan", "Rule", "Stacked", "plan_tiles"]
 
 SLOPE = 0.1
 SHORTEST_NORM = 1e-6
@@ -33,8 +33,8 @@ TILE_COPIES, SIDE_COPIES, GRAM_COPIES = 7, 5, 3
 
 
 @dataclass(frozen=True)
-class Side:
-    """Some items of one side: their rows, and how many of their places hold anything real."""
+class Group:
+    """Some items of one side: their rows, and up to which place any of them holds a real token."""
 
     rows: Tensor
     length: int
@@ -42,17 +42,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which x and which y meet in which tile; items of like length together, so that little padding is multiplied."""
+    """The groups of x and of y; every pair of them is a tile. Items of a group have similar lengths: little padding."""
 
-    x: tuple[Side, ...]
-    y: tuple[Side, ...]
+    x: tuple[Group, ...]
+    y: tuple[Group, ...]
 
 
-def _sides(valid: Tensor, order: Tensor, lengths: list[int], size: int) -> Iterator[Side]:
+def _groups(order: Tensor, lengths: list[int], size: int) -> Iterator[Group]:
     for start in range(0, len(lengths), size):
         part = lengths[start : start + size]
         if part[-1]:
-            yield Side(order[start : start + size].to(valid.device), part[-1])
+            yield Group(order[start : start + size], part[-1])
 
 
 def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes: int, budget_bytes: int) -> Plan:
@@ -66,9 +66,10 @@ def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes
     sides = []
     for valid in (query_valid, key_valid):
         places = torch.arange(1, valid.shape[1] + 1, device=valid.device)
-        lengths, order = (valid * places).amax(1).cpu().sort() if valid.numel() else (torch.zeros(len(valid)),) * 2
-        sides.append((valid, order, [int(length) for length in lengths]))
-    q, k = (max([1, *lengths]) for _, _, lengths in sides)
+        none = torch.zeros(len(valid), dtype=torch.int64, device=valid.device)
+        lengths, order = ((valid * places).amax(1) if valid.numel() else none).sort()
+        sides.append((order, lengths.tolist()))
+    q, k = (max([1, *lengths]) for _, lengths in sides)
     elements = budget_bytes // item_bytes
     x_size, y_size = TILE_X, 0
     while True:
@@ -82,11 +83,11 @@ def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes
     if query_valid.device.type == "cpu":
         y_size = min(y_size, TILE_ELEMENTS // (x_size * q * k))
     y_size = max(1, y_size)
-    return Plan(tuple(_sides(*sides[0], x_size)), tuple(_sides(*sides[1], y_size)))
+    return Plan(tuple(_groups(*sides[0], x_size)), tuple(_groups(*sides[1], y_size)))
 
 
 class Rule(Protocol):
-    """What becomes of a tile's similarities (y, K, Q, x): one value per query, and the way back."""
+    """What becomes of a tile's similarities (y, K, Q, x): one value per query, and the gradients."""
 
     needs_gram: bool
 
@@ -123,7 +124,7 @@ class Best:
         self, scores: Tensor, valid: Tensor | None, gram: Tensor | None, grad: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         index = self._best(scores, valid)[1]
-        # A y without real keys needs no case: its keys are 0, and so is what flows to the queries.
+        # A y without real keys needs no special case: its keys are 0, and so is the gradient of the queries.
         return torch.zeros_like(scores).scatter_(1, index[:, None], grad[:, None]), None
 
 
@@ -137,7 +138,7 @@ class Stacked:
     def _weights(self, scores: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give the softmax's numerators (y, K, Q, x) and 1 / norm over queries (y, K, 1, x)."""
         clipped = F.leaky_relu(scores, SLOPE)
-        # Not `vector_norm`, which over a middle dimension takes ten times as long.
+        # `vector_norm` over a middle dimension takes ten times as long.
         inverse = clipped.square().sum(2, keepdim=True).sqrt_().clamp_(min=SHORTEST_NORM).reciprocal_()
         weights = clipped.mul_(inverse * self.temperature)
         if self.temperature > SHIFT_FROM:
@@ -182,7 +183,7 @@ class Stacked:
         del pulled
         to_weights = spread.mul_((2 * to_squared)[:, None]).addcmul_(scores, to_product[:, None])
         to_weights.add_(to_total[:, None])
-        # Through the exponential, whose shift cancels, to the normalised similarities.
+        # Back through the exponential, whose shift cancels, to the normalised similarities.
         to_attention = to_weights.mul_(weights).mul_(self.temperature)
         to_scores = weights.mul_(to_product[:, None])
         clipped = F.leaky_relu(scores, SLOPE)
@@ -195,19 +196,19 @@ class Stacked:
 
 
 class AllPairs(torch.autograd.Function):
-    """Run a rule over all tiles; keep only the unit vectors and compute tiles again on the way back."""
+    """Apply a rule to all tiles. Only the unit vectors are kept; the backward pass computes the tiles again."""
 
     @staticmethod
-    def _keys(keys: Tensor, key_valid: Tensor, side: Side, rule: Rule) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        key = keys[side.rows, : side.length]
-        valid = key_valid[side.rows, : side.length]
+    def _keys(keys: Tensor, key_valid: Tensor, group: Group, rule: Rule) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        key = keys[group.rows, : group.length]
+        valid = key_valid[group.rows, : group.length]
         gram = torch.bmm(key, key.transpose(1, 2)) if rule.needs_gram else None
         return key, None if bool(valid.all()) else valid[:, :, None, None], gram
 
     @staticmethod
-    def _queries(queries: Tensor, side: Side) -> Tensor:
+    def _queries(queries: Tensor, group: Group) -> Tensor:
         """Give (Q, x, D), so that x lies innermost in the tile."""
-        return queries[side.rows, : side.length].transpose(0, 1).contiguous()
+        return queries[group.rows, : group.length].transpose(0, 1).contiguous()
 
     @staticmethod
     def _scores(key: Tensor, query: Tensor, product: torch.dtype) -> Tensor:
@@ -234,6 +235,13 @@ class AllPairs(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of queries and keys."""
+        # Gradients may be taken inside the autocast of the forward pass, which must not change these products.
+        with torch.autocast(grad.device.type, enabled=False):
+            to_queries, to_keys = AllPairs._gradients(ctx, grad)
+        return to_queries, to_keys, None, None, None, None
+
+    @staticmethod
+    def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         queries, keys, key_valid = ctx.saved_tensors
         rule, plan, product = ctx.rule, ctx.plan, ctx.product
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
@@ -253,4 +261,4 @@ class AllPairs(torch.autograd.Function):
                     # G = K K^T, and its gradient is symmetric.
                     to_key.baddbmm_(to_gram, key, alpha=2.0)
             to_keys[y.rows, : y.length] = to_key
-        return to_queries, to_keys, None, None, None, None
+        return to_queries, to_keys

@@ -1,4 +1,4 @@
-"""Objectives: what a score matrix is judged by. Each is given groups, so that captions of one photo never oppose it."""
+"""Objectives: the losses that heads' outputs are trained with. The table says what each one takes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OBJECTIVES: dict[str, Entry] = {
         target="plait.objectives.sigmoid:Sigmoid",
         family="contrastive",
         paper="Zhai et al. 2023",
-        summary="every image and text a yes-or-no question, with learned scale and bias",
+        summary="binary cross-entropy of every image with every text, learned scale and bias",
         takes="MatchScores",
     ),
     "triplet": Entry(
@@ -32,7 +32,7 @@ OBJECTIVES: dict[str, Entry] = {
         target="plait.objectives.match:Matching",
         family="matching",
         paper="Li et al. 2021; Li et al. 2022",
-        summary="a contrast for the towers and yes-or-no for the fused head on mined negatives (pairing itm)",
+        summary="a contrast for the towers, binary cross-entropy for the fused head on mined negatives (pairing itm)",
         takes="MatchScores",
     ),
     "bce": Entry(
@@ -46,7 +46,7 @@ OBJECTIVES: dict[str, Entry] = {
         target="plait.objectives.mask:MaskLoss",
         family="mask",
         paper="Rahman & Wang 2016",
-        summary="cross-entropy of every cell and a soft intersection over union a photo",
+        summary="cross-entropy of every cell and a soft intersection over union per image",
         options={"overlap": "iou"},
         takes="MaskLogits",
     ),
@@ -54,7 +54,7 @@ OBJECTIVES: dict[str, Entry] = {
         target="plait.objectives.mask:MaskLoss",
         family="mask",
         paper="Milletari et al. 2016",
-        summary="cross-entropy of every cell and a soft Dice overlap a photo",
+        summary="cross-entropy of every cell and a soft Dice overlap per image",
         options={"overlap": "dice"},
         takes="MaskLogits",
     ),

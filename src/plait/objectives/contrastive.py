@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from plait.core.types import Loss
+from plait.objectives.base import Contrast
 from plait.objectives.pairs import checked_scores, ignored_pairs
 from plait.objectives.scale import CLIP_SCALE, MAX_SCALE, LearnedScale
 
 __all__ = ["InfoNCE"]
 
 
-class InfoNCE(nn.Module):
+class InfoNCE(Contrast):
     """Let each image find its text among the batch, and each text its image.
 
-    Formula: with z = scale * scores, and z = -inf where two different pairs show the same photo,
+    Formula: with z = scale * scores, and z = -inf where two different pairs have the same image,
         total = (mean_i -log softmax_j(z_ij)[i]  +  mean_j -log softmax_i(z_ij)[j]) / 2.
 
     Arguments:
@@ -24,15 +25,15 @@ class InfoNCE(nn.Module):
         max_scale: the factor never passes this
     Shapes:
         scores:  (N, N) float, row = image, column = text, diagonal = the given pairs
-        group:   (N,) int64, the photo's number
+        group:   (N,) int64, the number of each pair's image
         returns: Loss of () float in nats; parts "i2t" (rows) and "t2i" (columns)
-    Requirements: at least two photos in the batch; with one, the loss and its gradient are 0.
+    Requirements: at least two images in the batch; with one, the loss and its gradient are 0.
     Gradient: to the scores and to the scale.
     Raises:
         ShapeError: scores are not square, or the groups do not fit them.
         ConfigError: not 0 < scale <= max_scale.
     Source: van den Oord et al. 2018; symmetric form and scale of Radford et al. 2021 (CLIP). Differs: other captions of
-    the same photo are taken out of both softmaxes; CLIP counts them as negatives.
+    the same image are taken out of both softmaxes; CLIP counts them as negatives.
     Example:
         >>> loss = InfoNCE(scale=1.0)(torch.zeros(2, 2), torch.tensor([0, 1]))
         >>> round(loss.total.item(), 4)
@@ -50,7 +51,7 @@ class InfoNCE(nn.Module):
         return factor
 
     def forward(self, scores: Tensor, group: Tensor) -> Loss:
-        """Judge a score matrix; see the class."""
+        """Give the loss of a score matrix; see the class."""
         logits = self.scale * checked_scores(scores, group)
         logits = logits.masked_fill(ignored_pairs(group), float("-inf"))
         target = torch.arange(len(group), device=logits.device)

@@ -1,4 +1,4 @@
-"""What a mask is judged by: cross-entropy or focal loss cell by cell, and soft overlaps photo by photo."""
+"""The loss of a mask: cross-entropy or focal loss per cell, and soft overlaps per image."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def at_cells(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def soft_overlap(probability: Tensor, share: Tensor, valid: Tensor, *, kind: Literal["iou", "dice"]) -> Tensor:
-    """Measure how far a soft mask covers the true one, each photo by itself.
+    """Measure how far a soft mask covers the true one, for each image on its own.
 
-    Formula: sums over the photo's valid cells, i = sum p y, a = sum p, b = sum y:
+    Formula: sums over the image's valid cells, i = sum p y, a = sum p, b = sum y:
         "iou": i / (a + b - i),   "dice": 2 i / (a + b).
 
     Shapes:
         probability: (B, h, w) float in [0, 1]
         share:       (B, h, w) float in [0, 1], the part of each cell that is foreground
-        valid:       (B, h, w) bool, True = inside the photo
-        returns:     (B,) float in [0, 1]; 0 where a photo has no foreground
+        valid:       (B, h, w) bool, True = inside the image
+        returns:     (B,) float in [0, 1]; 0 where an image has no foreground
     Units: cells of which a part is foreground keep it below 1, by little: with p = y they count y^2, not y.
     """
     p, y = (probability * valid).flatten(1), (share * valid).flatten(1)
@@ -52,23 +52,23 @@ def soft_overlap(probability: Tensor, share: Tensor, valid: Tensor, *, kind: Lit
 
 
 class MaskLoss(nn.Module):
-    """Judge a mask cell by cell, and, if asked, by its overlap as well.
+    """Compare a mask with the true one per cell and, if requested, by its overlap as well.
 
-    Formula: with p = sigmoid(logit) and y the share of a cell that is foreground, for one photo
+    Formula: with p = sigmoid(logit) and y the share of a cell that is foreground, for one image
         cell term, "bce":   mean over valid cells of k y (-ln p) + (1 - y) (-ln(1 - p)), divided by the mean of
                             k y + 1 - y, with k = positive_weight;
         cell term, "focal": mean over valid cells of alpha y (1 - p)^gamma (-ln p)
                             + (1 - alpha) (1 - y) p^gamma (-ln(1 - p));
         overlap term:       weight * (1 - soft_overlap(p, y)).
-    Each is averaged over photos, so a photo with a large object counts no more than one with a small one.
+    Each is averaged over images, so an image with a large object counts no more than one with a small one.
 
-    Imbalance: most masks cover a small part of a photo, and plain cross-entropy is then low for an empty mask. The
-    overlap terms do not see the background's size, focal loss damps what is easy, and positive_weight counts
-    foreground cells k times; one of the three is enough.
+    Imbalance: most masks cover a small part of an image, and plain cross-entropy is then low for an empty mask. The
+    overlap terms do not depend on the background's size, focal loss reduces the weight of easy cells, and
+    positive_weight counts foreground cells k times; one of the three is enough.
 
-    Empty masks: a text may speak of nothing in the photo. An overlap with nothing is 0 whatever is predicted and gives
-    no gradient, so with empty = "skip" the overlap term averages over the other photos, and the cell term alone
-    teaches emptiness; with "count" the photo's term is the mean of p, 0 where nothing is predicted.
+    Empty masks: a text may refer to nothing in the image. An overlap with nothing is 0 whatever is predicted and gives
+    no gradient, so with empty = "skip" the overlap term averages over the other images, and the cell term alone
+    trains on empty masks; with "count" the image's term is the mean of p, 0 where nothing is predicted.
 
     Arguments:
         cells:           "bce" or "focal"
@@ -80,13 +80,13 @@ class MaskLoss(nn.Module):
     Shapes:
         logits:  MaskLogits (B, h, w)
         target:  MaskTarget (B, h', w'); the logits are brought to its cells (`at_cells`)
-        returns: Loss of () float, the cell term in nats a cell; parts "bce" or "focal", and "iou" or "dice" before
-                 weighting. Photos without a valid cell count 0.
+        returns: Loss of () float, the cell term in nats per cell; parts "bce" or "focal", and "iou" or "dice" before
+                 weighting. Images without a valid cell count 0.
     Raises:
         ConfigError: a value is out of its range.
-        ShapeError: other numbers of photos, or a mask that does not fit its values.
+        ShapeError: other numbers of images, or a mask that does not fit its values.
     Source: Lin et al. 2017 (focal), Milletari et al. 2016 (soft Dice), Rahman & Wang 2016 (soft IoU). Differs: overlaps
-    are per photo, where the batch is often taken as one; no smoothing constant that would make empty masks a success.
+    are per image, where the batch is often taken as one; no smoothing constant that would make empty masks a success.
     Example:
         >>> target = MaskTarget(torch.ones(1, 2, 2), torch.ones(1, 2, 2).bool())
         >>> round(MaskLoss(overlap="iou")(MaskLogits(torch.zeros(1, 2, 2)), target).total.item(), 4)
@@ -122,17 +122,17 @@ class MaskLoss(nn.Module):
         self.gamma, self.alpha = gamma, alpha
 
     def forward(self, logits: MaskLogits, target: MaskTarget) -> Loss:
-        """Judge a batch; see the class."""
+        """Give the loss of a batch; see the class."""
         share, valid = target.values, target.valid
         if share.shape != valid.shape or len(logits) != len(share) or len(share) == 0:
             raise ShapeError(
-                f"mask objective: expected logits and target of the same photos, got {tuple(logits.values.shape)}, "
+                f"mask objective: expected logits and target of the same images, got {tuple(logits.values.shape)}, "
                 f"{tuple(share.shape)} and valid {tuple(valid.shape)}"
             )
         values = logits.values
         values = values if values.dtype == torch.float64 else values.float()
         values = at_cells(values, (share.shape[1], share.shape[2]))
-        # Outside the photo a value may be anything, NaN included: it must not enter even with weight 0.
+        # Outside the image a value may be anything, NaN included: it must not enter even with weight 0.
         values, share = values.masked_fill(~valid, 0.0), share.to(values.dtype).masked_fill(~valid, 0.0)
         per_cell, counts = self._cell_terms(values, share)
         area = (counts * valid).flatten(1).sum(1).clamp(min=_TINY)

@@ -1,4 +1,4 @@
-"""Image-text matching: a fused head learns to tell given pairs from negatives the towers find hard."""
+"""Image-text matching: a fused head learns to tell given pairs from negatives that the towers score high."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError, ShapeError, TrainingError
 from plait.core.types import Loss
+from plait.objectives.base import Contrast
 from plait.objectives.pairs import checked_scores, negative_pairs, widened
 
 __all__ = ["Matching", "mine_negatives"]
 
 
 class Matching(nn.Module):
-    """Train two towers by contrast and, on the negatives they find hard, a fused head by yes or no.
+    """Train two towers by a contrast and a fused head by binary cross-entropy on negatives that the towers score high.
 
     Formula: total = contrast(tower_scores) + weight * BCE over the given pairs (label 1), each image with one mined
     text (label 0) and each text with one mined image (label 0). A text j is mined for image i with probability
-    softmax_j(scale * score_ij) over texts of other photos; an image for a text likewise down the column.
+    softmax_j(scale * score_ij) over texts of other images; an image for a text likewise down the column.
 
     Arguments:
-        contrast: an objective for the towers, with a `scale` (`InfoNCE`, `Sigmoid` or `Triplet`)
+        contrast: the objective of the towers (`InfoNCE`, `Sigmoid` or `Triplet`)
         weight:   of the matching term
-        given:    how many of the N given pairs the fused head is asked about, each with its two negatives, drawn anew
-                  at every call; 0 = all. The contrast always sees all N: fusion is the dear part, and may see less
+        given:    how many of the N given pairs the fused head scores, each with its two negatives, drawn anew at
+                  every call; 0 = all. The contrast always takes all N: fusion is the expensive part
     Shapes:
         tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs
-        group:        (N,) int64, the photo's number
+        group:        (N,) int64, the number of each pair's image
         score_pairs:  called once with text and image row numbers, both (M,) int64, M = 3 times the given pairs; gives
                       (M,) logits
-        returns:      Loss of () float in nats an example; parts: the contrast's, "contrast", "match" (before the
-                      weight) and "mined" (how many negatives were drawn: 2 a given pair, or 0)
-    Requirements: at least two photos in the batch. A batch of one photo has no negatives; then the matching term is 0
-    and `score_pairs` is not called, so that the head never sees "yes" without "no".
+        returns:      Loss of () float in nats per example; parts: the contrast's, "contrast", "match" (before the
+                      weight) and "mined" (how many negatives were drawn: 2 per given pair, or 0)
+    Requirements: at least two images in the batch. A batch of one image has no negatives; then the matching term is 0
+    and `score_pairs` is not called, so that the head never sees positives without negatives.
     Gradient: to the tower scores through the contrast only (mining has none), and through `score_pairs`.
     Randomness: `torch.multinomial` on the global generator, so that the training loop's seed governs it.
     Raises:
@@ -46,7 +47,7 @@ class Matching(nn.Module):
     place of two logits and softmax (the same model with half the last layer); no momentum queue.
     """
 
-    def __init__(self, contrast: nn.Module, *, weight: float = 1.0, given: int = 0) -> None:
+    def __init__(self, contrast: Contrast, *, weight: float = 1.0, given: int = 0) -> None:
         super().__init__()
         for name, value in (("weight", weight), ("given", given)):
             if value < 0:
@@ -58,11 +59,10 @@ class Matching(nn.Module):
     @property
     def scale(self) -> Tensor:
         """The contrast's factor, () float; negatives are mined with it."""
-        factor: Tensor = self.contrast.scale  # type: ignore[assignment]
-        return factor
+        return self.contrast.scale
 
     def forward(self, tower_scores: Tensor, group: Tensor, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Loss:
-        """Judge the towers' scores and the fused scores of the pairs mined from them; see the class."""
+        """Give the loss of the towers' scores and of the fused scores of mined pairs; see the class."""
         scores = checked_scores(tower_scores, group)
         contrast: Loss = self.contrast(scores, group)
         given = None
@@ -75,8 +75,8 @@ class Matching(nn.Module):
             logits = score_pairs(text_index, image_index)
             if logits.shape != label.shape:
                 raise ShapeError(
-                    f"score_pairs: expected one logit a pair, {tuple(label.shape)}, got {tuple(logits.shape)}; "
-                    f"give `MatchScores.values` of the aligned pairs"
+                    f"score_pairs: expected one logit per pair, {tuple(label.shape)}, got {tuple(logits.shape)}; "
+                    "give `MatchScores.values` of the aligned pairs"
                 )
             logits = widened(logits)
             match = F.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
@@ -90,16 +90,16 @@ class Matching(nn.Module):
 
 
 def mine_negatives(logits: Tensor, group: Tensor, *, given: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw for each image a hard text and for each text a hard image, never of the same photo.
+    """Draw for each image a hard text and for each text a hard image, never of the same image.
 
-    Formula: P(text j for image i) = softmax_j(logits_ij) over j of other photos; for texts the same down the columns.
+    Formula: P(text j for image i) = softmax_j(logits_ij) over j of other images; for texts the same down the columns.
 
     Shapes:
         logits:  (N, N) float, row = image, column = text; tower scores times their scale
         group:   (N,) int64
         given:   (G,) int64, the pairs that negatives are mined for, among all N; None = all, G = N
         returns: text_index, image_index (M,) int64 and label (M,) bool, M = 3 G: the given pairs (True), the images
-                 with mined texts, the texts with mined images (both False). M = 0 where all rows show one photo.
+                 with mined texts, the texts with mined images (both False). M = 0 where all rows have one image.
     Raises:
         TrainingError: a logit is not finite.
     """
@@ -109,7 +109,7 @@ def mine_negatives(logits: Tensor, group: Tensor, *, given: Tensor | None = None
         )
     negative = negative_pairs(group)
     pair = torch.arange(len(group), device=logits.device) if given is None else given
-    if not negative.any():  # with two photos or more, every row and every column has a negative
+    if not negative.any():  # with two images or more, every row and every column has a negative
         return pair[:0], pair[:0], pair[:0].bool()
     hard = logits.masked_fill(~negative, float("-inf"))
     text = torch.multinomial(hard[pair].softmax(1), 1).squeeze(1)

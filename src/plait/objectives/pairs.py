@@ -1,4 +1,4 @@
-"""What all matching objectives share: the check at the room's border, and who is whose negative."""
+"""What all matching objectives share: the check of their inputs, and which pairs are negatives."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def checked_scores(scores: Tensor, group: Tensor) -> Tensor:
         group:   (N,) int64
         returns: (N, N) float32, or float64 where `scores` is
     Raises:
-        ShapeError: `scores` is not square, or `group` does not have one number a row.
+        ShapeError: `scores` is not square, or `group` does not have one number per row.
     """
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or scores.shape[0] == 0:
         raise ShapeError(
-            f"scores: expected (N, N), one row an image and one column a text of the same N pairs, "
+            f"scores: expected (N, N), one row per image and one column per text of the same N pairs, "
             f"got {tuple(scores.shape)}; score every image of the batch with every text of the batch"
         )
     if group.shape != scores.shape[:1]:
@@ -44,17 +44,17 @@ def checked_scores(scores: Tensor, group: Tensor) -> Tensor:
 
 
 def negative_pairs(group: Tensor) -> Tensor:
-    """Say which (image, text) entries are negatives: those of another photo.
+    """Say which (image, text) entries are negatives: those of another image.
 
     Shapes:
-        group:   (N,) int64; rows with equal numbers show the same photo
+        group:   (N,) int64; rows with equal numbers have the same image
         returns: (N, N) bool, symmetric, False on the diagonal
     """
     return group[:, None] != group[None, :]
 
 
 def ignored_pairs(group: Tensor) -> Tensor:
-    """Say which entries are neither the given pair nor a negative: another caption of the same photo.
+    """Say which entries are neither the given pair nor a negative: another caption of the same image.
 
     Shapes:
         group:   (N,) int64

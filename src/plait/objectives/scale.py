@@ -53,6 +53,6 @@ class LearnedScale(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(initial)))
 
     def forward(self) -> Tensor:
-        """Give the present factor, () float."""
+        """Give the current factor, () float."""
         capped: Tensor = _CapFromAbove.apply(self.log_scale, math.log(self.maximum))
         return capped.exp()

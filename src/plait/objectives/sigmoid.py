@@ -1,4 +1,4 @@
-"""The sigmoid loss of SigLIP: every entry of the score matrix is a yes-or-no question of its own."""
+"""The sigmoid loss of SigLIP: binary cross-entropy of every entry of the score matrix."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.core.types import Loss
+from plait.objectives.base import Contrast
 from plait.objectives.pairs import checked_scores, negative_pairs
 from plait.objectives.scale import MAX_SCALE, LearnedScale
 
 __all__ = ["Sigmoid"]
 
 
-class Sigmoid(nn.Module):
-    """Ask of every image and text whether they belong together.
+class Sigmoid(Contrast):
+    """Classify every image and text as a pair or not.
 
     Formula: with z = scale * scores + bias,
-        total = (sum_i -log sigmoid(z_ii)  +  sum_{i, j of different photos} -log sigmoid(-z_ij)) / N.
+        total = (sum_i -log sigmoid(z_ii)  +  sum_{i, j of different images} -log sigmoid(-z_ij)) / N.
 
     Arguments:
         scale:     first value of the learned factor
@@ -25,14 +26,14 @@ class Sigmoid(nn.Module):
         max_scale: the factor never passes this
     Shapes:
         scores:  (N, N) float, row = image, column = text, diagonal = the given pairs
-        group:   (N,) int64, the photo's number
-        returns: Loss of () float in nats an example; parts "positive" and "negative", which add up to the total
-    Requirements: none; a batch of one photo has only positives.
+        group:   (N,) int64, the number of each pair's image
+        returns: Loss of () float in nats per example; parts "positive" and "negative", which add up to the total
+    Requirements: none; a batch of one image has only positives.
     Gradient: to the scores, the scale and the bias.
     Raises:
         ShapeError: scores are not square, or the groups do not fit them.
         ConfigError: not 0 < scale <= max_scale.
-    Source: Zhai et al. 2023 (SigLIP), algorithm 1: scale 10, bias -10. Differs: other captions of the same photo are
+    Source: Zhai et al. 2023 (SigLIP), algorithm 1: scale 10, bias -10. Differs: other captions of the same image are
     left out, where SigLIP counts them as negatives; the scale is capped, SigLIP's is not.
     Example:
         >>> loss = Sigmoid(scale=1.0, bias=0.0)(torch.zeros(2, 2), torch.tensor([0, 1]))
@@ -52,7 +53,7 @@ class Sigmoid(nn.Module):
         return factor
 
     def forward(self, scores: Tensor, group: Tensor) -> Loss:
-        """Judge a score matrix; see the class."""
+        """Give the loss of a score matrix; see the class."""
         logits = self.scale * checked_scores(scores, group) + self.bias
         positive = -F.logsigmoid(logits.diagonal()).mean()
         against = -F.logsigmoid(-logits)

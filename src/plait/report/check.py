@@ -1,4 +1,4 @@
-"""Write what the doctor found as one HTML page that needs nothing but itself."""
+"""Write what the doctor found as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from plait.core.errors import InputError
 from plait.core.files import write_bytes
+from plait.data.describe import printable
 from plait.data.images import load_rgb, thumbnail_jpeg
 from plait.report.text import badge, count, escape, figure
 
@@ -32,11 +33,12 @@ def check_thumbnails(check: Mapping[str, Any], photos: Mapping[str, Path | np.nd
     """
     wanted = [name for found in check["findings"] for example in found["examples"] for name in example["images"]]
     shown: dict[str, str] = {}
+    sources = {printable(name): source for name, source in photos.items()}
     for name in dict.fromkeys(wanted):
-        if name not in photos:
+        if name not in sources:
             continue
         try:
-            rgb = load_rgb(photos[name], enough_px=2 * _THUMBNAIL_PX)
+            rgb = load_rgb(sources[name], enough_px=2 * _THUMBNAIL_PX)
         except InputError:
             continue
         shown[name] = "data:image/jpeg;base64," + base64.b64encode(thumbnail_jpeg(rgb, _THUMBNAIL_PX)).decode()
@@ -53,19 +55,21 @@ def write_check(check: Mapping[str, Any], thumbnails: Mapping[str, str], path: P
         StorageError: the file cannot be written.
     """
     counts = check["counts"]
-    said = ", ".join(count(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity])
+    counts_line = ", ".join(
+        count(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]
+    )
     template = resources.files("plait.report").joinpath("check.html").read_text(encoding="utf-8")
     text = Template(template).substitute(
         title=escape(f"{check['name']}: data checked"),
         name=escape(check["name"]),
         style=resources.files("plait.report").joinpath("page.css").read_text(encoding="utf-8"),
-        lead=f"{said}." if said else "Nothing was found.",
+        lead=f"{counts_line}." if counts_line else "Nothing was found.",
         figures=_figures(check),
         findings="".join(_card(found, thumbnails) for found in check["findings"])
         or '<p class="empty">Nothing was found.</p>',
-        seen=_seen(check),
+        inspected=_inspected(check),
         cannot="".join(f"<p>{escape(sentence)}</p>" for sentence in check["cannot"])
-        or '<p class="quiet">Everything the doctor knows was checked.</p>',
+        or '<p class="quiet">Every check was run.</p>',
         version=escape(version("plait")),
     )
     write_bytes(path, text.encode("utf-8", "replace"))
@@ -86,7 +90,7 @@ def _card(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
     total = f" of {figure(found['of'], 0)}" if found["of"] else ""
     detail = f"<p>{escape(found['detail'])}</p>" if found["detail"] else ""
     rows = "".join(
-        f"<tr><td>{_pictures(example['images'], thumbnails)}</td><td>{escape(example['where'])}</td>"
+        f"<tr><td>{_thumbnails(example['images'], thumbnails)}</td><td>{escape(example['where'])}</td>"
         f"<td>{escape(example['what'])}</td></tr>"
         for example in found["examples"]
     )
@@ -102,12 +106,12 @@ def _card(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
         f'<article class="finding-card is-{escape(severity)}" id="{escape(found["code"])}">'
         f"<h3>{badge(severity, _BADGES.get(severity, 'plain'))} {escape(found['title'])}</h3>"
         f'<p class="count">{figure(found["count"], 0)}{total} {escape(found["unit"])} · {escape(found["code"])}</p>'
-        f"{detail}<p><b>What it does:</b> {escape(found['effect'])}</p><p><b>Cure:</b> {escape(found['cure'])}</p>"
+        f"{detail}<p><b>What it does:</b> {escape(found['effect'])}</p><p><b>Fix:</b> {escape(found['fix'])}</p>"
         f"{examples}</article>"
     )
 
 
-def _pictures(names: Sequence[str], thumbnails: Mapping[str, str]) -> str:
+def _thumbnails(names: Sequence[str], thumbnails: Mapping[str, str]) -> str:
     images = "".join(
         f'<img src="{escape(thumbnails[name])}" alt="{escape(name)}" loading="lazy">'
         for name in names
@@ -116,7 +120,7 @@ def _pictures(names: Sequence[str], thumbnails: Mapping[str, str]) -> str:
     return f'<span class="thumbs">{images}</span>' if images else ""
 
 
-def _seen(check: Mapping[str, Any]) -> str:
+def _inspected(check: Mapping[str, Any]) -> str:
     tables = "".join(
         f'<tr><th scope="row">{escape(t["file"])}</th><td>{escape(t["role"])}</td><td>{figure(t["rows"], 0)}</td>'
         f"<td>{escape(', '.join(t['columns']))}</td></tr>"
@@ -139,7 +143,7 @@ def _seen(check: Mapping[str, Any]) -> str:
         )
     listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     spreads = "".join(
-        f"<h3>{role.capitalize()} an image</h3>{_spread(check[role]['per_image'])}"
+        f"<h3>{role.capitalize()} per image</h3>{_spread(check[role]['per_image'])}"
         for role in ("captions", "questions")
         if role in check
     )

@@ -1,1 +1,1 @@
-"""The one training loop, what feeds it, evaluation, runs on disk, and the comparison of fusions over seeds."""
+"""The one training loop: what feeds it, its optimiser, its checkpoints and events, and the device it runs on."""

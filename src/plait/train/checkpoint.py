@@ -1,7 +1,6 @@
 """Weights and training state on disk: safetensors with JSON metadata, replaced in one rename.
 
-A file is either the whole old one or the whole new one, whatever moment the process is killed at. Nothing is ever
-unpickled.
+Whenever the process is killed, the file is either the whole old one or the whole new one. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from plait.core.files import write_bytes
 
 __all__ = [
     "TrainingState",
+    "current_names",
     "load_into",
     "read_tensors",
     "write_tensors",
@@ -53,7 +53,7 @@ def read_tensors(path: Path) -> TrainingState:
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
-    """Load weights strictly: every tensor must be asked for, and fit.
+    """Load weights strictly: their names and shapes must be those of the module, wherever the module is.
 
     Raises:
         CheckpointError: names or shapes differ; the message names the first of each.
@@ -63,7 +63,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -
     if missing or extra:
         raise CheckpointError(
             f"{where}: the weights are of another model: {len(missing)} missing (first: {missing[:1]}), "
-            f"{len(extra)} not asked for (first: {extra[:1]}); load them with the recipe they were trained with"
+            f"{len(extra)} unexpected (first: {extra[:1]}); load them with the recipe they were trained with"
         )
     for name, tensor in tensors.items():
         if own[name].shape != tensor.shape:
@@ -73,3 +73,26 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -
             )
     with torch.no_grad():
         module.load_state_dict(dict(tensors))
+
+
+def current_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give a training state's tensors under today's names.
+
+    Earlier versions saved "model.*", "objective.*" and "average.*" in place of "learner.model.*", "learner.objective.*"
+    and "average.model.*", and kept the towers of matching inside the model. A present state is given as it is.
+    """
+    if any(name.startswith("learner.") for name in tensors):
+        return dict(tensors)
+    # Longer beginnings first: the towers are not a part of the model any more.
+    began = {
+        "model.towers.": "learner.towers.",
+        "model.": "learner.model.",
+        "objective.": "learner.objective.",
+        "average.towers.": "average.towers.",
+        "average.": "average.model.",
+    }
+    found = {}
+    for name, tensor in tensors.items():
+        old = next((old for old in began if name.startswith(old)), "")
+        found[began.get(old, "") + name.removeprefix(old)] = tensor
+    return found

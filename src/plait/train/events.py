@@ -1,4 +1,4 @@
-"""What the long verbs tell whoever listens: one event type, and a log that writes events as JSON lines."""
+"""Progress of long work: one event type for all listeners, and a log that writes events as JSON lines."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Event:
         kind:  "verify", "encode", "step", "epoch", "evaluate", "run" or "note"
         what:  a few words for people, such as "cross, seed 1"
         done:  units finished (items, steps, epochs, runs)
-        total: units in all; 0 where unknown
-        data:  figures that belong to the event, JSON-able
+        total: units overall; 0 where unknown
+        data:  figures that belong to the event, JSON-serialisable
     """
 
     kind: str
@@ -36,7 +36,7 @@ Listener = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Listen to nothing."""
+    """Ignore the event."""
 
 
 def jsonl_log(path: Path, then: Listener = silent) -> Listener:

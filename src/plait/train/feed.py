@@ -1,8 +1,8 @@
-"""Where batches come from: a collection, its cached tokens or raw inputs, in an order the seed alone decides."""
+"""Where batches come from: a collection, its cached tokens or raw inputs, in an order that the seed alone decides."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -11,40 +11,51 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import InputError
-from plait.core.types import Batch, ImageSpec, Tokens
+from plait.core.types import Batch, Targets, Tokens
 from plait.data.batch import PixelSource, RawTexts, TokenViews, join_tokens, load_pixels, make_batch
-from plait.data.tokens.cache import TokenStore
 from plait.data.collection import Collection
-from plait.model import FusionModel
+from plait.data.tokens.store import TokenStore
+from plait.model import Learner
+from plait.nn.devices import device_of
 from plait.train.features import Features, all_texts
-from plait.tasks.mask.targets import MaskTargets
 
 __all__ = ["Feed"]
 
-ENCODE_A_CHUNK = 256
+ENCODED_AT_ONCE = 256
 
 
 class Feed:
-    """Batches of one collection for one model.
+    """Batches of one collection for one learner, on the learner's device.
 
     Args:
-        collection: photos, captions, splits
-        model:      tells which side needs raw input, and how to make it
-        features:   the cached tokens of the frozen sides
-        views:      what training photos are shown as, one drawn at each visit; "full" is always among them
+        collection:   images, captions, splits
+        learner:      its model says which side needs raw input, and how to make it
+        features:     the cached tokens of the frozen sides
+        views:        what training images are shown as, one drawn at each visit; "full" is always among them
+        make_targets: gives the task's targets for this feed; called once, when the first batch is made
     """
 
-    def __init__(self, collection: Collection, model: FusionModel, features: Features, *, views: Sequence[str]) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        learner: Learner,
+        features: Features,
+        *,
+        views: Sequence[str],
+        make_targets: Callable[[Feed], Targets],
+    ) -> None:
         self.collection = collection
-        self.model = model
+        self.learner = learner
+        self.model = learner.model
         self.views = ("full", *(view for view in dict.fromkeys(views) if view != "full"))
         self.texts = all_texts(collection)
-        # A photo without a family is one of its own.
+        self._make_targets = make_targets
+        # An image without a family is one of its own.
         families = [
             i if photo.family is None else f"family {photo.family}" for i, photo in enumerate(collection.photos)
         ]
         self.family_of = np.unique(np.array(families, dtype=str), return_inverse=True)[1]
-        self.photo_of = np.array([caption.image for caption in collection.captions], dtype=np.int64)
+        self.image_of = np.array([caption.image for caption in collection.captions], dtype=np.int64)
         with_counterfactual = [i for i, c in enumerate(collection.captions) if c.counterfactual is not None]
         self.counterfactual_row = {
             caption: len(collection.captions) + n for n, caption in enumerate(with_counterfactual)
@@ -52,97 +63,96 @@ class Feed:
         self._text = self._text_source(features)
         self._image = self._image_source(features)
 
-    def order(self, seed: int, epoch: int, batch_size: int, *, captions_a_photo: int = 1) -> list[np.ndarray]:
-        """Give the training captions' indices, batch by batch: `batch_size` photos with `captions_a_photo` each.
+    @property
+    def device(self) -> torch.device:
+        """Where the learner is, and so where batches and tokens are put."""
+        return device_of(self.learner)
 
-        Every photo's captions are shuffled and dealt out over rounds; in each round the photos come in a new order. So
-        every caption is visited once an epoch, and a batch seldom meets one photo twice by chance: such pairs are no
-        negatives of each other and would be wasted. Photos of one family follow one another, so that each meets those
-        it is hardest to tell from. A last batch of fewer than half the photos is dropped, unless it is the only one.
+    @cached_property
+    def targets(self) -> Targets:
+        """What the task asks of the captions of this collection."""
+        return self._make_targets(self)
+
+    def order(self, seed: int, epoch: int, batch_size: int, *, captions_per_image: int = 1) -> list[np.ndarray]:
+        """Give the training captions' indices, batch by batch: `batch_size` images with `captions_per_image` each.
+
+        Every image's captions are shuffled and spread over rounds; in each round the images come in a new order. So
+        every caption is visited once per epoch, and a batch rarely holds one image twice by chance: such pairs are not
+        negatives of each other and would be wasted. Images of one family follow one another, so that each is compared
+        with those that are hardest to tell from it. A last batch of fewer than half of `batch_size` images is dropped,
+        unless it is the only one.
+
+        Raises:
+            InputError: the train split holds fewer than two captions.
         """
         captions = np.array(self.collection.captions_of("train"), dtype=np.int64)
         if len(captions) < 2:
             raise InputError(
                 f"data {self.collection.name!r}: the train split holds {len(captions)} caption(s); training needs at "
-                "least 2 photos with a caption each"
+                "least 2 images with a caption each"
             )
         random = np.random.default_rng((seed, epoch, 1))
         shuffled = random.permutation(captions)
-        owner = self.photo_of[shuffled]
-        by_photo = np.argsort(owner, kind="stable")
-        starts = np.r_[True, np.diff(owner[by_photo]) != 0]
+        owner = self.image_of[shuffled]
+        by_image = np.argsort(owner, kind="stable")
+        starts = np.r_[True, np.diff(owner[by_image]) != 0]
         first = np.maximum.accumulate(np.where(starts, np.arange(len(captions)), 0))
         turn = np.empty(len(captions), dtype=np.int64)
-        turn[by_photo] = np.arange(len(captions)) - first
-        rounds = turn // captions_a_photo
-        # One random place a photo and round; its captions of that round share it, and so stay together.
+        turn[by_image] = np.arange(len(captions)) - first
+        rounds = turn // captions_per_image
+        # One random place per image and round; the image's captions of that round share it, and so stay together.
         place = random.random((rounds.max() + 1, len(self.collection.photos)))[rounds, owner]
         family = random.random((rounds.max() + 1, self.family_of.max() + 1))[rounds, self.family_of[owner]]
-        dealt = np.lexsort((place, family, rounds))
-        visit = np.cumsum(np.r_[True, np.diff(place[dealt]) != 0]) - 1
-        batches = np.split(shuffled[dealt], np.flatnonzero(np.diff(visit // batch_size)) + 1)
+        order = np.lexsort((place, family, rounds))
+        visit = np.cumsum(np.r_[True, np.diff(place[order]) != 0]) - 1
+        batches = np.split(shuffled[order], np.flatnonzero(np.diff(visit // batch_size)) + 1)
         too_small = (visit[-1] + 1) % batch_size and (visit[-1] + 1) % batch_size < batch_size / 2
         return batches[:-1] if too_small and len(batches) > 1 else batches
 
     def batch(self, rows: np.ndarray, *, seed: int, epoch: int) -> Batch:
-        """Give one training batch: the captions `rows` (B,) and their U photos, each in a view drawn for this visit."""
-        photos, photo_row = np.unique(self.photo_of[rows], return_inverse=True)
-        # Drawn by the visit's first caption, so that a photo is seen in another view when it comes again.
-        drawn = np.random.default_rng((seed, epoch, int(rows[0]))).integers(len(self.views), size=len(photos))
+        """Give one training batch: the captions `rows` (B,) and their U images, each in a view drawn for this visit."""
+        images, image_row = np.unique(self.image_of[rows], return_inverse=True)
+        # Drawn by the visit's first caption, so that an image is seen in another view when it comes again.
+        drawn = np.random.default_rng((seed, epoch, int(rows[0]))).integers(len(self.views), size=len(images))
         batch = make_batch(
             self._text,
             self._image,
             torch.from_numpy(rows),
-            torch.from_numpy(photos),
+            torch.from_numpy(images),
             view=torch.from_numpy(drawn) if len(self.views) > 1 else None,
-            photo_row=torch.from_numpy(photo_row),
+            image_row=torch.from_numpy(image_row),
+            target=self.targets.take(rows, drawn[image_row]),
         )
-        if not self.model.gives_masks:
-            return batch
-        return replace(batch, mask=self.masks.take(rows, drawn[photo_row]))
-
-    @cached_property
-    def masks(self) -> MaskTargets:
-        """The captions' masks at the resolution of the model's head, which is found by asking it once."""
-        spec = self.model.image.input
-        assert isinstance(spec, ImageSpec)
-        was_training = self.model.training
-        self.model.eval()
-        with torch.no_grad():
-            logits, _ = self.model.masks(self.encode_texts([0]), self.encode_photos([int(self.photo_of[0])]))
-        self.model.train(was_training)
-        height, width = logits.values.shape[1:]
-        return MaskTargets(self.collection, spec, cells=(height, width), views=self.views)
+        return batch.to(self.device)
 
     def encode_texts(self, rows: Sequence[int] | np.ndarray) -> Tokens:
         """Give common-width tokens of the texts `rows` (indices into `all_texts`), without gradients: (M, T, D)."""
         with torch.no_grad():
             return join_tokens([self._encode_texts(chunk) for chunk in _chunks(rows)])
 
-    def encode_photos(self, photos: Sequence[int] | np.ndarray) -> Tokens:
-        """Give common-width tokens of photos, as they are ("full"), without gradients: (M, P, D)."""
+    def encode_images(self, images: Sequence[int] | np.ndarray) -> Tokens:
+        """Give common-width tokens of images, in the view "full", without gradients: (M, P, D)."""
         with torch.no_grad():
-            return join_tokens([self._encode_photos(chunk) for chunk in _chunks(photos)])
+            return join_tokens([self._encode_images(chunk) for chunk in _chunks(images)])
 
     def _encode_texts(self, rows: Tensor) -> Tokens:
         if isinstance(self._text, RawTexts):
-            return self.model.encode_text(*self._text.input([self.texts[i] for i in rows.tolist()]))
-        return self.model.encode_text(self._text.take(rows))
+            ids, valid = self._text.input([self.texts[i] for i in rows.tolist()])
+            return self.model.encode_text(ids.to(self.device), valid.to(self.device))
+        return self.model.encode_text(self._text.take(rows).to(self.device))
 
-    def _encode_photos(self, photos: Tensor) -> Tokens:
+    def _encode_images(self, images: Tensor) -> Tokens:
         if isinstance(self._image, PixelSource):
-            full = replace(self._image, views=("full",))
-            return self.model.encode_image(load_pixels(full, photos))
-        return self.model.encode_image(self._image.take(photos))
+            pixels = load_pixels(replace(self._image, views=("full",)), images)
+            return self.model.encode_image(pixels.to(self.device))
+        return self.model.encode_image(self._image.take(images).to(self.device))
 
     def _text_source(self, features: Features) -> TokenStore | RawTexts:
-        return features.text or RawTexts(self.texts, self.model.text.input)  # type: ignore[arg-type]
+        return RawTexts(self.texts, self.model.text.text_input) if features.text is None else features.text
 
     def _image_source(self, features: Features) -> TokenViews | PixelSource:
-        spec = self.model.image.input
         if features.images is None:
-            assert isinstance(spec, ImageSpec)
-            return PixelSource(self.collection.photos, spec, self.views)
+            return PixelSource(self.collection.photos, self.model.image.image_spec, self.views)
         stores = tuple(features.images[view] for view in self.views)
         train = self.collection.splits.get("train", ())
         rows = torch.full((len(self.collection.photos),), -1, dtype=torch.int64)
@@ -151,4 +161,4 @@ class Feed:
 
 
 def _chunks(rows: Sequence[int] | np.ndarray) -> Sequence[Tensor]:
-    return torch.from_numpy(np.asarray(rows, dtype=np.int64)).split(ENCODE_A_CHUNK)
+    return torch.from_numpy(np.asarray(rows, dtype=np.int64)).split(ENCODED_AT_ONCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from torch import Tensor, nn
 from plait.core.config import TrainSettings
 from plait.core.errors import TrainingError
 from plait.core.types import Batch
-from plait.model import FusionModel
-from plait.nn.precision import autocast_context, resolve_precision
-from plait.train.checkpoint import load_into, read_tensors, write_tensors
+from plait.model import Learner
+from plait.nn.devices import device_of
+from plait.train.checkpoint import current_names, load_into, read_tensors, write_tensors
 from plait.train.events import Event, Listener
 from plait.train.feed import Feed
+from plait.train.hardware import Hardware
 from plait.train.memory import PeakMemory
-from plait.train.optimiser import MovingAverage, make_optimiser, rate_at, set_rates
+from plait.train.optimiser import MovingAverage, is_of_objective, make_optimiser, rate_at, set_rates
 
 __all__ = ["FitResult", "Trainer"]
 
@@ -34,10 +36,10 @@ class Progress:
 
     Fields:
         step:    optimiser steps done
-        seconds: spent in steps, over all sittings
+        seconds: spent in steps, over all starts
         peak_mb: largest memory of the process seen during a step
-        losses:  sum of the present epoch's losses, and how many
-        curve:   one entry an epoch
+        losses:  those of the present epoch's steps
+        curve:   one entry per epoch
     """
 
     step: int = 0
@@ -53,10 +55,10 @@ class FitResult:
 
     Fields:
         steps:   optimiser steps
-        train_s: seconds spent in steps, over all sittings
+        train_s: seconds spent in steps, over all starts
         step_ms: mean time of a step
         peak_mb: largest memory of the process seen during a step, in MiB
-        curve:   one entry an epoch: epoch, loss (mean over its steps), seconds, and what the epoch's check returned
+        curve:   one entry per epoch: epoch, loss (mean over its steps), seconds, and what the epoch's check returned
     """
 
     steps: int
@@ -67,44 +69,47 @@ class FitResult:
 
 
 class Trainer:
-    """Fits one model on one feed, resumably.
+    """Trains one learner on one feed, and resumes.
 
     Args:
-        model, objective: what is trained
+        learner:  what is trained: `learner.loss(batch)` is minimised
         feed:     where batches come from; its order depends only on the seed and the epoch
-        settings: epochs, rates, precision (already resolved)
-        folder:   where the resumable state lives while training
-        steps:    train for so many steps, in place of `settings.epochs`; the last epoch may then be cut short
+        settings: epochs, rates, precision
+        folder:   where the resumable state lies while training
+        hardware: where to train; the learner is moved there. None = the device that the learner is on
+        steps:    number of steps, in place of `settings.epochs`; the last epoch may then be cut short
 
-    Killed at any moment and started again, it goes on from the last checkpoint and ends with the same weights, bit for
-    bit on one machine: the order of the data, the weights, the optimiser, the averages and the random state are all in
-    the checkpoint.
+    Killed at any moment and started again, it continues from the last checkpoint and ends with the same weights, bit
+    for bit on one machine: the position in the data, the weights, the optimiser, the averages and the random state are
+    all in the checkpoint.
     """
 
     def __init__(
         self,
-        model: FusionModel,
-        objective: nn.Module,
+        learner: Learner,
         *,
         feed: Feed,
         settings: TrainSettings,
         folder: Path,
+        hardware: Hardware | None = None,
         steps: int | None = None,
     ) -> None:
-        self.model = model
-        self.objective = objective
+        self.learner = learner
+        self.hardware = hardware or Hardware(device_of(learner))
+        self.precision = self.hardware.precision(settings.precision)
         self.feed = feed
         self.settings = settings
         self.state_path = folder / STATE_FILE
-        self.optimiser = make_optimiser(model, objective, settings)
+        self.hardware.place(learner)
+        self.optimiser = make_optimiser(learner, settings)
         self.average = self._make_average()
         self.progress = Progress()
-        self.steps_an_epoch = len(self._order(0))
-        self.total_steps = self.steps_an_epoch * settings.epochs if steps is None else steps
-        self.epochs = -(-self.total_steps // self.steps_an_epoch)
+        self.steps_per_epoch = len(self._order(0))
+        self.total_steps = self.steps_per_epoch * settings.epochs if steps is None else steps
+        self.epochs = -(-self.total_steps // self.steps_per_epoch)
 
     def run(self, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> FitResult:
-        """Train to the end; `check` is called after each epoch, in eval mode, and its figures join the curve.
+        """Train to the end. `check` is called after each epoch, in eval mode; its figures are added to the curve.
 
         Raises:
             TrainingError: a loss that is not finite. The state of the last checkpoint is kept.
@@ -115,9 +120,7 @@ class Trainer:
             self._resume()
             listener(Event("note", what, data={"resumed_at_step": self.progress.step}))
         memory = PeakMemory(self.progress.peak_mb)
-        for epoch in range(self.progress.step // self.steps_an_epoch, self.epochs):
-            if self.progress.step >= self.total_steps:  # stopped after the last step of an epoch cut short
-                break
+        for epoch in range(self._closed_epochs(), self.epochs):
             self._epoch(epoch, memory, what=what, listener=listener)
             self._close_epoch(epoch, what=what, listener=listener, check=check)
         if self.average is not None:
@@ -132,16 +135,16 @@ class Trainer:
         )
 
     def time_steps(self, *, count: int, warmup: int) -> float:
-        """Give the median seconds of a step, after some that do not count; the model is no longer fresh after this."""
+        """Give the median seconds of `count` steps, after `warmup` steps that do not count. The weights change."""
         torch.manual_seed(self.settings.seed)
-        self.model.train()
-        self.objective.train()
+        self.learner.train()
         order, seconds = self._order(0), []
         for number in range(warmup + count):
             began = time.perf_counter()
             self._step(
                 self.feed.batch(order[number % len(order)], seed=self.settings.seed, epoch=0), what="timing steps"
             )
+            self.hardware.wait()
             seconds.append(time.perf_counter() - began)
         return float(np.median(seconds[warmup:]))
 
@@ -150,12 +153,11 @@ class Trainer:
         self.state_path.unlink(missing_ok=True)
 
     def _epoch(self, epoch: int, memory: PeakMemory, *, what: str, listener: Listener) -> None:
-        order = self._order(epoch)
-        done = self.progress.step - epoch * self.steps_an_epoch
-        self.model.train()
-        self.objective.train()
+        before = epoch * self.steps_per_epoch
+        last = min(before + self.steps_per_epoch, self.total_steps)
+        self.learner.train()
         saved_at = time.monotonic()
-        for rows in order[done : self.total_steps - epoch * self.steps_an_epoch]:
+        for rows in self._order(epoch)[self.progress.step - before : last - before]:
             began = time.perf_counter()
             value = self._step(self.feed.batch(rows, seed=self.settings.seed, epoch=epoch), what=what)
             self.progress.seconds += time.perf_counter() - began
@@ -163,28 +165,34 @@ class Trainer:
             self.progress.peak_mb = memory.sample()
             self.progress.step += 1
             listener(Event("step", what, self.progress.step, self.total_steps, {"loss": value, "epoch": epoch + 1}))
-            if time.monotonic() - saved_at > self.settings.checkpoint_s:
+            # After the last step the epoch's entry is written with the state: it must not be saved without.
+            if self.progress.step < last and time.monotonic() - saved_at > self.settings.checkpoint_s:
                 self._save()
                 saved_at = time.monotonic()
 
+    def _closed_epochs(self) -> int:
+        """Give how many epochs are in the curve: the next one is run, or closed if all its steps are done."""
+        return int(self.progress.curve[-1]["epoch"]) if self.progress.curve else 0
+
     def _order(self, epoch: int) -> list[np.ndarray]:
         settings = self.settings
-        return self.feed.order(settings.seed, epoch, settings.batch_size, captions_a_photo=settings.captions_a_photo)
+        per_image = settings.captions_per_image
+        return self.feed.order(settings.seed, epoch, settings.batch_size, captions_per_image=per_image)
 
     def _step(self, batch: Batch, *, what: str) -> float:
         settings = self.settings
         set_rates(self.optimiser, rate_at(self.progress.step, self.total_steps, settings.warmup_frac))
-        with autocast_context(resolve_precision(settings.precision)):
-            loss = self.model.judge_batch(self.objective, batch)
+        with self.hardware.autocast(self.precision):
+            loss = self.learner.loss(batch)
         value = float(loss.total.detach())
-        if not torch.isfinite(loss.total.detach()):
+        if not math.isfinite(value):
             raise TrainingError(
                 f"{what}: the loss became {value} at step {self.progress.step + 1} of {self.total_steps} "
                 f"(parts: { {k: float(v) for k, v in loss.parts.items()} }); lower train.lr, raise train.warmup_frac, "
-                "or set train.precision to fp32. The state before this step's checkpoint is kept"
+                "or set train.precision to fp32. The last checkpoint is kept"
             )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
+        self.hardware.take_gradients(loss.total)
         if settings.clip_norm > 0:
             parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
@@ -194,48 +202,52 @@ class Trainer:
         return value
 
     def _close_epoch(self, epoch: int, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> None:
-        losses = self.progress.losses
+        # All there are, unless an earlier version saved its state between an epoch's last step and its entry.
+        count = min(self.steps_per_epoch, self.total_steps - epoch * self.steps_per_epoch)
+        losses, later = self.progress.losses[:count], self.progress.losses[count:]
         entry: dict[str, Any] = {"epoch": epoch + 1, "loss": sum(losses) / max(1, len(losses))}
         entry["seconds"] = round(self.progress.seconds, 3)
-        random_state = torch.get_rng_state()  # a check must not change what is trained next
+        random_state = self.hardware.random_state()  # a check must not change what is trained next
         if self.average is not None:
             self.average.swap()
-        self.model.eval()
+        self.learner.eval()
         entry |= check()
         if self.average is not None:
             self.average.swap()
-        torch.set_rng_state(random_state)
+        self.hardware.restore_random_state(random_state)
         self.progress.curve.append(entry)
-        self.progress.losses = []
+        self.progress.losses = later
         self._save()
         listener(Event("epoch", what, epoch + 1, self.epochs, entry))
 
     def _make_average(self) -> MovingAverage | None:
         if self.settings.ema_decay == 0:
             return None
-        return MovingAverage(self.model.named_parameters(), self.settings.ema_decay)
+        named = [(name, p) for name, p in self.learner.named_parameters() if not is_of_objective(name)]
+        return MovingAverage(named, self.settings.ema_decay)
 
     def _save(self) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"objective.{k}": v for k, v in self.objective.state_dict().items()}
+        if not self.hardware.is_main:
+            return
+        tensors = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
         for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state().items()}
-        tensors["random"] = torch.get_rng_state()
+        tensors |= self.hardware.random_state()
         # Clones: two names may share one storage, which safetensors refuses.
         tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         write_tensors(self.state_path, tensors, vars(self.progress))
 
     def _resume(self) -> None:
-        tensors, metadata = read_tensors(self.state_path)
+        saved, metadata = read_tensors(self.state_path)
+        tensors = current_names(saved)
         where = str(self.state_path)
 
         def under(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
-        load_into(self.model, under("model."), where=where)
-        load_into(self.objective, under("objective."), where=where)
+        load_into(self.learner, under("learner."), where=where)
         slots: dict[int, dict[str, Tensor]] = {}
         for name, tensor in under("optimiser.").items():
             index, slot = name.split(".", 1)
@@ -243,5 +255,5 @@ class Trainer:
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": slots})
         if self.average is not None:
             self.average.load(under("average."))
-        torch.set_rng_state(tensors["random"])
+        self.hardware.restore_random_state(tensors)
         self.progress = Progress(**metadata)

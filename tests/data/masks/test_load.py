@@ -13,8 +13,8 @@ from plait.core.errors import ConfigError, InputError
 from plait.core.types import ImageSpec
 from plait.data.geometry import geometry_of
 from plait.data.images import to_pixels
-from plait.data.masks.source import MaskSource, Region
 from plait.data.masks.load import frame_to_photo, load_mask, mask_to_frame
+from plait.data.masks.source import MaskSource, Region
 
 TRUTH = np.zeros((6, 8), dtype=bool)
 TRUTH[1:3, 2:7] = True

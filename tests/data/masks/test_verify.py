@@ -10,9 +10,9 @@ from PIL import Image
 
 from plait.core.errors import InputError
 from plait.data.describe import describe
+from plait.data.masks.verify import mask_facts, verify_masks
 from plait.data.open import open_collection
 from plait.data.verify import verify_photos
-from plait.data.masks.verify import mask_facts, verify_masks
 from tests.data.mask_sets import SIZE, box, mask_set, save_mask
 
 

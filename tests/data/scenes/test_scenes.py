@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from plait.core.errors import InputError
-from plait.data.scenes.make import FAMILY, MAXIMUM, draw_scenes, generate
 from plait.data.scenes.draw import COLOURS, SHAPES, SIZES, Scene, Thing, render, thing_mask
-from plait.data.scenes.words import Description, Statement, Telling, holds, phrase_mask, phrases, questions, tell
+from plait.data.scenes.make import FAMILY, MAXIMUM, draw_scenes, generate
+from plait.data.scenes.words import CaptionPair, Description, Statement, caption_pairs, holds, phrases, questions
 
 RED, BLUE = Description("square", "red", "small"), Description("circle", "blue", "large")
 GREY_LIMITS = (70, 191)
@@ -34,12 +34,12 @@ def drawn() -> dict[str, tuple[Scene, ...]]:
 
 
 @pytest.fixture(scope="module")
-def told(drawn: dict[str, tuple[Scene, ...]]) -> list[tuple[Scene, Telling]]:
+def told(drawn: dict[str, tuple[Scene, ...]]) -> list[tuple[Scene, CaptionPair]]:
     return [
-        (each, telling)
+        (each, found)
         for scenes in drawn.values()
-        for each, tellings in zip(scenes, tell(scenes, seed=1), strict=True)
-        for telling in tellings
+        for each, pairs in zip(scenes, caption_pairs(scenes, seed=1), strict=True)
+        for found in pairs
     ]
 
 
@@ -149,48 +149,48 @@ class TestTruth:
         assert Statement(BLUE, "above", RED).plain == Statement(BLUE, "above", RED)
 
 
-class TestTelling:
-    def test_captions_are_true_and_counterfactuals_false(self, told: list[tuple[Scene, Telling]]) -> None:
+class TestCaptionPair:
+    def test_captions_are_true_and_counterfactuals_false(self, told: list[tuple[Scene, CaptionPair]]) -> None:
         assert len(told) == 4 * 240
-        for each, telling in told:
-            assert holds(each, read(telling.text)), (each, telling)
-            assert not holds(each, read(telling.counterfactual), generous=True), (each, telling)
+        for each, found in told:
+            assert holds(each, read(found.text)), (each, found)
+            assert not holds(each, read(found.counterfactual), generous=True), (each, found)
 
-    def test_a_bag_of_words_cannot_tell_them_apart(self, told: list[tuple[Scene, Telling]]) -> None:
-        for _, telling in told:
-            assert Counter(telling.text.split()) == Counter(telling.counterfactual.split())
-            assert telling.text != telling.counterfactual
+    def test_a_bag_of_words_cannot_tell_them_apart(self, told: list[tuple[Scene, CaptionPair]]) -> None:
+        for _, found in told:
+            assert Counter(found.text.split()) == Counter(found.counterfactual.split())
+            assert found.text != found.counterfactual
 
-    def test_both_swaps_are_about_equally_frequent(self, told: list[tuple[Scene, Telling]]) -> None:
-        shares = Counter(telling.swapped for _, telling in told)
+    def test_both_swaps_are_about_equally_frequent(self, told: list[tuple[Scene, CaptionPair]]) -> None:
+        shares = Counter(found.swapped for _, found in told)
         assert set(shares) == {"colour", "place"}
         assert min(shares.values()) > 0.45 * len(told)
 
-    def test_how_much_there_is_of_a_colour_tells_nothing(self, told: list[tuple[Scene, Telling]]) -> None:
-        for _, telling in told:
-            if telling.swapped == "colour":
-                fact = read(telling.text)
-                assert fact.first.size == fact.second.size, telling
+    def test_how_much_there_is_of_a_colour_tells_nothing(self, told: list[tuple[Scene, CaptionPair]]) -> None:
+        for _, found in told:
+            if found.swapped == "colour":
+                fact = read(found.text)
+                assert fact.first.size == fact.second.size, found
 
-    def test_most_captions_are_true_of_one_scene_of_the_split(self, told: list[tuple[Scene, Telling]]) -> None:
-        assert sum(telling.true_of == 1 for _, telling in told) > 0.95 * len(told)
+    def test_most_captions_are_true_of_one_scene_of_the_split(self, told: list[tuple[Scene, CaptionPair]]) -> None:
+        assert sum(found.true_of == 1 for _, found in told) > 0.95 * len(told)
 
     def test_true_of_counts_scenes(self, pair: Scene) -> None:
         other = scene(Thing("star", "green", "small", 0.25, 0.5), Thing("ring", "white", "large", 0.75, 0.5))
-        assert {telling.true_of for telling in tell([pair, other])[0]} == {1}
-        assert {telling.true_of for telling in tell([pair, pair, other])[0]} == {2}
+        assert {found.true_of for found in caption_pairs([pair, other])[0]} == {1}
+        assert {found.true_of for found in caption_pairs([pair, pair, other])[0]} == {2}
 
     def test_counterfactuals_are_true_of_relatives(self, drawn: dict[str, tuple[Scene, ...]]) -> None:
         family = [each for each in drawn["train"] if each.family == 0 and len(each.things) == 2]
         family = family or [each for each in drawn["train"] if each.family == 1]
         assert len(family) == FAMILY
-        for tellings in tell(family):
-            for telling in tellings:
-                assert any(holds(other, read(telling.counterfactual)) for other in family)
+        for pairs in caption_pairs(family):
+            for found in pairs:
+                assert any(holds(other, read(found.counterfactual)) for other in family)
 
     def test_a_scene_without_a_clear_side_gets_no_caption(self) -> None:
         slanted = scene(Thing("square", "red", "small", 0.25, 0.3), Thing("circle", "blue", "large", 0.75, 0.6))
-        assert tell([slanted]) == [[]]
+        assert caption_pairs([slanted]) == [[]]
 
 
 class TestPhrases:
@@ -216,7 +216,7 @@ class TestPhrases:
         assert texts["the shape below and left of the blue shape"] == 1
 
     def test_masks_show_the_thing(self, pair: Scene) -> None:
-        mask = phrase_mask(pair, phrases(pair)[2], size_px=32)
+        mask = thing_mask(pair, phrases(pair)[2].thing, size_px=32)
         assert mask.shape == (32, 32)
         assert mask.dtype == bool
         assert mask[16, 8]

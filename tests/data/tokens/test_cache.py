@@ -19,7 +19,7 @@ import torch
 
 from plait.core.errors import InputError, ShapeError, StorageError
 from plait.core.types import Tokens
-from plait.data import cache
+from plait.data.tokens import cache
 from plait.data.tokens.cache import build_store, cache_root, clear_stores, list_stores, open_store
 from plait.data.tokens.shards import open_shard, shard_is_intact, write_shard
 

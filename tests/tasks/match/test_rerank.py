@@ -10,7 +10,7 @@ from plait.tasks.match.rerank import rerank_rows
 
 
 def second(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """A dear score that likes high column numbers."""
+    """A second score that grows with the column number."""
     return 10.0 * columns.float()
 
 
@@ -29,7 +29,7 @@ def test_the_rest_keeps_its_order_below_every_candidate() -> None:
     assert scores[1].argsort(descending=True).tolist() == [3, 1, 2, 0]
 
 
-def test_a_dear_score_of_minus_a_million_still_stays_above_the_rest() -> None:
+def test_a_second_score_of_minus_a_million_still_stays_above_the_rest() -> None:
     first = torch.tensor([[3.0, 2.0, 1.0]])
     scores = rerank_rows(first, 1, lambda rows, columns: torch.full((len(rows),), -1e6)).scores
     assert scores[0].argmax().item() == 0
@@ -42,14 +42,14 @@ def test_more_candidates_than_columns_means_all() -> None:
 
 
 def test_only_candidates_are_scored() -> None:
-    asked: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
 
     def note(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-        asked.extend(zip(rows.tolist(), columns.tolist(), strict=True))
+        seen.extend(zip(rows.tolist(), columns.tolist(), strict=True))
         return torch.zeros(len(rows))
 
     rerank_rows(torch.tensor([[1.0, 9.0, 5.0], [7.0, 2.0, 3.0]]), 2, note)
-    assert sorted(asked) == [(0, 1), (0, 2), (1, 0), (1, 2)]
+    assert sorted(seen) == [(0, 1), (0, 2), (1, 0), (1, 2)]
 
 
 @pytest.mark.parametrize(("shape", "k"), [((3,), 1), ((2, 2), 0)])
@@ -64,5 +64,5 @@ def test_alone_the_second_score_decides_among_the_same_candidates() -> None:
     assert found.scores[0].argsort(descending=True).tolist() == [0, 1, 2, 3]
     assert found.alone[0].argsort(descending=True).tolist() == [1, 0, 2, 3]
     torch.testing.assert_close(found.alone[0, :2], torch.tensor([0.0, 0.1]))
-    assert found.luck[0].tolist()[:2] == [0.0, 0.0]
-    assert (found.luck[0, 2:] < 0).all()
+    assert found.random[0].tolist()[:2] == [0.0, 0.0]
+    assert (found.random[0, 2:] < 0).all()

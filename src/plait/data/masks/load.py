@@ -1,4 +1,4 @@
-"""Masks: from whatever holds one to (H, W) bool, from there to the encoder's square, and from the square back."""
+"""Masks: from a file, array or region to (H, W) bool, from there to the encoder's square, and back."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from plait.data.masks.source import MaskSource, Region
 
 __all__ = ["another_size", "frame_to_photo", "load_mask", "mask_to_frame"]
 
-# Above this part of pixels between a fourth and three fourths of the range, a grey picture is no mask with soft edges.
+# With more than this part of its pixels between 1/4 and 3/4 of the range, a grey image is not a mask with soft edges.
 _MOST_BETWEEN = 0.2
 _ROWS_AT_ONCE = 1024
 
 
-def load_mask(source: MaskSource, photo: Path | np.ndarray | tuple[int, int] | None = None) -> np.ndarray:
+def load_mask(source: MaskSource, image: Path | np.ndarray | tuple[int, int] | None = None) -> np.ndarray:
     """Read a mask: True = the pixel is meant.
 
-    Args:
-        source: where it is, and its polarity
-        photo:  its photo, or (H, W) of it as seen, which must be the mask's too; None = do not look
+    Arguments:
+        source: the mask's content and polarity
+        image:  its image, or (H, W) of the upright image, which must be the mask's size too; None = not checked
 
-    "foreground" takes pixels that are not black. Two levels (0 and 1, 0 and 255, 16-bit 0 and 65,535) are read so; of
-    more levels up to white, which are soft edges, the upper half is meant. What would need a guess is refused: more
-    than two levels that stay dark (a label map), a photo, transparency, a palette whose colours contradict its numbers.
+    "foreground" means pixels that are not black. With two levels (0 and 1, 0 and 255, 16-bit 0 and 65,535) these are
+    the non-zero ones; with more levels up to white, which are soft edges, the upper half. What would need a guess is
+    refused: more than two dark levels (a label map), a photograph, transparency, a palette whose colours contradict its
+    numbers.
 
     Shapes:
         returns: (H, W) bool
     Raises:
-        InputError: the mask or its photo cannot be read, their sizes differ, or the mask contradicts its polarity; the
+        InputError: the mask or its image cannot be read, their sizes differ, or the mask contradicts its polarity; the
             message names the row.
     """
     content = source.content
@@ -48,40 +49,40 @@ def load_mask(source: MaskSource, photo: Path | np.ndarray | tuple[int, int] | N
         try:
             stored = load_stored(content)
         except InputError as error:
-            raise _about(source, str(error).removeprefix(f"photo {content}: ")) from error
+            raise _about(source, str(error).removeprefix(f"image {content}: ")) from error
         mask = _marked(stored, source)
-    if photo is None:
+    if image is None:
         return mask
-    size = photo if isinstance(photo, tuple) else photo_size(photo)
+    size = image if isinstance(image, tuple) else photo_size(image)
     if mask.shape != size:
         raise InputError(another_size(source, mask.shape, size))
     return mask
 
 
 def another_size(source: MaskSource, got: tuple[int, ...], wanted: tuple[int, int]) -> str:
-    """Say that a mask of (H, W) `got` does not lie on its photo of (H, W) `wanted`."""
+    """Give the message that a mask of (H, W) `got` does not fit its image of (H, W) `wanted`."""
     return (
-        f"mask {source.name}: {got[1]} x {got[0]} px, but its photo has {wanted[1]} x {wanted[0]}; write masks at the "
-        "size of the photo as seen (EXIF rotation applied)"
+        f"mask {source.name}: {got[1]} x {got[0]} px, but its image has {wanted[1]} x {wanted[0]}; save masks at the "
+        "size of the upright image (EXIF rotation applied)"
     )
 
 
 def mask_to_frame(
     mask: np.ndarray, spec: ImageSpec, *, cells: tuple[int, int], view: str = "full", seed: int = 0
 ) -> MaskTarget:
-    """Bring a mask into the image encoder's square: the share of each cell's area that is meant.
+    """Map a mask to the image encoder's square: the part of each cell's area that is marked.
 
-    Formula: values = R M C^T with R, C the areas that cell and photo pixel share along each axis, divided by the part
-    of the cell that lies inside the photo; exact for any size, crop, padding and mirroring (no sampling).
+    Formula: values = R M C^T with R, C the areas that cell and image pixel share along each axis, divided by the part
+    of the cell that is inside the image; exact for any size, crop, padding and mirroring (no sampling).
 
     Shapes:
         mask:    (H, W) bool
         cells:   (h, w) of the decoder's grid over the whole square
-        returns: values (1, h, w) float32 in [0, 1], valid (1, h, w) bool: at least half of the cell lies in the photo
-            (of a photo so thin that no cell does: at least half of what the fullest cell has)
+        returns: values (1, h, w) float32 in [0, 1], valid (1, h, w) bool: at least half of the cell is inside the
+            image (if an image is so thin that no cell is: at least half as much as the fullest cell)
     Raises:
         InputError: `mask` is not (H, W) bool.
-        ConfigError: an unknown view, or cells that are none.
+        ConfigError: an unknown view, or a grid without cells.
     Relations: `view` and `seed` as in `to_pixels`.
     """
     if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
@@ -92,7 +93,7 @@ def mask_to_frame(
     down, inside_down = _shares(place, 1, cells[0])
     across, inside_across = _shares(place, 0, cells[1])
     values = np.zeros(cells, dtype=np.float64)
-    for first in range(0, mask.shape[0], _ROWS_AT_ONCE):  # a 12,000 px wide mask as floats would be hundreds of MB
+    for first in range(0, mask.shape[0], _ROWS_AT_ONCE):  # a mask 12,000 px wide would take hundreds of MB as floats
         rows = slice(first, first + _ROWS_AT_ONCE)
         if down[:, rows].any():
             values += down[:, rows] @ (mask[rows].astype(np.float32) @ across.T)
@@ -104,9 +105,9 @@ def mask_to_frame(
 
 
 def frame_to_photo(values: np.ndarray | Tensor, geometry: Geometry, *, outside: float = 0.0) -> np.ndarray:
-    """Bring what a decoder gave over the square back to the photo's own size.
+    """Map a decoder's output over the square back to the image's own size.
 
-    Probabilities, not logits, where parts of the photo were cut off: `outside` is what those pixels get.
+    Where parts of the image were cut off, give probabilities, not logits: those pixels get `outside`.
 
     Shapes:
         values:  (h, w) float over the whole square
@@ -119,7 +120,7 @@ def frame_to_photo(values: np.ndarray | Tensor, geometry: Geometry, *, outside: 
 
 
 def _shares(place: Geometry, axis: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the (cells, length) float32 weights of photo pixels in each cell, and what part of it is photo, (cells,)."""
+    """Give the (cells, length) float32 weights of image pixels in each cell, and its part inside the image, (cells,)."""
     length = (place.width, place.height)[axis]
     low, high = place.box[axis], place.box[axis + 2]
     start, stop = place.target[axis], place.target[axis + 2]
@@ -135,7 +136,7 @@ def _shares(place: Geometry, axis: int, cells: int) -> tuple[np.ndarray, np.ndar
 
 
 def _mostly(inside: np.ndarray) -> np.ndarray:
-    # A hair below a half, because an edge at exactly half a cell is a sum of rounded numbers.
+    # Slightly below a half, because an edge at exactly half a cell is a sum of rounded numbers.
     found: np.ndarray = inside >= 0.5 * min(1.0, float(inside.max())) - 1e-9
     return found & (inside > 0)
 
@@ -178,17 +179,17 @@ def _segments(stored: Stored, ids: list[int], source: MaskSource) -> np.ndarray:
 
 
 def _grey(stored: Stored, source: MaskSource) -> np.ndarray:
-    """Give one number a pixel; colours must be greys."""
+    """Give one number per pixel; colours must be greys."""
     numbers = stored.numbers
     if numbers.ndim == 2:
         return numbers
     if not (numbers == numbers[:, :, :1]).all():
-        raise _about(source, "it is in colours, and label maps have one number a pixel; save it as grey or palette")
+        raise _about(source, "it is in colours, and label maps have one number per pixel; save it as grey or palette")
     return numbers[:, :, 0]
 
 
 def _bright(stored: Stored, source: MaskSource) -> np.ndarray:
-    """Give the pixels that are not black, as `load_mask` says, or refuse."""
+    """Give the pixels that are not black, by the rules of `load_mask`, or refuse."""
     numbers = stored.numbers
     if stored.colours is not None and numbers.ndim == 2:
         shown = stored.colours[numbers].any(axis=2)
@@ -196,7 +197,7 @@ def _bright(stored: Stored, source: MaskSource) -> np.ndarray:
             raise _about(
                 source,
                 "its palette contradicts its numbers: number 0 is not black, or another is; declare 'label:N' with the "
-                f"number that is meant (it holds {_some(np.unique(numbers))}), or save it as grey",
+                f"number that is meant (it has {_some(np.unique(numbers))}), or save it as grey",
             )
     if numbers.ndim == 3:
         if not (numbers == numbers[:, :, :1]).all():
@@ -205,17 +206,17 @@ def _bright(stored: Stored, source: MaskSource) -> np.ndarray:
         numbers = numbers[:, :, 0]
     bright = np.asarray(numbers != 0)
     least, most = int(numbers.min()), int(numbers.max())
-    # Two levels, as nearly all masks have, are told without sorting: a fit reads thousands.
+    # Two levels, as nearly all masks have, are recognised without sorting: a fit reads thousands of masks.
     if least >= 0 and (least == most or (least == 0 and bool(np.array_equal(bright, numbers == most)))):
         return bright
     levels = np.unique(numbers)
     if least < 0:
-        raise _about(source, f"it holds numbers below 0 ({_some(levels)}); expected 0 where nothing is meant")
+        raise _about(source, f"it has numbers below 0 ({_some(levels)}); expected 0 where nothing is meant")
     top = 65535 if levels[-1] > 255 else 255
     if levels[-1] <= top // 2 or stored.colours is not None:
         raise _about(
             source,
-            f"it holds the numbers {_some(levels)}, as label maps do; declare 'label:N' with the number that is meant",
+            f"it has the numbers {_some(levels)}, as label maps do; declare 'label:N' with the number that is meant",
         )
     return _halved(numbers, top, source)
 
@@ -225,7 +226,7 @@ def _halved(levels: np.ndarray, top: int, source: MaskSource) -> np.ndarray:
     if between > _MOST_BETWEEN:
         raise _about(
             source,
-            f"{100 * between:.0f} % of it is neither dark nor light: a photo or a map of probabilities, no mask; "
+            f"{100 * between:.0f} % of it is neither dark nor light: a photograph or probabilities, not a mask; "
             "expected black where nothing is meant and white where something is",
         )
     return np.asarray(levels > top / 2)

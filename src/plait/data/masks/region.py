@@ -30,7 +30,7 @@ def rasterise(region: Region, name: str) -> np.ndarray:
             counts = runs_of(part, name) if isinstance(part, str) else np.asarray(part, dtype=np.int64)
             if (counts < 0).any() or counts.sum() != mask.size:
                 raise InputError(
-                    f"mask {name}: its run lengths cover {counts.sum()} pixels, the photo has {region.width} x "
+                    f"mask {name}: its run lengths cover {counts.sum()} pixels, the image has {region.width} x "
                     f"{region.height}; it was drawn on another size"
                 )
             ones = np.repeat(np.arange(len(counts)) % 2 == 1, counts)

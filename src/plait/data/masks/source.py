@@ -1,4 +1,4 @@
-"""Where a mask comes from and which of its pixels are meant: declared, because a picture cannot tell by itself."""
+"""Where a mask comes from and which of its pixels are meant, which has to be declared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from plait.core.errors import ConfigError, InputError
+from plait.core.os_errors import os_sentence
 
 __all__ = ["POLARITIES", "MaskReading", "MaskSource", "Region", "check_polarity"]
 
@@ -21,12 +22,12 @@ POLARITIES = ("foreground", "background", "alpha", "label:N", "segment:N+N")
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Instances of one thing as COCO writes them: their union is the mask.
+    """Instances of one object as COCO stores them: their union is the mask.
 
     Fields:
-        height, width: px of the photo they were drawn on
-        parts:         an instance each: polygons, flat lists x0, y0, x1, y1, ... in px of pixel edges; or COCO's run
-                       lengths, counts of zeros and ones in turn down the columns, as numbers or its compressed string
+        height, width: px of the image they were drawn on
+        parts:         one per instance: polygons, flat lists x0, y0, x1, y1, ... in px of pixel edges; or COCO's run
+                       lengths, alternating counts of zeros and ones in column order, as numbers or compressed
     """
 
     height: int
@@ -36,17 +37,18 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class MaskSource:
-    """One mask, unread.
+    """One mask that is not read yet.
 
     Fields:
         content:  path of an image file; an array (H, W) bool or integers, or (H, W, 4) uint8 with polarity "alpha";
                   or a `Region`
         polarity: which pixels are meant. "foreground": those that are not black (a grey mask with soft edges: those
                   above the middle); "background": the others; "alpha": the transparent ones (an edit region cut out of
-                  a photo); "label:N": those of number N in a label map; "segment:N+N": those of these COCO panoptic ids
+                  an image); "label:N": those with number N in a label map; "segment:N+N": those of these COCO panoptic
+                  ids
         where:    file and row that named it, for messages
     Raises:
-        ConfigError: no such polarity.
+        ConfigError: an unknown polarity.
     """
 
     content: Path | np.ndarray | Region
@@ -58,7 +60,7 @@ class MaskSource:
 
     @property
     def name(self) -> str:
-        """Give what messages call it: the row, and the file where there is one."""
+        """Give its name in messages: the row, and the file where there is one."""
         file = str(self.content) if isinstance(self.content, Path) else ""
         return ": ".join(part for part in (self.where, file) if part) or "mask in memory"
 
@@ -79,12 +81,12 @@ class MaskSource:
             try:
                 total.update(self.content.read_bytes())
             except OSError as error:
-                raise InputError(f"mask {self.name}: cannot be read: {error.strerror or error}") from error
+                raise InputError(f"mask {self.name}: cannot be read: {os_sentence(error)}") from error
         return total.hexdigest()
 
 
 def check_polarity(polarity: str) -> None:
-    """Refuse what is no polarity. Raises ConfigError naming those there are."""
+    """Refuse an unknown polarity. Raises ConfigError naming the known ones."""
     kind, _, numbers = polarity.partition(":")
     plain = polarity in ("foreground", "background", "alpha")
     label = kind == "label" and numbers.isascii() and numbers.isdigit()
@@ -98,12 +100,12 @@ class MaskReading:
     """How the masks of a data set are read, as its user declares it.
 
     Fields:
-        polarity: see `MaskSource`; "" = not declared: what the format says (the transparent part in MagicBrush), else
-                  "foreground", and a set that is nearly all foreground is then refused
+        polarity: see `MaskSource`; "" = not declared: the format's (the transparent part in MagicBrush), else
+                  "foreground", and then a data set that is nearly all foreground is refused
         empty:    masks with nothing marked: "skip" (listed) or "keep"
-        rows:     conditions (column, equal, value) that a row of a table must meet, all of them
+        rows:     conditions (column, equal, value); a row of a table must meet all of them
     Raises:
-        ConfigError: no such polarity or no such way with empty masks.
+        ConfigError: an unknown polarity, or an unknown treatment of empty masks.
     """
 
     polarity: str = ""
@@ -120,7 +122,7 @@ class MaskReading:
     def parse(cls, text: str) -> MaskReading:
         """Read it from words such as "masks,polarity=background,empty=keep,source!=web".
 
-        Words: "masks" (nothing more to say), polarity=..., empty=..., COLUMN=VALUE and COLUMN!=VALUE.
+        Words: "masks" (nothing else is declared), polarity=..., empty=..., COLUMN=VALUE and COLUMN!=VALUE.
 
         Raises:
             ConfigError: a word is none of these.

@@ -1,4 +1,4 @@
-"""The drawn half of `scenes`: coloured shapes on a soft background, anti-aliased, from distances to their edges."""
+"""Render scenes: coloured shapes on a soft background, anti-aliased, from distances to their edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plait.core.errors import InputError
 
 __all__ = ["COLOURS", "SHAPES", "SIZES", "Scene", "Thing", "render", "thing_mask"]
 
-# sRGB, far enough apart to be told apart at a few pixels, after the small change every thing's colour gets.
+# sRGB, different enough to be distinguished at a few pixels, after the small variation of each shape's colour.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 40, 40),
     "green": (46, 160, 67),
@@ -20,7 +20,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (139, 48, 168),
     "white": (245, 245, 245),
 }
-# Half the height and width, in parts of the picture's side.
+# Half the height and width, in parts of the image's side.
 SIZES: dict[str, float] = {"small": 0.088, "large": 0.165}
 MINIMUM_PX = 16
 LATTICE = 5
@@ -28,13 +28,13 @@ LATTICE = 5
 
 @dataclass(frozen=True)
 class Thing:
-    """One shape in a picture.
+    """One shape in an image.
 
     Fields:
         shape:  a name of `SHAPES`
         colour: a name of `COLOURS`
         size:   a name of `SIZES`
-        x, y:   its centre, in parts of the picture's side, from the left and from the top
+        x, y:   its centre, in parts of the image's side, from the left and from the top
         grow:   factor on its size, near 1
         shade:  added to each channel of its colour, in [-255, 255], near 0
     """
@@ -49,19 +49,19 @@ class Thing:
 
     @property
     def radius(self) -> float:
-        """Give half its height and width, in parts of the picture's side."""
+        """Give half its height and width, in parts of the image's side."""
         return SIZES[self.size] * self.grow
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in a picture.
+    """The content of an image.
 
     Fields:
         id:       unique in its collection
-        things:   in no meaningful order; none hides another
+        things:   in no meaningful order; they do not overlap
         backdrop: seed of the background
-        family:   scenes of one family hold the same words, bound otherwise: the same shapes, colours and sizes
+        family:   scenes of one family have the same shapes, colours and sizes, combined differently
     """
 
     id: str
@@ -81,17 +81,17 @@ def render(scene: Scene, size_px: int = 64) -> np.ndarray:
         InputError: size_px is below 16; a small ring would be a dot.
     """
     _check_size(size_px)
-    picture = _background(scene.backdrop, size_px)
+    image = _background(scene.backdrop, size_px)
     for thing in scene.things:
         opacity, rows, columns = _opacity(thing, size_px)
         colour = np.clip(np.array(COLOURS[thing.colour], dtype=np.float64) + thing.shade, 0, 255)
-        patch = picture[rows, columns]
+        patch = image[rows, columns]
         patch += opacity[..., None] * (colour - patch)
-    return np.rint(picture).astype(np.uint8)
+    return np.rint(image).astype(np.uint8)
 
 
 def thing_mask(scene: Scene, number: int, *, size_px: int = 64) -> np.ndarray:
-    """Give the pixels that thing `number` covers by half or more: (size_px, size_px) bool. Raises like `render`."""
+    """Give the pixels that shape `number` covers by half or more: (size_px, size_px) bool. Raises as `render`."""
     _check_size(size_px)
     opacity, rows, columns = _opacity(scene.things[number], size_px)
     mask = np.zeros((size_px, size_px), dtype=bool)
@@ -105,7 +105,7 @@ def _check_size(size_px: int) -> None:
 
 
 def _background(seed: int, size_px: int) -> np.ndarray:
-    """Give a soft background, (size_px, size_px, 3) float64 in [70, 190]: a tinted grey whose brightness wanders."""
+    """Give a soft background, (size_px, size_px, 3) float64 in [70, 190]: a tinted grey of varying brightness."""
     random = np.random.default_rng(seed)
     grey = random.integers(95, 166)
     tint = random.integers(-12, 13, size=3)

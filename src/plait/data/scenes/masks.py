@@ -1,4 +1,4 @@
-"""`scenes-masks`: generated pictures whose phrases speak of one shape, and that shape's pixels."""
+"""`scenes-masks`: generated images with phrases that each refer to one shape, and the pixels of that shape."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo
 from plait.data.masks.source import MaskReading, MaskSource
-from plait.data.scenes.make import draw_scenes
 from plait.data.scenes.draw import render, thing_mask
+from plait.data.scenes.make import draw_scenes
 from plait.data.scenes.words import phrases
 
 __all__ = ["PHRASE_KINDS", "generate_masks"]
@@ -21,18 +21,18 @@ def generate_masks(
 ) -> Collection:
     """Make a collection of generated scenes whose captions are phrases with masks.
 
-    The scenes are those of `generate` with the same count and seed, so that splits, families and pictures are too.
-    A binding phrase ("the shape left of the blue shape") is told by its place beside another shape alone; an object
-    phrase ("the small red square") by its own attributes. Scenes without a phrase of these kinds are left out: of
-    binding phrases about one in sixty. In nearly all others every shape is spoken of, so that who knows the picture
-    and not the phrase gets little more than a third right.
+    The scenes are those of `generate` with the same count and seed, so splits, families and images are the same too.
+    A binding phrase ("the shape left of the blue shape") identifies its shape only by its place relative to another
+    one; an object phrase ("the small red square") by its own attributes. Scenes without a phrase of these kinds are
+    left out: for binding phrases about one in sixty. In nearly all others each shape has a phrase, so a model that
+    reads the image and not the phrase marks little more than a third correctly.
 
-    Shapes: photos (size_px, size_px, 3) uint8, masks (size_px, size_px) bool.
+    Shapes: images (size_px, size_px, 3) uint8, masks (size_px, size_px) bool.
     Arguments:
         count, seed, size_px: as `generate`
         kinds:   of phrases
     Raises:
-        InputError: an unknown kind, or a count or size that cannot be had.
+        InputError: an unknown kind, or a count or size out of range.
     Example:
         >>> generate_masks(count=16, size_px=32).has_masks
         True
@@ -51,7 +51,7 @@ def generate_masks(
             wanted = [phrase for phrase in phrases(scene) if phrase.kind in kinds]
             if not wanted:
                 continue
-            # One array a thing, however many phrases speak of it.
+            # One array per shape, however many phrases refer to it.
             masks = {thing: thing_mask(scene, thing, size_px=size_px) for thing in sorted({p.thing for p in wanted})}
             for number, phrase in enumerate(wanted):
                 where = f"{scene.id}#{number}"
@@ -60,7 +60,12 @@ def generate_masks(
             photos.append(Photo(scene.id, render(scene, size_px), family=scene.family))
         members[name] = tuple(range(first, len(photos)))
     origin = f"generated: plait scenes-masks, count {count}, seed {seed}, {size_px} px, {' and '.join(kinds)} phrases"
-    found = Collection(
-        "scenes-masks", origin, tuple(photos), tuple(captions), members, reading=MaskReading("foreground")
-    )
-    return found.check_splits()
+    return Collection(
+        name="scenes-masks",
+        origin=origin,
+        photos=tuple(photos),
+        captions=tuple(captions),
+        splits=members,
+        reading=MaskReading("foreground"),
+        splits_from=f"generated (seed {seed})",
+    ).check_splits()

@@ -1,4 +1,4 @@
-"""The spoken half of `scenes`: what is true of a scene, said in several ways, and what is false in the same words."""
+"""The words of `scenes`: sentences that are true of a scene, and false ones of the same words; phrases; questions."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from itertools import permutations
 
 import numpy as np
 
-from plait.data.scenes.draw import COLOURS, Scene, Thing, thing_mask
+from plait.data.scenes.draw import COLOURS, Scene, Thing
 
 __all__ = [
+    "CaptionPair",
     "Description",
     "Phrase",
     "Question",
     "Statement",
-    "Telling",
+    "caption_pairs",
     "holds",
-    "phrase_mask",
     "phrases",
     "questions",
-    "tell",
 ]
 
 INVERSE = {"left": "right", "right": "left", "above": "below", "below": "above"}
-# In parts of the picture's side. Between the two lies what we neither claim nor deny.
+# In parts of the image's side. Between the two a relation is neither claimed nor denied.
 CLEARLY, HARDLY = 0.2, 0.08
 
 WHERE = {"left": "left of", "right": "right of", "above": "above", "below": "below"}
@@ -44,7 +43,7 @@ KINDS = ("colour", "place")
 
 @dataclass(frozen=True)
 class Description:
-    """A kind of thing; "" leaves an attribute open."""
+    """A kind of shape; "" leaves an attribute open."""
 
     shape: str
     colour: str
@@ -56,14 +55,14 @@ class Description:
         return " ".join(word for word in (self.size, self.colour, self.shape or "shape") if word)
 
     def fits(self, thing: Thing) -> bool:
-        """Whether a thing is of this kind."""
+        """Tell whether a shape is of this kind."""
         pairs = ((self.shape, thing.shape), (self.colour, thing.colour), (self.size, thing.size))
         return all(wanted in ("", found) for wanted, found in pairs)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """That some thing of kind `first` lies to one side ("left", "right", "above", "below") of one of kind `second`."""
+    """That a shape of kind `first` is on one side ("left", "right", "above", "below") of one of kind `second`."""
 
     first: Description
     relation: str
@@ -71,13 +70,13 @@ class Statement:
 
     @property
     def plain(self) -> Statement:
-        """Give the one of the two statements of this fact that says "left" or "above"."""
+        """Give the statement of the same fact that has "left" or "above" in it."""
         if self.relation in ("left", "above"):
             return self
         return Statement(self.second, INVERSE[self.relation], self.first)
 
-    def say(self, template: str) -> str:
-        """Put the statement into the words of a template."""
+    def text(self, template: str) -> str:
+        """Give the statement in the words of a template."""
         return template.format(
             a=self.first.text,
             b=self.second.text,
@@ -88,13 +87,13 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Telling:
+class CaptionPair:
     """A caption and its counterfactual: the same words in another order, true and false of the scene.
 
     Fields:
         text, counterfactual: the two sentences
-        swapped: what the counterfactual exchanges between the two things: "colour" or "place"
-        true_of: how many scenes of those told together the caption is true of, this one included
+        swapped: what the counterfactual exchanges between the two shapes: "colour" or "place"
+        true_of: for how many of the scenes that are captioned together the caption is true, this one included
     """
 
     text: str
@@ -105,12 +104,12 @@ class Telling:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that fit exactly one thing of a scene.
+    """Words that fit exactly one shape of a scene.
 
     Fields:
         text:  such as "the small red square" or "the shape above and left of the blue shape"
         thing: its place in `Scene.things`
-        kind:  "object" (its own attributes tell it) or "binding" (only its place relative to another thing does)
+        kind:  "object" (identified by its own attributes) or "binding" (only by its place relative to another shape)
     """
 
     text: str
@@ -134,10 +133,10 @@ class Question:
 
 
 def holds(scene: Scene, statement: Statement, *, generous: bool = False) -> bool:
-    """Say whether a statement is true of a scene.
+    """Tell whether a statement is true of a scene.
 
-    A thing lies left of another if its centre does by at least 0.2 of the picture's side and the two differ by at most
-    0.08 in height; likewise for the other sides. `generous` asks whether anybody could call it true: by 0.08 or more,
+    A shape is left of another if its centre is by at least 0.2 of the image's side and the two differ by at most
+    0.08 in height; likewise for the other sides. `generous` tests whether it could be called true: by 0.08 or more,
     at any height. Captions are true in the strict sense, counterfactuals false in the generous one.
     """
     return any(
@@ -147,26 +146,26 @@ def holds(scene: Scene, statement: Statement, *, generous: bool = False) -> bool
     )
 
 
-def tell(
+def caption_pairs(
     scenes: Sequence[Scene], *, count: int = 4, seed: int = 0, kinds: Sequence[str] = KINDS
-) -> list[list[Telling]]:
-    """Give captions with counterfactuals for scenes that will be told apart by them.
+) -> list[list[CaptionPair]]:
+    """Give captions with counterfactuals for scenes that are to be distinguished by them.
 
-    Of the statements true of a scene, those are taken that are true of no other of `scenes`, as long as there are any;
-    a size is left unsaid only where the statement stays as telling. Each caption has another template than the one
-    before, and what its counterfactual swaps goes round, so that all `kinds` are about equally frequent.
+    Of the statements that are true of a scene, those that are true of the fewest of `scenes` are used. A size is left
+    out only where the statement stays as specific. Each caption has another template than the one before, and what its
+    counterfactual exchanges alternates, so that all `kinds` are about equally frequent.
 
-    Returns: for each scene, `count` tellings. A scene no strict relation holds in gets none.
+    Returns: for each scene, `count` pairs; none for a scene without a strict relation.
     """
     spread: Counter[Statement] = Counter()
     for scene in scenes:
         spread.update(_generous_statements(scene))
     random = np.random.default_rng((seed, 7))
-    return [_tell_one(scene, spread, count, kinds, random) for scene in scenes]
+    return [_pairs_of(scene, spread, count, kinds, random) for scene in scenes]
 
 
 def phrases(scene: Scene) -> tuple[Phrase, ...]:
-    """Give every phrase of a scene that fits exactly one thing: its attributes, shortest first, then its places."""
+    """Give every phrase of a scene that fits exactly one shape: its attributes, shortest first, then its places."""
     found = []
     for number, thing in enumerate(scene.things):
         for description in (Description(thing.shape, thing.colour), Description(thing.shape, thing.colour, thing.size)):
@@ -180,10 +179,10 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
             Description(beside.shape, ""),
             Description(beside.shape, beside.colour),
         )
-        telling = [name for name in names if [name.fits(thing) for thing in scene.things].count(True) == 1]
-        if not telling:
+        unique = [name for name in names if [name.fits(thing) for thing in scene.things].count(True) == 1]
+        if not unique:
             continue
-        landmark = telling[0]
+        landmark = unique[0]
         rivals = [thing for n, thing in enumerate(scene.things) if n not in (one, other)]
         where = _where(scene.things[one], beside, rivals)
         if where:
@@ -191,35 +190,34 @@ def phrases(scene: Scene) -> tuple[Phrase, ...]:
     return tuple(found)
 
 
-def phrase_mask(scene: Scene, phrase: Phrase, *, size_px: int = 64) -> np.ndarray:
-    """Give the pixels a phrase of `phrases(scene)` speaks of: (size_px, size_px) bool."""
-    return thing_mask(scene, phrase.thing, size_px=size_px)
-
-
 def questions(scene: Scene, *, seed: int = 0) -> tuple[Question, ...]:
     """Give questions whose answers need binding: colours of shapes, shapes at places, relations (yes and no)."""
-    asked = []
+    found = []
     for thing in scene.things:
         if [other.shape for other in scene.things].count(thing.shape) == 1:
-            asked.append(Question(f"what colour is the {thing.shape}?", thing.colour, "colour"))
+            found.append(Question(f"what colour is the {thing.shape}?", thing.colour, "colour"))
         elif [(other.shape, other.size) for other in scene.things].count((thing.shape, thing.size)) == 1:
-            asked.append(Question(f"what colour is the {thing.size} {thing.shape}?", thing.colour, "colour"))
+            found.append(Question(f"what colour is the {thing.size} {thing.shape}?", thing.colour, "colour"))
     for phrase in phrases(scene):
         if phrase.kind == "binding":
-            asked.append(Question(f"what is {phrase.text}?", scene.things[phrase.thing].shape, "shape"))
+            found.append(Question(f"what is {phrase.text}?", scene.things[phrase.thing].shape, "shape"))
     random = np.random.default_rng((seed, scene.backdrop, 8))
     facts = [fact for fact in _strict_statements(scene) if fact.first.size and fact.second.size]
     for fact in facts:
         false = [wrong for _, wrong in _counterfactuals(scene, fact)]
-        told, answer = (fact, "yes") if random.random() < 0.5 or not false else (_drawn(false, random), "no")
-        asked.append(
-            Question(f"is a {told.first.text} {WHERE[told.relation]} a {told.second.text}?", answer, "relation")
+        statement, answer = (fact, "yes") if random.random() < 0.5 or not false else (_drawn(false, random), "no")
+        found.append(
+            Question(
+                f"is a {statement.first.text} {WHERE[statement.relation]} a {statement.second.text}?",
+                answer,
+                "relation",
+            )
         )
-    return tuple(asked)
+    return tuple(found)
 
 
 def _relations(one: Thing, other: Thing, *, generous: bool) -> list[str]:
-    """Give where `one` lies, seen from `other`."""
+    """Give the relations of `one` to `other`."""
     right, down = one.x - other.x, one.y - other.y
     if generous:
         sides = {"left": -right, "right": right, "above": -down, "below": down}
@@ -232,33 +230,33 @@ def _relations(one: Thing, other: Thing, *, generous: bool) -> list[str]:
 
 
 def _where(one: Thing, other: Thing, rivals: Sequence[Thing]) -> str:
-    """Say where `one` lies, seen from `other`, in words that fit no rival in any reading; "" where there are none.
+    """Give the place of `one` relative to `other`, in words that cannot fit a rival; "" where there are none.
 
-    "left of" is tried first, then "directly left of", which things that lie clearly higher or lower do not; what lies
-    slantwise is "above and left of".
+    "left of" is tried first, then "directly left of", which excludes shapes that are clearly higher or lower; diagonal
+    places are "above and left of".
     """
-    slanted = _slanted(one, other)
-    if slanted:
-        taken = any(set(slanted) <= set(_relations(rival, other, generous=True)) for rival in rivals)
-        return "" if taken else f"{slanted[0]} and {WHERE[slanted[1]]}"
+    diagonal = _diagonal(one, other)
+    if diagonal:
+        taken = any(set(diagonal) <= set(_relations(rival, other, generous=True)) for rival in rivals)
+        return "" if taken else f"{diagonal[0]} and {WHERE[diagonal[1]]}"
     for side in _relations(one, other, generous=False):
         near = [rival for rival in rivals if side in _relations(rival, other, generous=True)]
         if not near:
             return WHERE[side]
-        if all(_slanted(rival, other) for rival in near):
+        if all(_diagonal(rival, other) for rival in near):
             return f"directly {WHERE[side]}"
     return ""
 
 
-def _slanted(one: Thing, other: Thing) -> tuple[str, ...]:
-    """Give ("above" or "below", "left" or "right") of what clearly lies both, seen from `other`; else nothing."""
+def _diagonal(one: Thing, other: Thing) -> tuple[str, ...]:
+    """Give ("above" or "below", "left" or "right") where `one` is clearly both of `other`; else nothing."""
     if min(abs(one.x - other.x), abs(one.y - other.y)) < CLEARLY:
         return ()
     return "above" if one.y < other.y else "below", "left" if one.x < other.x else "right"
 
 
 def _strict_statements(scene: Scene, *, sizes: bool = False) -> list[Statement]:
-    """Give what is clearly true, said with full descriptions; with `sizes` also with one or both sizes left open."""
+    """Give what is clearly true, with full descriptions; with `sizes` also with one or both sizes left open."""
     return [
         Statement(first, relation, second)
         for one, other in permutations(scene.things, 2)
@@ -269,7 +267,7 @@ def _strict_statements(scene: Scene, *, sizes: bool = False) -> list[Statement]:
 
 
 def _generous_statements(scene: Scene) -> set[Statement]:
-    """Give every statement anybody could call true, in its plain form."""
+    """Give every statement that could be called true, in its plain form."""
     return {
         Statement(first, relation, second)
         for one, other in permutations(scene.things, 2)
@@ -286,10 +284,10 @@ def _descriptions(thing: Thing, sizes: bool) -> list[Description]:
 
 
 def _counterfactuals(scene: Scene, fact: Statement) -> list[tuple[str, Statement]]:
-    """Give what becomes false when the two things exchange their colours, or their places; words stay the same.
+    """Give what becomes false when the two shapes exchange their colours, or their places; words stay the same.
 
-    Only these two: exchanged sizes show in how much there is of each colour, which needs no binding, and so do
-    exchanged colours where the sentence gives the two things different sizes. Exchanged shapes are exchanged colours
+    Only these two: exchanged sizes change the area of each colour, which can be seen without binding, and so do
+    exchanged colours where the sentence gives the two shapes different sizes. Exchanged shapes are exchanged colours
     and sizes at once.
     """
     first, second = fact.first, fact.second
@@ -303,9 +301,9 @@ def _counterfactuals(scene: Scene, fact: Statement) -> list[tuple[str, Statement
     ]
 
 
-def _tell_one(
+def _pairs_of(
     scene: Scene, spread: Counter[Statement], count: int, kinds: Sequence[str], random: np.random.Generator
-) -> list[Telling]:
+) -> list[CaptionPair]:
     choices: list[tuple[int, Statement, list[tuple[str, Statement]]]] = []
     for fact in _strict_statements(scene, sizes=True):
         wrong = [pair for pair in _counterfactuals(scene, fact) if pair[0] in kinds]
@@ -316,7 +314,7 @@ def _tell_one(
     fewest = min(shared for shared, _, _ in choices)
     choices = [choice for choice in choices if choice[0] == fewest]
     first_template, order = int(random.integers(len(TEMPLATES))), list(random.permutation(kinds))
-    tellings: list[Telling] = []
+    pairs: list[CaptionPair] = []
     for turn in range(count):
         wanted = order[turn % len(order)]
         able = [choice for choice in choices if any(name == wanted for name, _ in choice[2])] or choices
@@ -324,13 +322,13 @@ def _tell_one(
         named = [pair for pair in wrong if pair[0] == wanted] or wrong
         swapped, false = named[int(random.integers(len(named)))]
         template = TEMPLATES[(first_template + turn) % len(TEMPLATES)]
-        tellings.append(Telling(fact.say(template), false.say(template), swapped, shared))
-    return tellings
+        pairs.append(CaptionPair(fact.text(template), false.text(template), swapped, shared))
+    return pairs
 
 
 def _drawn(statements: list[Statement], random: np.random.Generator) -> Statement:
     return statements[int(random.integers(len(statements)))]
 
 
-# "a yellow ring", never "an": templates have one article, so that a swap leaves the words as they are.
+# "a yellow ring", never "an": templates have one article, so that an exchange leaves the words as they are.
 assert not any(word[0] in "aeiou" for word in COLOURS)

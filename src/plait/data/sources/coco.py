@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.errors import InputError
-from plait.data.assemble import Row, SplitMaking, assemble, file_finder, read_json_file, read_splits
+from plait.data.assemble import Row, assemble
 from plait.data.collection import Collection
-from plait.data.sources.rows import find_images
+from plait.data.finder import file_finder
+from plait.data.sources.images_folder import find_images
+from plait.data.sources.table import Problem, read_json_file, strict
+from plait.data.splits import SplitMaking, find_splits
 
 __all__ = ["is_coco", "open_coco", "read_coco_rows"]
 
@@ -23,12 +26,12 @@ def is_coco(path: Path) -> bool:
 
 
 def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
-    """Open a COCO captions file; photos are looked for beside it and, as COCO is unpacked, beside its folder.
+    """Open a COCO captions file; images are looked for beside it and, as COCO is unpacked, beside its folder.
 
     Raises:
-        InputError: a key is missing, an annotation belongs to no image, or the photos are nowhere.
+        InputError: a key is missing, an annotation belongs to no image, or the images are not found.
     """
-    rows = list(read_coco_rows(path, read_json_file(path)))
+    rows = list(strict(read_coco_rows(path, read_json_file(path))))
     names = [row.image for row in rows[:50]]
     folder = images
     if folder is None:
@@ -38,40 +41,40 @@ def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | N
             if path.parent.name != "annotations":
                 raise
             folder = find_images(path.parent.parent, names)
-    splits = path.parent / "splits.json"
     return assemble(
         path.stem,
         str(path),
         rows=rows,
         find=file_finder(folder, str(path)),
         making=making or SplitMaking(),
-        splits=read_splits(splits) if splits.is_file() else None,
-        splits_origin=str(splits),
+        splits=find_splits(path.parent, besides=path),
     )
 
 
-def read_coco_rows(path: Path, data: Any) -> Iterator[Row]:
-    """Give a row for each annotation of COCO's captions JSON. Raises InputError naming the key that is missing."""
+def read_coco_rows(path: Path, data: Any) -> Iterator[Row | Problem]:
+    """Give a row for each annotation of COCO's captions JSON; a problem names the key that is missing."""
     names = {}
     for number, image in enumerate(data["images"]):
         try:
             names[image["id"]] = str(image["file_name"])
         except (KeyError, TypeError):
-            raise InputError(f"{path}: images[{number}]: expected id and file_name, got {_keys(image)}") from None
+            yield Problem(f"{path}: images[{number}]", f"expected id and file_name, got {_keys(image)}")
     for number, annotation in enumerate(data["annotations"]):
         where = f"{path}: annotations[{number}]"
         try:
             image, text = annotation["image_id"], annotation["caption"]
         except (KeyError, TypeError):
-            raise InputError(
-                f"{where}: expected image_id and caption, got {_keys(annotation)}; is this COCO's captions file, "
-                "not instances?"
-            ) from None
+            found = _keys(annotation)
+            yield Problem(
+                where, f"expected image_id and caption, got {found}; is this COCO's captions file, not instances?"
+            )
+            continue
         if image not in names:
-            raise InputError(f"{where}: image_id {image!r} is none of the {len(names)} in images")
-        if not isinstance(text, str):
-            raise InputError(f"{where}: key 'caption': expected a sentence, got {text!r:.60}")
-        yield Row(where, names[image], text)
+            yield Problem(where, f"image_id {image!r} is none of the {len(names)} in images")
+        elif not isinstance(text, str):
+            yield Problem(where, f"key 'caption': expected a sentence, got {text!r:.60}")
+        else:
+            yield Row(where, names[image], text)
 
 
 def _keys(value: Any) -> str:

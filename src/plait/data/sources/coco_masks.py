@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import InputError
-from plait.data.assemble import Row, SplitMaking, assemble, file_finder, read_json_file, read_splits
+from plait.data.assemble import Row, assemble
 from plait.data.collection import Collection, Skip
+from plait.data.finder import file_finder
 from plait.data.masks.source import MaskReading, MaskSource, Region
-from plait.data.sources.rows import find_images
+from plait.data.sources.images_folder import find_images
+from plait.data.sources.table import read_json_file
+from plait.data.splits import SplitMaking, find_splits
 
 __all__ = ["Layout", "find_mask_json", "layout_of", "open_coco_masks"]
 
@@ -19,7 +22,7 @@ _NAMES = ("instances", "panoptic", "refs", "refcoco")
 
 
 def layout_of(data: Any) -> Layout:
-    """Tell which layout a JSON file's content has, "" = none with masks.
+    """Give the layout of a JSON file's content, "" = none with masks.
 
     "instances": images, annotations with segmentation and category_id, categories; "phrases": the same with a caption
     in each image (MDETR's form of RefCOCO); "panoptic": annotations with segments_info; "references": RefCOCO's own
@@ -43,7 +46,7 @@ def layout_of(data: Any) -> Layout:
 def find_mask_json(folder: Path) -> Path | None:
     """Give a file of COCO masks in a folder or its annotations/, or None. Only names such as instances*.json count."""
     for place in (folder, folder / "annotations"):
-        for name in (*_NAMES[2:], *_NAMES[:2]):  # a phrase says more than a category
+        for name in (*_NAMES[2:], *_NAMES[:2]):  # a phrase is more specific than a category
             for path in sorted(place.glob(f"{name}*.json")):
                 if layout_of(read_json_file(path)):
                     return path
@@ -57,17 +60,17 @@ def open_coco_masks(
     making: SplitMaking | None = None,
     masks: MaskReading | None = None,
 ) -> Collection:
-    """Open COCO masks: one row a photo and category (the union of its instances), or one a referring sentence.
+    """Open COCO masks: one row per image and category (the union of its instances), or per referring sentence.
 
-    Photos are looked for beside the file and beside its folder; panoptic PNGs in the folder of the file's name.
+    Images are looked for beside the file and beside its folder; panoptic PNGs in the folder with the file's name.
 
     Raises:
-        InputError: a key is missing, an annotation belongs to no image or category, or the photos are nowhere.
+        InputError: a key is missing, an annotation belongs to no image or category, or the images are not found.
     Source: Lin et al. 2014 (COCO), Kirillov et al. 2019 (panoptic), Yu et al. 2016 and Mao et al. 2016 (RefCOCO).
     """
     reading = masks or MaskReading()
     if reading.polarity or reading.rows:
-        raise InputError(f"{path}: COCO says itself which pixels are meant, and has no columns; leave out both")
+        raise InputError(f"{path}: COCO's format defines which pixels are meant, and it has no columns; leave out both")
     data = read_json_file(path)
     skipped: list[Skip] = []
     readers = {"instances": _categories, "phrases": _phrases, "panoptic": _panoptic, "references": _references}
@@ -77,21 +80,20 @@ def open_coco_masks(
     rows = list(readers[layout](path, data, skipped))
     if not rows:
         raise InputError(f"{path}: no annotation with a mask in it; {len(skipped)} things were skipped")
-    splits = path.parent / "splits.json"
     return assemble(
         path.stem,
         str(path),
         rows=rows,
-        find=file_finder(images or _photos(path, [row.image for row in rows[:50]]), str(path)),
+        find=file_finder(images or _images_folder(path, [row.image for row in rows[:50]]), str(path)),
         making=making or SplitMaking(),
-        splits=read_splits(splits) if splits.is_file() else None,
-        splits_origin=str(splits),
+        splits=find_splits(path.parent, besides=path),
+        row_splits="key 'split'",
         skipped=skipped,
         reading=reading,
     )
 
 
-def _photos(path: Path, names: list[str]) -> Path:
+def _images_folder(path: Path, names: list[str]) -> Path:
     try:
         return find_images(path.parent, names)
     except InputError:

@@ -1,4 +1,4 @@
-"""A folder with photos and a file of captions: the layout of most data sets that fit on a desk."""
+"""A folder with images and a file of captions: the layout of most small data sets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from plait.core.errors import InputError
-from plait.data.assemble import SplitMaking
 from plait.data.collection import Collection
 from plait.data.sources.coco import is_coco, open_coco
 from plait.data.sources.coco_masks import find_mask_json
+from plait.data.sources.images_folder import list_folder
 from plait.data.sources.mask_rows import find_mask_table, is_mask_table
 from plait.data.sources.rows import open_rows
+from plait.data.splits import SplitMaking
 
 __all__ = ["CAPTION_FILES", "find_captions", "find_masks", "has_captions", "open_folder"]
 
@@ -22,7 +23,7 @@ CAPTION_FILES = (
 
 
 def open_folder(path: Path, *, images: Path | None = None, making: SplitMaking | None = None) -> Collection:
-    """Open a folder with `captions.csv` (or one of `CAPTION_FILES`), photos in `images/`, and maybe `splits.json`.
+    """Open a folder with `captions.csv` (or one of `CAPTION_FILES`), images in `images/`, maybe `splits.json`.
 
     Raises:
         InputError: there is no file of captions; the message names what was found instead.
@@ -40,7 +41,7 @@ def find_captions(path: Path) -> Path:
     for name in CAPTION_FILES:
         if (path / name).is_file():
             return path / name
-    found = sorted(entry.name for entry in path.iterdir())[:8]
+    found = [entry.name for entry in list_folder(path)][:8]
     raise InputError(
         f"{path}: no file of captions; expected captions.csv with columns image,caption (or {', '.join(CAPTION_FILES)})"
         f"; the folder holds: {', '.join(found) or 'nothing'}"
@@ -48,7 +49,7 @@ def find_captions(path: Path) -> Path:
 
 
 def has_captions(path: Path) -> bool:
-    """Tell whether a folder holds a file of captions that is no table of masks."""
+    """Tell whether a folder holds a file of captions that is not a table of masks."""
     return any((path / name).is_file() and not is_mask_table(path / name) for name in CAPTION_FILES)
 
 

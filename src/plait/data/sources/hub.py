@@ -14,13 +14,16 @@ from typing import Any
 from urllib.parse import urlparse
 
 from plait.core.errors import InputError, MissingPackageError, OfflineError
-from plait.data.assemble import SplitMaking, assemble
-from plait.data.tokens.cache import cache_root
+from plait.data.assemble import assemble
 from plait.data.collection import Collection
 from plait.data.masks.source import MaskReading
+from plait.data.sources.columns import IMAGE_COLUMNS, TEXT_COLUMNS
 from plait.data.sources.embedded import keep_embedded, known_finder
 from plait.data.sources.magicbrush import has_masks, open_masked
-from plait.data.sources.rows import IMAGE_COLUMNS, TEXT_COLUMNS, rows_of_objects
+from plait.data.sources.rows import rows_of_objects
+from plait.data.sources.table import strict
+from plait.data.splits import SplitMaking
+from plait.data.tokens.cache import cache_root
 
 __all__ = ["hub_answers", "open_hub"]
 
@@ -37,9 +40,9 @@ def open_hub(
 ) -> Collection:
     """Open "hub:NAME", a folder of `save_to_disk` or a parquet file, with columns named as in `rows`.
 
-    Embedded photos are written once to the cache folder, so that they need not stay in memory. Splits are the data
-    set's (validation is called val), or those a column `split` names; with a single split they are made. A set with an
-    image and a mask column, such as MagicBrush, is opened as masks.
+    Embedded images are written once to the cache folder, so that they need not stay in memory. Splits are the data
+    set's (validation is called val), or those that a column `split` names; where there is only one, they are made. A
+    data set with an image and a mask column, such as MagicBrush, is opened as masks.
 
     Raises:
         MissingPackageError: the `datasets` package is not installed.
@@ -49,7 +52,7 @@ def open_hub(
     if find_spec("datasets") is None:
         raise MissingPackageError(f"{where}: needs the package `datasets`: pip install 'plait[hub]'")
     parts = _load(str(where))
-    folder = cache_root() / "photos" / hashlib.sha256(str(where).encode()).hexdigest()[:16]
+    folder = cache_root() / "photos" / hashlib.sha256(os.fsencode(where)).hexdigest()[:16]
     known: dict[str, Path] = {}
     several = len(parts) > 1
     if has_masks(parts):
@@ -57,20 +60,20 @@ def open_hub(
         return open_masked(str(where), named, folder, making=making or SplitMaking(), reading=masks or MaskReading())
     if masks is not None:
         columns = ", ".join(next(iter(parts.values())).column_names)
-        raise InputError(f"{where}: masks were asked for, but no column holds any; found: {columns}")
+        raise InputError(f"{where}: masks were requested, but no column holds any; found: {columns}")
     objects = (
         item
         for split, data in parts.items()
         for item in _objects(str(where), _SPLIT_NAMES.get(split, split) if several else None, data, folder, known)
     )
-    rows = list(rows_of_objects(objects, ("image",), ("caption",)))
+    rows = list(strict(rows_of_objects(objects, ("image",), ("caption",))))
     return assemble(
         str(where).removeprefix("hub:").rstrip("/").rpartition("/")[2],
         str(where),
         rows=rows,
         find=known_finder(known, images, str(where)),
         making=making or SplitMaking(),
-        splits_origin=str(where),
+        row_splits="the data set's own splits" if several else "column 'split'",
     )
 
 
@@ -81,7 +84,7 @@ def hub_answers(seconds: float = 0.8) -> bool:
     address = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     answered = threading.Event()
 
-    def knock() -> None:
+    def probe() -> None:
         try:
             port = address.port or (80 if address.scheme == "http" else 443)
             socket.create_connection((address.hostname or "", port), timeout=seconds).close()
@@ -90,7 +93,7 @@ def hub_answers(seconds: float = 0.8) -> bool:
             pass
 
     # In a thread, because asking for a name without a network can take half a minute and has no time limit.
-    thread = threading.Thread(target=knock, daemon=True)
+    thread = threading.Thread(target=probe, daemon=True)
     thread.start()
     thread.join(seconds)
     return answered.is_set()
@@ -139,22 +142,22 @@ def _objects(
     import datasets
 
     columns: list[str] = list(data.column_names)
-    pictures = [c for c in columns if isinstance(data.features[c], datasets.Image)]
-    named = [c for c in columns if c.lower() in IMAGE_COLUMNS and c not in pictures]
+    embedded = [c for c in columns if isinstance(data.features[c], datasets.Image)]
+    named = [c for c in columns if c.lower() in IMAGE_COLUMNS and c not in embedded]
     numbered = sorted(c for c in columns if _NUMBERED.match(c.lower()))
     sentences = [c for t in TEXT_COLUMNS for c in columns if c.lower() == t][:1] or numbered
-    if not (pictures or named) or not sentences:
+    if not (embedded or named) or not sentences:
         raise InputError(
-            f"{where}: no {'caption' if pictures or named else 'image'} column; found: {', '.join(columns)}; "
+            f"{where}: no {'caption' if embedded or named else 'image'} column; found: {', '.join(columns)}; "
             f"expected images in one of: {', '.join(IMAGE_COLUMNS)}; captions in one of: {', '.join(TEXT_COLUMNS)}"
         )
-    image, own_split = (pictures or named)[0], next((c for c in columns if c.lower() == "split"), None)
+    image, own_split = (embedded or named)[0], next((c for c in columns if c.lower() == "split"), None)
     data = data.select_columns([image, *sentences, *([own_split] if own_split else [])])
-    if pictures:
+    if embedded:
         data = data.cast_column(image, datasets.Image(decode=False))
     for number, row in enumerate(data):
         place = f"{where}, {split or 'row'} {number}"
-        name = keep_embedded(row[image], folder, known) if pictures else row[image]
+        name = keep_embedded(row[image], folder, known) if embedded else row[image]
         texts = [text for column in sentences for text in _as_list(row[column])]
         yield place, {"image": name, "caption": texts, "split": row[own_split] if own_split else split}
 

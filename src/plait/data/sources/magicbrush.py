@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.errors import InputError
-from plait.data.assemble import Row, SplitMaking, assemble
+from plait.data.assemble import Row, assemble
 from plait.data.collection import Collection, Skip
 from plait.data.masks.source import MaskReading, MaskSource
+from plait.data.sources.columns import IMAGE_COLUMNS, MASK_COLUMNS, PHRASE_COLUMNS, pick_column
 from plait.data.sources.embedded import keep_embedded, known_finder
-from plait.data.sources.mask_rows import MASK_COLUMNS, PHRASE_COLUMNS
-from plait.data.sources.rows import IMAGE_COLUMNS, pick_column
+from plait.data.splits import GivenSplits, SplitMaking
 
 __all__ = ["has_masks", "open_masked"]
 
 _MASKS = ("mask_img", *MASK_COLUMNS)
-_PHOTOS = ("source_img", *IMAGE_COLUMNS)
+_IMAGES = ("source_img", *IMAGE_COLUMNS)
 _TEXTS = ("instruction", *PHRASE_COLUMNS)
 _GROUP = "img_id"
 
@@ -25,7 +25,7 @@ _GROUP = "img_id"
 def has_masks(parts: Mapping[str, Any]) -> bool:
     """Tell whether the rows of split name -> data set have an image and a mask column."""
     names = {str(name).lower() for data in parts.values() for name in data.column_names}
-    return bool(names & set(_MASKS)) and bool(names & set(_PHOTOS))
+    return bool(names & set(_MASKS)) and bool(names & set(_IMAGES))
 
 
 def open_masked(
@@ -33,8 +33,8 @@ def open_masked(
 ) -> Collection:
     """Open rows with `source_img`, `mask_img` and `instruction`, as MagicBrush has them, or image, text and mask.
 
-    In MagicBrush a mask is an RGBA copy of the photo whose transparent part is to be edited: polarity "alpha". Turns
-    of one session (`img_id`) start from nearly the same photo, so that made splits keep a session together.
+    In MagicBrush a mask is an RGBA copy of the image whose transparent part is to be edited: polarity "alpha". Turns of
+    one session (`img_id`) start from nearly the same image, so splits that are made keep a session together.
 
     Args:
         where:   for messages
@@ -56,7 +56,7 @@ def open_masked(
     several = len(parts) > 1
     for split, data in parts.items():
         names = list(data.column_names)
-        image, mask = pick_column(where, names, _PHOTOS, "image"), pick_column(where, names, _MASKS, "mask")
+        image, mask = pick_column(where, names, _IMAGES, "image"), pick_column(where, names, _MASKS, "mask")
         text = pick_column(where, names, _TEXTS, "text")
         polarity = reading.polarity or ("alpha" if mask.lower() == "mask_img" else "foreground")
         data = data.select_columns([image, mask, text, *([_GROUP] if _GROUP in names else [])])
@@ -82,8 +82,8 @@ def open_masked(
         rows=rows,
         find=known_finder(known, None, where),
         making=making,
-        splits=None if several else _by_session(rows, sessions, making),
-        splits_origin=where,
+        splits=None if several else _by_session(rows, sessions, making, where),
+        row_splits="the data set's own splits",
         skipped=skipped,
         reading=reading,
     )
@@ -98,7 +98,7 @@ def _embedded(cell: Any) -> dict[str, Any]:
     return {"bytes": None, "path": None if cell is None else str(cell)}
 
 
-def _by_session(rows: list[Row], sessions: Mapping[str, str], making: SplitMaking) -> dict[str, list[str]]:
+def _by_session(rows: list[Row], sessions: Mapping[str, str], making: SplitMaking, where: str) -> GivenSplits:
     names = list(dict.fromkeys(row.image for row in rows))
     order = list(dict.fromkeys(sessions[name] for name in names))
     made = making.splits(order)
@@ -106,4 +106,4 @@ def _by_session(rows: list[Row], sessions: Mapping[str, str], making: SplitMakin
     splits: dict[str, list[str]] = {split: [] for split in made}
     for name in names:
         splits[home[sessions[name]]].append(name)
-    return splits
+    return GivenSplits(splits, where, f"{making.origin}, whole sessions")

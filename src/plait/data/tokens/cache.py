@@ -1,7 +1,7 @@
-"""The token cache: what a frozen encoder makes of every item, computed once, kept on disk, read row by row.
+"""The token cache: a frozen encoder's tokens of every item, computed once, stored on disk, read row by row.
 
 A store is a folder named by the hash of its key: `key.json`, shards (see `shards`) and, written last, `index.json`.
-Killing a builder at any moment leaves finished shards, which the next builder checks and keeps.
+If a builder is killed at any moment, its finished shards stay; the next builder checks them and keeps them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ from typing import Any
 
 import torch
 
-from plait.core.errors import InputError, ShapeError, StorageError
+from plait.core.errors import InputError, PlaitError, ShapeError, StorageError
 from plait.core.files import replace_file
+from plait.core.locks import locked
+from plait.core.os_errors import has_advice, is_disk_full, os_sentence
 from plait.core.types import Tokens
 from plait.data.tokens.shards import open_shard, shard_is_intact, write_shard
 from plait.data.tokens.store import TokenStore
@@ -45,9 +46,9 @@ class StoreInfo:
         id:         the folder's name, the hash of the key
         path:       the folder
         key:        what it was built from
-        items:      how many items it will hold when complete
+        items:      how many items it holds when complete
         size_bytes: on disk
-        complete:   False while it is being built, or after that was interrupted
+        complete:   False while it is being built, and if that was interrupted
         used_s:     when it was last opened, seconds since 1970
     """
 
@@ -71,33 +72,32 @@ def build_store(
     names: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TokenStore:
-    """Open the store of this key, first computing what it lacks.
+    """Open the store of this key; compute first what is missing.
 
-    Where a finished store of the same encoder holds all these items among others, by their names, it is read instead:
-    a part of a data set that was encoded whole costs nothing.
+    If a finished store of the same encoder holds all these items among others, by their names, that one is read: a part
+    of a data set that was encoded as a whole is not encoded again. If two processes build the same store, one works,
+    and the other waits and then opens it.
 
-    Args:
-        root: folder of all stores, such as `cache_root()`
-        key: everything the tokens depend on: content fingerprint, encoder identity, preprocessing, view
-        items: what `encode` takes; row i of the store belongs to items[i]
-        encode: gives the tokens of up to `shard_items` items, one row an item, any device or float type; it may
-            work through them in smaller batches. Called without gradients.
-        shard_items: items a file; the same key with another number rebuilds shards that are not complete
-        size_of: an item's length, where it varies (words of a text): items of similar length are then encoded
-            together, which saves padding. Rows are stored under their own number either way.
-        names: what each item is called, by content: equal names have equal tokens. Without them nothing is shared with
-            stores of other data.
-        progress: called with (items done, items in all)
-
-    Two processes may build the same store: one works, the other waits and then opens it.
+    Arguments:
+        root:        folder of all stores, such as `cache_root()`
+        key:         everything the tokens depend on: content fingerprint, encoder identity, preprocessing, view
+        items:       what `encode` takes; row i of the store belongs to items[i]
+        encode:      gives the tokens of up to `shard_items` items, one row per item, on any device and of any float
+                     type; it may encode them in smaller batches. Called without gradients.
+        shard_items: items per file; the same key with another number rebuilds shards that are not complete
+        size_of:     an item's length, where it varies (words of a text): items of similar length are then encoded
+                     together, which saves padding. Rows are stored under their own number either way.
+        names:       a name for each item, by content: equal names have equal tokens. Without names nothing is shared
+                     with stores of other data.
+        progress:    called with (items done, items in total)
 
     Raises:
-        StorageError: the disk is full or not writable; finished shards are kept and the next call goes on.
+        StorageError: the disk is full or not writable; finished shards are kept, and the next call continues.
         InputError: no items; `encode` gave values that are not finite; or the key belongs to another number of items.
         ShapeError: `encode` gave tokens that do not fit its items, or change width or grid on the way.
     """
     if not len(items):
-        raise InputError("there is nothing to encode: expected at least one photo or caption")
+        raise InputError("there is nothing to encode: expected at least one image or caption")
     store = open_store(root, key)
     if store is None and names is not None:
         store = _within_another(root, key, names)
@@ -108,8 +108,8 @@ def build_store(
     folder = _folder(root, key)
     order = sorted(range(len(items)), key=lambda i: size_of(items[i])) if size_of else list(range(len(items)))
     parts = [order[first : first + shard_items] for first in range(0, len(order), shard_items)]
-    with _writing(folder, parts), _locked(folder):
-        if (store := open_store(root, key)) is None:  # another process may have finished it while this one waited
+    with _writing(folder, parts), locked(folder / "lock"):
+        if (store := open_store(root, key)) is None:  # another process may have finished it meanwhile
             header = {"key": dict(key), "items": len(items)}
             replace_file(folder / "key.json", json.dumps(header, indent=1, sort_keys=True).encode())
             if names is not None:
@@ -119,12 +119,12 @@ def build_store(
             replace_file(folder / "index.json", json.dumps(index).encode())
             store = open_store(root, key)
     if store is None:
-        raise StorageError(f"token cache {folder}: just written, yet not readable; the disk may be failing")
+        raise StorageError(f"token cache {folder}: cannot be read back after it was written; the disk may be failing")
     return _of_size(store, len(items))
 
 
 def open_store(root: Path, key: Mapping[str, str]) -> TokenStore | None:
-    """Open a complete store, or give None. Every file's size is checked; contents were checked when it was built."""
+    """Open a complete store, or give None. Sizes of files are checked; contents were checked when it was built."""
     folder = _folder(root, key)
     index = _read_json(folder / "index.json")
     try:
@@ -142,7 +142,7 @@ def open_store(root: Path, key: Mapping[str, str]) -> TokenStore | None:
 
 
 def _within_another(root: Path, key: Mapping[str, str], names: Sequence[str]) -> TokenStore | None:
-    """Give these items out of a finished store whose key differs in the data alone, or None."""
+    """Give these items from a finished store whose key differs only in the data, or None."""
     for info in list_stores(root):
         if not info.complete or info.items < len(names) or {**info.key, "data": ""} != {**key, "data": ""}:
             continue
@@ -155,7 +155,7 @@ def _within_another(root: Path, key: Mapping[str, str], names: Sequence[str]) ->
 
 
 def list_stores(root: Path) -> list[StoreInfo]:
-    """Describe every store under `root`, the last used first."""
+    """Describe every store under `root`, the most recently used first."""
     found = []
     for folder in sorted((root / "tokens").glob("*")):
         header = _read_json(folder / "key.json")
@@ -174,30 +174,34 @@ def list_stores(root: Path) -> list[StoreInfo]:
 def clear_stores(
     root: Path, *, everything: bool = False, older_s: float | None = None, name: str = ""
 ) -> list[StoreInfo]:
-    """Remove stores and give what was removed; one that is being built is left alone.
+    """Remove stores and give what was removed. One that is being built stays.
 
-    Args:
-        root: folder of all stores
+    Arguments:
+        root:       folder of all stores
         everything: remove all
-        older_s: remove those not opened for this many seconds
-        name: remove those whose id begins with this, or that have it as a value of their key
+        older_s:    remove those not opened for this many seconds
+        name:       remove those whose id begins with this, or that have it as a value of their key
 
     Raises:
         InputError: nothing was chosen.
+        StorageError: a store cannot be removed.
     """
     if not everything and older_s is None and not name:
-        raise InputError("nothing to clear was named: say which store, how old, or everything")
+        raise InputError("nothing to clear was named: give a store, an age, or everything")
     removed = []
     for info in list_stores(root):
         too_old = older_s is not None and time.time() - info.used_s > older_s
         named = bool(name) and (info.id.startswith(name) or name in info.key.values())
         if not (everything or too_old or named):
             continue
-        with _locked(info.path, wait=False) as mine:
-            if mine:
-                (info.path / "index.json").unlink(missing_ok=True)  # first, so that no half store looks complete
-                shutil.rmtree(info.path, ignore_errors=True)
-                removed.append(info)
+        try:
+            with locked(info.path / "lock", wait=False) as is_mine:
+                if is_mine:
+                    (info.path / "index.json").unlink(missing_ok=True)  # first, so that no half store looks complete
+                    shutil.rmtree(info.path, ignore_errors=True)
+                    removed.append(info)
+        except OSError as error:
+            raise StorageError(f"token cache {info.path}: not removed ({os_sentence(error, 'write')})") from error
     return removed
 
 
@@ -223,7 +227,7 @@ def _build_shards(
     encode: Callable[[list[Any]], Tokens],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    for stray in folder.glob(".*.tmp"):  # of a builder that was killed; the lock says that none is at work
+    for stray in folder.glob(".*.tmp"):  # of a builder that was killed; whoever holds the lock is the only one
         stray.unlink(missing_ok=True)
     done, shape = 0, None
     for part, path in zip(parts, _paths(folder, len(parts)), strict=True):
@@ -232,11 +236,11 @@ def _build_shards(
                 tokens = encode([items[i] for i in part])
             size = write_shard(path, tokens, part)
             need = sum(size for later in _paths(folder, len(parts)) if not later.exists())
-            if shutil.disk_usage(folder).free < need:  # said now, not after minutes of encoding
-                raise OSError(errno.ENOSPC, "not enough room for the shards to come")
+            if shutil.disk_usage(folder).free < need:  # before minutes of encoding, not after
+                raise OSError(errno.ENOSPC, "not enough room for the shards that follow")
         shard = open_shard(path)
         if shard is None:
-            raise StorageError(f"token cache {path}: just written, yet not readable; the disk may be failing")
+            raise StorageError(f"token cache {path}: cannot be read back after it was written; the disk may be failing")
         form = (
             shard.values.shape[1],
             None if shard.pooled is None else shard.pooled.shape[1],
@@ -257,14 +261,14 @@ def _build_shards(
 
 @contextlib.contextmanager
 def _writing(folder: Path, parts: list[list[int]]) -> Iterator[None]:
-    """Make the folder, and turn failures of the file system into a sentence with sizes in it."""
+    """Create the folder, and turn errors of the file system into a `StorageError`; of a full disk, with sizes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
-    except StorageError:
+    except PlaitError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             sizes = [path.stat().st_size for path in _paths(folder, len(parts)) if path.is_file()]
             need = (
                 f"about {sum(sizes) / len(sizes) * (len(parts) - len(sizes)) / 1e6:,.0f} MB more" if sizes else "more"
@@ -275,44 +279,12 @@ def _writing(folder: Path, parts: list[list[int]]) -> Iterator[None]:
                 f"{len(parts)} shards are finished and kept. Free some space (`plait cache clear`) or set PLAIT_CACHE "
                 "to a folder on another disk, then run the same command again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
-            raise StorageError(
-                f"token cache {folder}: cannot be written ({error.strerror}); set PLAIT_CACHE to a folder of yours"
-            ) from error
-        raise
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the folder's lock; the system frees it when the process dies. Gives False if it is taken and wait=False.
-
-    Where there are no such locks (Windows, some network disks) it gives True at once: builders may then repeat each
-    other's work, but every file is still written under a name of its own and renamed.
-    """
-    if sys.platform == "win32":
-        yield True
-        return
-    import fcntl
-
-    path = folder / "lock"
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            yield False
-            return
-        except OSError:  # this file system has no locks
-            break
-        if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
-            break
-        os.close(handle)  # the store was cleared while this process waited: the lock belongs to a file that is gone
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield True
-    finally:
-        os.close(handle)
+        if not has_advice(error):  # not about files: whatever `encode` or `progress` raised
+            raise
+        why = os_sentence(error, "write")
+        raise StorageError(
+            f"token cache {folder}: cannot be written: {why} (PLAIT_CACHE names the cache's folder)"
+        ) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One file of cached tokens: written whole or not at all, checked by a checksum, read through a memory map."""
+"""One file of cached tokens: written completely or not at all, with a checksum, read through a memory map."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Shard:
         pooled:   (n, D') likewise, or None
         boxes:    (tokens, 4) float32 or None
         grid:     (h, w) or None
-        levels:   (n, h * w, D'') bits as `values`, one array a finer grid, coarse to fine
+        levels:   (n, h * w, D'') bits as `values`, one array per finer grid, coarse to fine
         level_grids: (h, w) of each
-        brain:    names of the arrays whose bits are bfloat16, because float16 ends at 65,504
+        bfloat16: names of the arrays whose bits are bfloat16, because float16 ends at 65,504
         map:      the memory map
     """
 
@@ -53,30 +53,30 @@ class Shard:
     pooled: np.ndarray | None
     boxes: np.ndarray | None
     grid: tuple[int, int] | None
-    brain: frozenset[str]
+    bfloat16: frozenset[str]
     map: mmap.mmap
     levels: tuple[np.ndarray, ...] = ()
     level_grids: tuple[tuple[int, int], ...] = ()
 
     def release(self) -> None:
-        """Let the system take back the pages read so far; they stay in its cache and are read again when needed."""
+        """Let the system free the pages read so far; they stay in its cache and are read again when needed."""
         if sys.platform == "linux":
             self.map.madvise(mmap.MADV_DONTNEED)
 
 
 def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
-    """Write the tokens of these items as safetensors, durably and all at once; give the bytes written.
+    """Write the tokens of these items as safetensors, in one step; give the number of bytes.
 
     Each of values, levels and `pooled` is stored as float16, or as bfloat16 when one is beyond float16's range.
 
     Raises:
-        ShapeError: the tokens are not those of these items, a grid has tokens that are not valid, or a level is not
-            one row an item of its grid.
+        ShapeError: the tokens are not those of these items, a grid has tokens that are not valid, or a level does
+            not have one row of its grid per item.
         InputError: a value is not finite; the message names the item.
         OSError: from the file system; no part of the file is left behind.
     """
     if len(tokens) != len(items):
-        raise ShapeError(f"encoding {len(items)} items gave tokens of {len(tokens)}; expected one row an item")
+        raise ShapeError(f"encoding {len(items)} items gave tokens of {len(tokens)}; expected one row per item")
     values, valid = tokens.values.detach().cpu(), tokens.valid.detach().cpu()
     if tokens.grid is not None and not (valid.all() and tokens.grid[0] * tokens.grid[1] == values.shape[1]):
         raise ShapeError(f"tokens on a {tokens.grid} grid: expected h * w valid tokens each, got {values.shape[1]}")
@@ -102,7 +102,7 @@ def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
     grid = "" if tokens.grid is None else f"{tokens.grid[0]} {tokens.grid[1]}"
     bits = {name: (t.view(torch.int16) if t.element_size() == 2 else t).numpy() for name, t in tensors.items()}
     metadata = {"format": _FORMAT, "grid": grid, "crc32": str(_checksum(bits))}
-    if tokens.levels:  # absent without: a shard of a version that knew no levels reads the same
+    if tokens.levels:  # absent without levels: shards that are older than levels are read the same way
         metadata["levels"] = ";".join(f"{level.grid[0]} {level.grid[1]}" for level in tokens.levels)
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
     replace_file(path, data)
@@ -110,7 +110,7 @@ def write_shard(path: Path, tokens: Tokens, items: Sequence[int]) -> int:
 
 
 def open_shard(path: Path) -> Shard | None:
-    """Map a shard, or give None when it is missing, cut short or no shard. Its checksum is not looked at."""
+    """Map a shard, or give None when it is missing, cut short or not a shard. Its checksum is not checked."""
     try:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -119,7 +119,7 @@ def open_shard(path: Path) -> Shard | None:
     found = _arrays(mapped)
     if found is None:
         return None
-    arrays, metadata, brain = found
+    arrays, metadata, bfloat16 = found
     lengths = arrays["lengths"]
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     if len(arrays["items"]) != len(lengths) or starts[-1] != len(arrays["values"]):
@@ -137,7 +137,7 @@ def open_shard(path: Path) -> Shard | None:
         pooled=arrays.get("pooled"),
         boxes=arrays.get("boxes"),
         grid=(int(grid[0]), int(grid[1])) if grid else None,
-        brain=brain,
+        bfloat16=bfloat16,
         map=mapped,
         levels=tuple(level for level in levels if level is not None),
         level_grids=tuple((int(height), int(width)) for height, width in finer),
@@ -192,7 +192,7 @@ def _refuse_not_finite(values: Tensor, items: Sequence[int]) -> None:
         bad = items[int((~finite).nonzero()[0, 0])]
         raise InputError(
             f"the encoder gave a value that is not finite for item number {bad}; "
-            "its weights or its precision are at fault: try precision 'fp32'"
+            "its weights or its precision are the cause: try precision 'fp32'"
         )
 
 

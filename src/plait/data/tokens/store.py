@@ -16,15 +16,15 @@ from plait.data.tokens.shards import Shard
 
 __all__ = ["TokenStore"]
 
-# After this many bytes were read through the maps, their pages are handed back, so that resident memory is bounded.
+# After this many bytes were read through the maps, their pages are freed, so that resident memory is bounded.
 _RELEASE_BYTES = 256 * 2**20
 
 
 class TokenStore:
     """Cached tokens of `len(store)` items.
 
-    Args:
-        path: the store's folder
+    Arguments:
+        path:   the store's folder
         shards: its shards; together they hold every item once
     """
 
@@ -72,7 +72,7 @@ class TokenStore:
         return torch.from_numpy(self._lengths.copy())
 
     def subset(self, rows: Sequence[int]) -> TokenStore:
-        """Give a store of these items alone, item i being rows[i] of this one; nothing is copied on disk."""
+        """Give a store of these items only, item i being rows[i] of this one; nothing is copied on disk."""
         part = copy(self)
         index = np.asarray(rows, dtype=np.int64)
         part._shard_of, part._row_of, part._lengths = self._shard_of[index], self._row_of[index], self._lengths[index]
@@ -82,7 +82,7 @@ class TokenStore:
         """Give the tokens of these items, in this order, padded with 0 to the longest of them.
 
         Shapes:
-            index:   (M,) int64 in [0, items); repeats are fine
+            index:   (M,) int64 in [0, items); repeats are allowed
             returns: values (M, N, D) float32, valid (M, N) bool, pooled (M, D') float32 or None, levels float32
         Raises:
             ShapeError: `index` is not one-dimensional, is empty, or leaves the range.
@@ -137,9 +137,9 @@ class TokenStore:
         bits = torch.from_numpy(out)
         if bits.dtype != torch.int16:
             return bits
-        # Converting is left to torch: it has the processor's instruction for it, numpy goes number by number.
+        # Torch converts, because it uses the processor's instruction for it; numpy converts number by number.
         values = bits.view(torch.float16).float()
-        brain = [i for i, (number, _, _) in enumerate(places) if name in self._shards[number].brain]
-        if brain:
-            values[brain] = bits[brain].view(torch.bfloat16).float()
+        wide = [i for i, (number, _, _) in enumerate(places) if name in self._shards[number].bfloat16]
+        if wide:
+            values[wide] = bits[wide].view(torch.bfloat16).float()
         return values

@@ -1,100 +1,188 @@
-"""The audits around a fit: of the fusion before it is trained, and of the model afterwards."""
+"""The audits of matching: of a recipe's fusion on noise, and of a trained model on a split."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from plait.audit.ablation import ABLATIONS
+from plait.audit.ablation import ABLATIONS, ablate, recall_bound, recalls
 from plait.audit.baselines import baselines
-from plait.audit.by_name import audit_fusion, with_data
+from plait.audit.dead import dead_parameters
+from plait.audit.influence import gradient_influence, swap_influence
 from plait.audit.metric_self_test import metric_self_test
-from plait.audit.on_data import audit_model
-from plait.audit.overlap import Overlap, shared_photos
+from plait.audit.noise import noise_accuracy
+from plait.audit.overlap import Overlap, shared_images
+from plait.audit.partner import partner_influence
+from plait.audit.random_state import random_state_kept
 from plait.audit.record import Audit, OnData
-from plait.build import Built
+from plait.audit.single_key import has_single_key
+from plait.audit.verdict import concluded, with_data
 from plait.core.config import FusionSettings, ObjectiveSettings, Recipe
+from plait.core.errors import ConfigError
 from plait.core.types import Tokens
 from plait.data.collection import Collection
-from plait.nn.precision import autocast_context, resolve_precision
+from plait.tasks.match.evaluate import computing
+from plait.tasks.match.learner import MatchLearner, use_of
+from plait.tasks.match.pairings import find_pairing
+from plait.tasks.match.score import widened_tokens
+from plait.tasks.match.subject import Subject, attended, audited_parameters, outputs_of, subject_of
 from plait.train.feed import Feed
-from plait.tasks.match.score import Scorer
 
-__all__ = ["AFTER_FIT", "audit_after", "audit_before", "audit_split", "photos_shared"]
+__all__ = ["AFTER_FIT", "audit_encoded", "audit_recipe", "audit_split", "audit_subject"]
 
-# Before a fit six seeds are enough: a leak finds nearly all pairs, luck ends at one in eight.
-QUICK_SEEDS = 6
+# Pairs of noise per seed: chance is 1 / 24.
+BATCH = 24
+# Gradients of all pairs of a batch: a few suffice to see which parameters get none.
+PAIRS_PER_BATCH = 8
+BATCHES = 3
 AFTER_FIT = ("text shuffled", "image shuffled")
-# Scoring n photos costs n^2 pairs. By algebra that is nothing; through a deep fusion a pair takes milliseconds, so 24
-# photos must do after a fit: enough to see a leak, which finds nearly all of them.
-PHOTOS, PHOTOS_EXPANDED, PHOTOS_EXPANDED_AFTER_FIT = 200, 100, 24
+# Scoring n images costs n^2 pairs. By algebra that is nothing; through a deep fusion a pair takes a tenth of a
+# millisecond or more. 64 images find any leak above 10.9 % (see `recall_bound`).
+IMAGES, IMAGES_EXPANDED, IMAGES_EXPANDED_AFTER_FIT = 200, 100, 64
+# The partner test needs no statistics: a few pairs show whether a score moves at all.
+PARTNER_PAIRS = 24
+_LEAK_FIX = 'pairing "itm" or "all", where a score is a function of one image and one text alone'
+_SHOWN_COLUMNS = ("tokens", "pairing")
 
 
-def audit_before(recipe: Recipe) -> Audit:
-    """Audit a recipe's fusion on noise, in a second or two; once a process for equal settings.
+def audit_recipe(recipe: Recipe, *, seeds: int) -> Audit:
+    """Audit a recipe's fusion with random weights on independent noise; once per process for equal settings.
 
     The random state is left as it was, so that what is trained afterwards does not depend on it.
+
+    Arguments:
+        seeds: sets of random weights and noise
+    Raises:
+        ConfigError: unknown names or options, a pairing that the fusion lacks, or no seed.
     """
-    return _by_settings(json.dumps(asdict(recipe.fusion), sort_keys=True), json.dumps(asdict(recipe.objective)))
+    if seeds < 1:
+        raise ConfigError(f"audit: expected at least 1 set of random weights, got {seeds}")
+    return _by_settings(json.dumps(asdict(recipe.fusion), sort_keys=True), json.dumps(asdict(recipe.objective)), seeds)
+
+
+def audit_subject(subject: Subject, *, seeds: int, batch: int = BATCH) -> Audit:
+    """Audit a fusion with random weights on noise. Arguments: batch: pairs of noise per seed."""
+    recipe = subject.recipe
+    used = use_of(recipe).columns
+    with random_state_kept():
+
+        def scores(seed: int) -> Tensor:
+            learner = subject.learner(seed)
+            return learner.pairing.fused(*subject.noise(learner, batch, seed))
+
+        noise = noise_accuracy(scores, range(seeds))
+        learner = subject.learner(0)
+        text, image = subject.noise(learner, batch, seeds)
+        pairs = torch.arange(PAIRS_PER_BATCH)
+        batches = [(*subject.noise(learner, len(pairs), seeds + n), pairs) for n in range(BATCHES)]
+        outputs = partial(outputs_of, learner)
+        return concluded(
+            Audit(
+                fusion=recipe.fusion.name,
+                columns={key: used[key] for key in _SHOWN_COLUMNS},
+                noise=noise,
+                batch=batch,
+                seeds=seeds,
+                influence=swap_influence(outputs, text, image),
+                gradients=gradient_influence(outputs, text, image),
+                partner=partner_influence(learner.pairing.fused, text, image),
+                single_key=has_single_key(partial(attended, learner), text, image),
+                dead_parameters=_dead(learner, batches),
+                outputs=find_pairing(used["pairing"]).outputs,
+                leak_fix=_LEAK_FIX,
+            )
+        )
+
+
+def audit_split(
+    before: Audit | None, learner: MatchLearner, feed: Feed, recipe: Recipe, *, split: str, thorough: bool
+) -> Audit:
+    """Add what the trained model does on the first images of a split, each with its first caption.
+
+    Arguments:
+        before:   the audit of the recipe; None = it is made now
+        thorough: also remove each side, measure baselines and test the metrics on the shape of the whole split, take
+                  more images, and compare the appearance of images across splits
+    """
+    before = before or audit_recipe(recipe, seeds=6)
+    captions = np.flatnonzero(np.isin(feed.image_of, feed.collection.splits[split]))
+    images, first = np.unique(feed.image_of[captions], return_index=True)
+    expanded = IMAGES_EXPANDED if thorough else IMAGES_EXPANDED_AFTER_FIT
+    count = expanded if learner.pairing.expands_pairs else IMAGES
+    was_training = learner.training
+    learner.eval()
+    with computing(learner, recipe.train.precision), torch.no_grad():
+        text, image = feed.encode_texts(captions[first[:count]]), feed.encode_images(images[:count])
+        found = audit_encoded(learner, text, image, split=split, kinds=ABLATIONS if thorough else AFTER_FIT)
+    learner.train(was_training)
+    if thorough:
+        rows = np.searchsorted(images, feed.image_of[captions])
+        found = replace(
+            found,
+            baselines=baselines(rows, len(images), [feed.texts[i] for i in captions]),
+            metric=metric_self_test(rows, len(images)),
+        )
+    return with_data(before, replace(found, overlap=_overlap(feed.collection, split, perceptual=thorough)))
+
+
+def audit_encoded(
+    learner: MatchLearner, text: Tokens, image: Tokens, *, split: str, kinds: Sequence[str] = ABLATIONS
+) -> OnData:
+    """Audit a model in eval mode on encoded pairs, every row another image. The random state is left as it was.
+
+    Arguments:
+        split: the split's name
+        kinds: which ablations
+    Shapes: text Tokens (N, T, D), image Tokens (N, P, D), of the common width, in the same order; N of at least 2.
+    """
+    score = learner.pairing.aligned
+    rows = torch.arange(len(text), device=text.values.device)
+    with random_state_kept(rows.device):
+        chunks = [chunk for chunk in rows.split(PAIRS_PER_BATCH)[:BATCHES] if len(chunk) > 1]
+        return OnData(
+            split=split,
+            images=len(text),
+            whole=recalls(score(text, image)),
+            ablations=ablate(score, text, image, kinds=kinds),
+            bound=recall_bound(len(text)),
+            influence=swap_influence(partial(outputs_of, learner), text, image),
+            dead_parameters=_dead(learner, [(text.take(chunk), image.take(chunk), chunk) for chunk in chunks]),
+            partner=_partner(learner, text, image),
+        )
 
 
 @lru_cache(maxsize=256)
-def _by_settings(fusion: str, objective: str) -> Audit:
-    return audit_fusion(
-        FusionSettings(**json.loads(fusion)), ObjectiveSettings(**json.loads(objective)), seeds=QUICK_SEEDS
-    )
+def _by_settings(fusion: str, objective: str, seeds: int) -> Audit:
+    recipe = Recipe(fusion=FusionSettings(**json.loads(fusion)), objective=ObjectiveSettings(**json.loads(objective)))
+    return audit_subject(subject_of(recipe), seeds=seeds)
 
 
-def audit_after(before: Audit, built: Built, feed: Feed, recipe: Recipe, *, split: str) -> Audit:
-    """Add to the audit before a fit what the trained model does when captions or photos are shuffled."""
-    data = audit_split(built, feed, recipe, split=split, kinds=AFTER_FIT)
-    return with_data(before, replace(data, overlap=photos_shared(feed.collection, split)))
+def _dead(learner: MatchLearner, batches: Sequence[tuple[Tokens, Tokens, Tensor]]) -> tuple[str, ...]:
+    def loss(batch: tuple[Tokens, Tokens, Tensor]) -> Tensor:
+        return learner.pairing.loss_of(*batch).total
+
+    return dead_parameters(audited_parameters(learner), loss, batches)
 
 
-def photos_shared(collection: Collection, split: str, *, looks: bool = False) -> Overlap | None:
-    """Look for photos of the training split in another; None where there is no training split to look at."""
+def _partner(learner: MatchLearner, text: Tokens, image: Tokens) -> float:
+    """Test the first pairs in float32: at bf16 another padding alone moves a score by a hundredth."""
+    if len(text) < 4:
+        return 0.0
+    chosen = slice(0, PARTNER_PAIRS)
+    with torch.autocast(text.values.device.type, enabled=False):
+        return partner_influence(
+            learner.pairing.aligned, widened_tokens(text.take(chosen)), widened_tokens(image.take(chosen))
+        )
+
+
+def _overlap(collection: Collection, split: str, *, perceptual: bool) -> Overlap | None:
+    """Look for images of the training split in another; None where there is no training split to look at."""
     if split == "train" or not collection.splits.get("train"):
         return None
-    return shared_photos(collection, split, looks=looks)
-
-
-@torch.no_grad()
-def audit_split(
-    built: Built, feed: Feed, recipe: Recipe, *, split: str, kinds: Sequence[str] = ABLATIONS, whole_split: bool = False
-) -> OnData:
-    """Audit a trained model on the first photos of a split, each with its first caption.
-
-    Arguments:
-        whole_split: also measure baselines and test the metrics, on the shape of the whole split, and take more photos
-    """
-    model = built.model
-    model.eval()
-    scorer = Scorer(model, built.objective, rerank_k=recipe.fusion.rerank_k)
-    by_algebra = model.has_algebra or model.pairing == "matched"
-    captions = np.flatnonzero(np.isin(feed.photo_of, feed.collection.splits[split]))
-    photos, first = np.unique(feed.photo_of[captions], return_index=True)
-    expanded = PHOTOS_EXPANDED if whole_split else PHOTOS_EXPANDED_AFTER_FIT
-    count = PHOTOS if by_algebra else expanded
-
-    def score(text: Tokens, image: Tokens) -> Tensor:
-        if model.pairing == "matched":
-            return scorer.split(text, image, own=torch.arange(len(text))).text_to_image
-        return scorer.matrix(text, image)[0]
-
-    with autocast_context(resolve_precision(recipe.train.precision)):
-        text, image = feed.encode_texts(captions[first[:count]]), feed.encode_photos(photos[:count])
-        found = audit_model(model, built.objective, text, image, score=score, split=split, kinds=kinds)
-    if not whole_split:
-        return found
-    rows = np.searchsorted(photos, feed.photo_of[captions])
-    return replace(
-        found,
-        baselines=baselines(rows, len(photos), [feed.texts[i] for i in captions]),
-        metric=metric_self_test(rows, len(photos)),
-    )
+    return shared_images(collection, split, perceptual=perceptual)

@@ -1,47 +1,63 @@
-"""A comparison's runs asked small questions: batches of held-out pairs, and each photo's own caption among five.
+"""Small tests of a comparison's runs: batches of held-out pairs, and each image's own caption among five.
 
-These are the two tables of the ladder's chapter, asked of many photos: loss, accuracy and separation within batches of
-24 held-out pairs, and the five-caption probe. Every run answers the same questions.
+These are the two tables of Park 2025 (Deep Learning DNA, section 10.4.4), measured on many images: loss, accuracy and
+separation within batches of 24 held-out pairs, and the choice among five captions. Every run is given the same pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from plait.core.errors import ConfigError, InputError
-from plait.core.types import Tokens
 from plait.data.collection import Collection
 from plait.metrics.probe import batch_figures, choose, printed_accuracy, printed_probe
 from plait.metrics.statistics import bootstrap_interval
-from plait.nn.precision import autocast_context, resolve_precision
+from plait.tasks.match.evaluate import computing
+from plait.tasks.match.learner import MatchLearner
+from plait.tasks.match.predict import learner_of
 from plait.train.events import Event, Listener, silent
 from plait.train.feed import Feed
-from plait.predict.loaded import Model
-from plait.runs.run import Run, load_run, open_feed
-from plait.tasks.match.score import Scorer
+from plait.trained import Model, Run
 
-__all__ = ["BATCH", "CHOICES", "probe_comparison", "probe_photo"]
+__all__ = ["BATCH", "CHOICES", "Runs", "probe_comparison", "probe_photo"]
 
 BATCH = 24
 CHOICES = 5
-# The questions are the same for every run, whatever its seed.
-QUESTIONS_SEED = 0
+# The pairs are the same for every run, whatever its seed.
+PAIRS_SEED = 0
 FIGURES = ("accuracy", "loss", "separation", "five_accuracy", "five_margin")
 BOUNDS = {"accuracy": (0.0, 100.0), "five_accuracy": (0.0, 100.0)}
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What one run answered: figure -> one value a photo asked, and the printed accuracy for the record."""
+class Runs(Protocol):
+    """What the probe needs of `plait.api`, which is handed down to it."""
 
-    by_photo: dict[str, np.ndarray]
+    def load(self, run: Path) -> Model:
+        """Load a run, ready for use."""
+        ...
+
+    def load_run(self, folder: Path) -> Run:
+        """Load a finished run."""
+        ...
+
+    def open_feed(
+        self, run: Run, collection: Collection, *, views: Sequence[str] = ("full",), listener: Listener = silent
+    ) -> Feed:
+        """Give batches and tokens of a collection for a run's model."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """What one run scored: figure -> one value per image, and the accuracy by the printed formula for the record."""
+
+    by_image: dict[str, np.ndarray]
     printed_accuracy: float
 
 
@@ -50,37 +66,43 @@ def probe_comparison(
     results: dict[str, Any],
     collection: Collection,
     *,
+    runs: Runs,
     split: str,
-    cache: Path,
     listener: Listener = silent,
 ) -> dict[str, Any]:
-    """Ask every finished run of a comparison the same questions about a split.
+    """Give every finished run of a comparison the same pairs of a split to score.
 
-    Returns: {"split", "photos", "batch", "choices", "chance": {...}, "rows": [one a fusion]}; a row holds fusion,
-        tokens, pairing, flags, seeds, train_loss, train_s, each figure as {"mean", "low", "high"} (95 %, photos and
+    Arguments:
+        out:     the comparison's folder
+        results: what its results.json holds
+        runs:    loads runs and opens feeds: the module `plait.api`
+    Returns: {"split", "photos", "batch", "choices", "chance": {...}, "rows": [one per fusion]}; a row holds fusion,
+        tokens, pairing, flags, seeds, train_loss, train_s, each figure as {"mean", "low", "high"} (95 %, images and
         seeds resampled), printed_accuracy, rank (by five_accuracy) and trained_well: the interval of five_accuracy lies
         above chance.
     Raises:
         ConfigError: the comparison is of another task than matching.
-        InputError: the split holds fewer than 24 photos with captions, or no run is finished.
+        InputError: the split holds fewer than 24 images with captions, or no run is finished.
     """
     _check_task(out, results)
-    photos, captions = _questions(collection, split)
+    images, captions = _pairs(collection, split)
     finished = [row for row in results["rows"] if row["status"] != "failed"]
     if not finished:
-        raise InputError(f"{out}: no run is finished, so there is nothing to ask; `plait compare` makes runs")
+        raise InputError(f"{out}: no run is finished, so there is nothing to probe; `plait compare` makes runs")
     answers: dict[str, list[tuple[dict[str, Any], _Answers]]] = {}
     for done, row in enumerate(finished):
-        listener(Event("step", "asking runs", done + 1, len(finished)))
-        run = load_run(out / row["run"])
-        answers.setdefault(row["fusion"], []).append((row, _ask(run, collection, photos, captions, cache, listener)))
+        listener(Event("step", "probing runs", done + 1, len(finished)))
+        run = runs.load_run(out / row["run"])
+        feed = runs.open_feed(run, collection, views=("full",), listener=listener)
+        found = _answers(learner_of(run), feed, images, captions, precision=run.recipe.train.precision)
+        answers.setdefault(row["fusion"], []).append((row, found))
     rows = [_row(given) for given in answers.values()]
     rows.sort(key=lambda row: -row["five_accuracy"]["mean"])
     for rank, row in enumerate(rows):
         row["rank"] = rank + 1
     return {
         "split": split,
-        "photos": len(photos),
+        "photos": len(images),
         "batch": BATCH,
         "choices": CHOICES,
         "chance": {"accuracy": 100 / BATCH, "loss": float(np.log(BATCH)), "five_accuracy": 100 / CHOICES},
@@ -90,15 +112,18 @@ def probe_comparison(
 
 @torch.no_grad()
 def probe_photo(
-    out: Path, results: dict[str, Any], photo: Path, captions: Sequence[str], *, right: int
+    out: Path, results: dict[str, Any], photo: Path, captions: Sequence[str], *, runs: Runs, right: int
 ) -> list[dict[str, Any]]:
-    """Ask every finished run about one photo, as the chapter prints it: the same scores a trained model gives in use.
+    """Let every finished run choose among captions of one photo: the same scores that the run gives in use.
 
     With pairing "matched" photo and caption are fused first, and a score is the cosine of the pair's two sides.
 
-    Returns: one row a run: fusion, tokens, pairing, flags, seed, and what `printed_probe` says.
+    Arguments:
+        right: the number of the right caption, counted from 0
+        runs:  as in `probe_comparison`
+    Returns: one row per run: fusion, tokens, pairing, flags, seed, and what `printed_probe` gives.
     Raises:
-        InputError: fewer than two captions, or `right` (counted from 0) is none of them.
+        InputError: fewer than two captions, or `right` is none of them.
     """
     _check_task(out, results)
     if len(captions) < 2 or not 0 <= right < len(captions):
@@ -109,53 +134,47 @@ def probe_photo(
     for row in results["rows"]:
         if row["status"] == "failed":
             continue
-        model = Model.open(out / row["run"])
-        built = model.run.built
-        scorer = Scorer(built.model, built.objective, rerank_k=model.recipe.fusion.rerank_k)
+        model = runs.load(out / row["run"])
+        learner = learner_of(model.run)
         image, text = model.encode_images([photo]), model.encode_texts(captions)
-        if built.pairing == "matched":
-            again = image.take(torch.zeros(len(captions), dtype=torch.int64))
-            scores = (scorer.scale() * built.model.score_matched(text, again)).diagonal()
-        else:
-            scores = _log_odds(scorer, text, image)[0]
+        with computing(learner, model.recipe.train.precision):
+            scores = learner.pairing.choices(text, image)
         kept = {key: row[key] for key in ("fusion", "tokens", "pairing", "flags", "seed")}
-        rows.append({**kept, **printed_probe(scores.float().numpy(), right)})
+        rows.append({**kept, **printed_probe(scores.numpy(force=True), right)})
     return rows
 
 
 def _check_task(out: Path, results: dict[str, Any]) -> None:
     if results.get("task", "match") != "match":
-        raise ConfigError(f"{out}: a comparison of task {results['task']!r}; the probe asks runs that match captions")
+        raise ConfigError(f"{out}: a comparison of task {results['task']!r}; the probe is for runs that match captions")
 
 
-def _questions(collection: Collection, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the split's photos in a fixed random order, whole batches of them, and the first caption of each."""
+def _pairs(collection: Collection, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give the split's images in a fixed random order, whole batches of them, and the first caption of each."""
     first: dict[int, int] = {}
     for caption in collection.captions_of(split):
         first.setdefault(collection.captions[caption].image, caption)
-    photos = np.random.default_rng(QUESTIONS_SEED).permutation(np.array(sorted(first), dtype=np.int64))
-    photos = photos[: len(photos) // BATCH * BATCH]
-    if not len(photos):
+    images = np.random.default_rng(PAIRS_SEED).permutation(np.array(sorted(first), dtype=np.int64))
+    images = images[: len(images) // BATCH * BATCH]
+    if not len(images):
         raise InputError(
-            f"data {collection.name!r}: split {split!r} holds {len(first)} photo(s) with captions; the probe asks "
+            f"data {collection.name!r}: split {split!r} holds {len(first)} photo(s) with captions; the probe takes "
             f"batches of {BATCH}"
         )
-    return photos, np.array([first[int(photo)] for photo in photos], dtype=np.int64)
+    return images, np.array([first[int(image)] for image in images], dtype=np.int64)
 
 
-def _ask(
-    run: Run, collection: Collection, photos: np.ndarray, captions: np.ndarray, cache: Path, listener: Listener
+def _answers(
+    learner: MatchLearner, feed: Feed, images: np.ndarray, captions: np.ndarray, *, precision: str
 ) -> _Answers:
-    recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
-    feed: Feed = open_feed(run.built, recipe, collection, cache=cache, listener=listener)
-    scorer = Scorer(run.built.model, run.built.objective, rerank_k=recipe.fusion.rerank_k)
-    random = np.random.default_rng(QUESTIONS_SEED)
+    random = np.random.default_rng(PAIRS_SEED)
     found: dict[str, list[np.ndarray]] = {name: [] for name in FIGURES}
     matrices = []
-    with autocast_context(resolve_precision(recipe.train.precision)), torch.no_grad():
-        text, image = feed.encode_texts(captions), feed.encode_photos(photos)
-        for rows in torch.arange(len(photos)).split(BATCH):
-            scores = _log_odds(scorer, text.take(rows), image.take(rows)).double().numpy()
+    with computing(learner, precision), torch.no_grad():
+        text, image = feed.encode_texts(captions), feed.encode_images(images)
+        for rows in torch.arange(len(images), device=image.values.device).split(BATCH):
+            log_odds = learner.pairing.aligned_log_odds(text.take(rows), image.take(rows))
+            scores = log_odds.double().numpy(force=True)
             matrices.append(scores)
             figures = batch_figures(scores)
             choice = choose(np.take_along_axis(scores, _own_and_others(random), 1))
@@ -166,16 +185,8 @@ def _ask(
     return _Answers({name: np.concatenate(v) for name, v in found.items()}, printed_accuracy(matrices))
 
 
-def _log_odds(scorer: Scorer, text: Tokens, image: Tokens) -> Tensor:
-    """Score a batch of pairs among themselves, in nats: (N, N), row = image."""
-    if scorer.model.pairing == "matched":
-        return scorer.scale() * scorer.model.score_matched(text, image)
-    scores, kind = scorer.matrix(text, image)
-    return scores if kind == "log-odds" else scorer.scale() * scores
-
-
 def _own_and_others(random: np.random.Generator) -> np.ndarray:
-    """Give for each of a batch's photos its own column and four others': (24, 5)."""
+    """Give for each of a batch's images its own column and four others': (24, 5)."""
     return np.stack(
         [np.r_[own, random.permutation(np.delete(np.arange(BATCH), own))[: CHOICES - 1]] for own in range(BATCH)]
     )
@@ -189,7 +200,7 @@ def _row(given: Sequence[tuple[dict[str, Any], _Answers]]) -> dict[str, Any]:
     entry["train_loss"] = float(np.mean([row["curve"][-1]["loss"] for row in rows]))
     entry["train_s"] = float(np.mean([row["train_s"] for row in rows]))
     for name in FIGURES:
-        values = np.stack([answers.by_photo[name] for _, answers in given])
+        values = np.stack([answers.by_image[name] for _, answers in given])
         found = bootstrap_interval(values, bounds=BOUNDS.get(name))
         entry[name] = {"mean": found.mean, "low": found.low, "high": found.high}
     entry["printed_accuracy"] = float(np.mean([answers.printed_accuracy for _, answers in given]))

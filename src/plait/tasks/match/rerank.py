@@ -1,4 +1,4 @@
-"""Two-stage ranking: the best candidates of a cheap score, re-ordered by a dear one.
+"""Two-stage ranking: the best candidates of a cheap score, re-ordered by an expensive one.
 
 A cross-attention score cannot be indexed: it needs both sides at once. So candidates come from one-sided vectors, and
 only those are scored by the fusion. Every result says which score it was ranked by.
@@ -14,25 +14,25 @@ from torch import Tensor
 
 from plait.core.errors import ShapeError
 
-__all__ = ["Reranked", "rerank_rows"]
+__all__ = ["RowOrders", "rerank_rows"]
 
 
-@dataclass(frozen=True)
-class Reranked:
+@dataclass(frozen=True, eq=False)
+class RowOrders:
     """Rows after the second stage, (R, C) float each; order within a row is what matters.
 
     Fields:
         scores: candidates by the sum of both scores; this is the answer
-        alone:  the same candidates by the second score alone: what it found without being told the first
-        luck:   the same candidates, all level: what drawing among them would find
+        alone:  the same candidates by the second score alone
+        random: the same candidates, all equal: the recall of a random order of them
     """
 
     scores: Tensor
     alone: Tensor
-    luck: Tensor
+    random: Tensor
 
 
-def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Reranked:
+def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> RowOrders:
     """Re-rank each row's k best columns by first score + second score; leave the rest behind them.
 
     Formula: for the k columns with the highest f[r, c]: s[r, c] = f[r, c] + g(r, c); every other column keeps its order
@@ -56,10 +56,10 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     rows, columns = first.shape
     k = min(k, columns)
     top = first.topk(k, dim=1)
-    row_index = torch.arange(rows).repeat_interleave(k)
+    row_index = torch.arange(rows, device=first.device).repeat_interleave(k)
     second = score_pairs(row_index, top.indices.reshape(-1)).view(rows, k)
     behind = _Behind(first, top.indices)
-    return Reranked(behind(top.values + second), behind(second), behind(torch.zeros_like(second)))
+    return RowOrders(behind(top.values + second), behind(second), behind(torch.zeros_like(second)))
 
 
 class _Behind:

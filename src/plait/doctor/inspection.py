@@ -1,4 +1,4 @@
-"""Look at every image and mask once, to its last byte, and remember by content what was seen."""
+"""Decode every image and mask once, completely, and keep the facts by content for the next time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.fingerprints import content_hash, perceptual_hash, thumbnail
 from plait.data.images import inspect_photo, load_stored
-from plait.data.masks.source import MaskSource
 from plait.data.masks.load import load_mask
+from plait.data.masks.source import MaskSource
 
-__all__ = ["MaskFacts", "PhotoFacts", "look_at_masks", "look_at_photos"]
+__all__ = ["ImageFacts", "MaskFacts", "inspect_images", "inspect_masks"]
 
-# Another version of what is remembered; older memories are then not read.
-_VERSION = 2
+# Of the files in the cache; those of other versions are not read.
+_VERSION = 3
 _SAVE_S = 15.0
-# A colour photo whose channels differ by less than this many levels, everywhere on a thumbnail, is grey.
+# A colour image whose channels differ by less than this many levels, everywhere on a thumbnail, is grey.
 _GREY_LEVELS = 6
 
 Progress = Callable[[int, int], None]
@@ -34,19 +34,19 @@ Source = Path | np.ndarray | MaskSource
 
 
 @dataclass(frozen=True)
-class PhotoFacts:
-    """What is known of one image.
+class ImageFacts:
+    """Facts of one image.
 
     Fields:
         digest:        SHA-256 of its content, "" if it cannot be read
         problem:       why it cannot be decoded to its end, or ""
         width, height: px
-        kind, mode:    file format and Pillow's mode; "array" for photos in memory
-        rotated:       EXIF turns it
-        clear:         part of it that is transparent, None without transparency
-        grey:          it shows no colour
-        look:          its 64-bit difference hash
-        small:         base64 of its (16, 16, 3) uint8 thumbnail
+        kind, mode:    file format and Pillow's mode; "array" for images in memory
+        rotated:       its EXIF data asks for a rotation
+        transparent:   part of it that is transparent, None without transparency
+        grey:          it has no colour
+        hash:          its 64-bit difference hash
+        thumbnail:     base64 of its (16, 16, 3) uint8 thumbnail
     """
 
     digest: str
@@ -56,27 +56,26 @@ class PhotoFacts:
     kind: str = ""
     mode: str = ""
     rotated: bool = False
-    clear: float | None = None
+    transparent: float | None = None
     grey: bool = False
-    look: int = 0
-    small: str = ""
+    hash: int = 0
+    thumbnail: str = ""
 
     @property
     def pixels(self) -> np.ndarray:
         """Give the thumbnail, (16, 16, 3) uint8."""
-        return np.frombuffer(base64.b64decode(self.small), dtype=np.uint8).reshape(16, 16, 3)
+        return np.frombuffer(base64.b64decode(self.thumbnail), dtype=np.uint8).reshape(16, 16, 3)
 
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What is known of one mask.
+    """Facts of one mask.
 
     Fields:
-        digest, problem, width, height: as `PhotoFacts`
+        digest, problem, width, height, transparent: as `ImageFacts`
         marked:  part of the pixels that are meant by its polarity; where that is unclear, of those that are not black
         unclear: why it cannot be read without guessing, or ""
-        levels:  how many levels occur
-        clear:   part that is transparent, None without transparency
+        levels:  number of grey levels that occur
     """
 
     digest: str
@@ -86,66 +85,69 @@ class MaskFacts:
     marked: float = 0.0
     unclear: str = ""
     levels: int = 0
-    clear: float | None = None
+    transparent: float | None = None
 
 
-def look_at_photos(
-    photos: Mapping[str, Path | np.ndarray], *, root: Path | None = None, progress: Progress | None = None
-) -> dict[str, PhotoFacts]:
+def inspect_images(
+    images: Mapping[str, Path | np.ndarray], *, root: Path | None = None, progress: Progress | None = None
+) -> dict[str, ImageFacts]:
     """Give the facts of every image; a damaged one has a `problem`.
 
-    Args:
-        photos:   image name -> file or (H, W, 3) uint8 array
-        root:     folder of the caches; what was seen is kept there, also of a look that was stopped half way
-        progress: called with (images done, images in all)
+    Arguments:
+        images:   image name -> file or (H, W, 3) uint8 array
+        root:     folder of the caches; facts are kept there, also those of an inspection that was stopped half way
+        progress: called with (images done, images in total)
     """
-    found = _look(photos, _photo_facts, "photos", root, progress)
-    return {name: PhotoFacts(**values) for name, values in found.items()}  # type: ignore[arg-type]
+    found = _inspect(images, _image_facts, "photos", root, progress)
+    return {name: ImageFacts(**values) for name, values in found.items()}  # type: ignore[arg-type]
 
 
-def look_at_masks(
+def inspect_masks(
     masks: Mapping[str, MaskSource], *, root: Path | None = None, progress: Progress | None = None
 ) -> dict[str, MaskFacts]:
-    """Give the facts of every mask; arguments as `look_at_photos`."""
-    found = _look(masks, _mask_facts, "masks", root, progress)
+    """Give the facts of every mask; arguments as `inspect_images`."""
+    found = _inspect(masks, _mask_facts, "masks", root, progress)
     return {name: MaskFacts(**values) for name, values in found.items()}  # type: ignore[arg-type]
 
 
-def _photo_facts(source: Source, digest: str) -> dict[str, object]:
+def _image_facts(source: Source, digest: str) -> dict[str, object]:
     if isinstance(source, MaskSource):
-        raise InputError(f"photo: expected a file or an array, got the mask {source.name}")
+        raise InputError(f"image: expected a file or an array, got the mask {source.name}")
     try:
         if isinstance(source, Path):
             seen = inspect_photo(source)
-            rgb, extra = seen.rgb, {"kind": seen.kind, "mode": seen.mode, "rotated": seen.rotated, "clear": seen.clear}
+            rgb, extra = (
+                seen.rgb,
+                {"kind": seen.kind, "mode": seen.mode, "rotated": seen.rotated, "transparent": seen.transparent},
+            )
             width, height = seen.width, seen.height
         else:
             rgb, extra, height, width = source, {"kind": "array", "mode": "RGB"}, source.shape[0], source.shape[1]
-        small = thumbnail(rgb)
-        spread = small.max(axis=2).astype(int) - small.min(axis=2)
+        pixels = thumbnail(rgb)
+        spread = pixels.max(axis=2).astype(int) - pixels.min(axis=2)
         return asdict(
-            PhotoFacts(
+            ImageFacts(
                 digest,
                 width=width,
                 height=height,
                 grey=bool(spread.max() < _GREY_LEVELS),
-                look=perceptual_hash(rgb),
-                small=base64.b64encode(small.tobytes()).decode(),
+                hash=perceptual_hash(rgb),
+                thumbnail=base64.b64encode(pixels.tobytes()).decode(),
                 **extra,  # type: ignore[arg-type]
             )
         )
     except InputError as error:
-        return asdict(PhotoFacts(digest, problem=_without_path(error, source)))
+        return asdict(ImageFacts(digest, problem=_without_path(error, source)))
 
 
 def _mask_facts(source: Source, digest: str) -> dict[str, object]:
     if not isinstance(source, MaskSource):
         raise InputError(f"mask: expected a MaskSource, got {type(source).__name__}")
-    levels, clear, unclear = 2, None, ""
+    levels, transparent, unclear = 2, None, ""
     try:
         if isinstance(source.content, Path):
             stored = load_stored(source.content)
-            clear = None if stored.opacity is None else float((stored.opacity < 128).mean())
+            transparent = None if stored.opacity is None else float((stored.opacity < 128).mean())
             levels = len(np.unique(stored.numbers))
         try:
             mask = load_mask(source)
@@ -164,20 +166,20 @@ def _mask_facts(source: Source, digest: str) -> dict[str, object]:
             marked=float(mask.mean()),
             unclear=unclear.removeprefix(f"mask {source.name}: "),
             levels=levels,
-            clear=clear,
+            transparent=transparent,
         )
     )
 
 
-def _look(
+def _inspect(
     sources: Mapping[str, Source],
     facts_of: Callable[[Source, str], dict[str, object]],
     what: str,
     root: Path | None,
     progress: Progress | None,
 ) -> dict[str, dict[str, object]]:
-    memory = None if root is None else root / "doctor" / f"{what}-{_key(sources)}.json"
-    known = _remembered(memory)
+    file = None if root is None else root / "doctor" / f"{what}-{_key(sources)}.json"
+    known = _load(file)
 
     def one(source: Source) -> dict[str, object]:
         try:
@@ -194,46 +196,46 @@ def _look(
             found[name] = facts
             new = new or (bool(facts["digest"]) and facts["digest"] not in known)
             if new and time.monotonic() - saved_at > _SAVE_S:
-                _remember(memory, known, found.values())
+                _save(file, known, found.values())
                 saved_at = time.monotonic()
             if progress and (len(found) % 50 == 0 or len(found) == len(sources)):
                 progress(len(found), len(sources))
-    finally:  # stopped by the user, too: the next look goes on from here
+    finally:  # also when the user stops it: the next inspection continues from here
         pool.shutdown(wait=True, cancel_futures=True)
         if new:
-            _remember(memory, known, found.values())
+            _save(file, known, found.values())
     return found
 
 
 def _key(sources: Mapping[str, Source]) -> str:
-    """Name the memory of a data set by where its first image lies; what it holds is looked up by content."""
+    """Name the cache file of a data set by the folder of its first image; in it, facts are found by content."""
     first: object = next(iter(sources.values()), "")
     first = first.content if isinstance(first, MaskSource) else first
     where = str(first.resolve().parent) if isinstance(first, Path) else "memory"
     return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _remembered(memory: Path | None) -> dict[str, dict[str, object]]:
-    if memory is None:
+def _load(file: Path | None) -> dict[str, dict[str, object]]:
+    if file is None:
         return {}
     try:
-        data = json.loads(memory.read_bytes())
+        data = json.loads(file.read_bytes())
         return dict(data["facts"]) if data["version"] == _VERSION else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _remember(memory: Path | None, known: dict[str, dict[str, object]], found: Iterable[dict[str, object]]) -> None:
-    if memory is None:
+def _save(file: Path | None, known: dict[str, dict[str, object]], found: Iterable[dict[str, object]]) -> None:
+    if file is None:
         return
     known |= {str(facts["digest"]): facts for facts in found if facts["digest"]}
     try:
-        write_bytes(memory, json.dumps({"version": _VERSION, "facts": known}).encode())
-    except StorageError:  # a cache that cannot be written costs time at the next look, no more
+        write_bytes(file, json.dumps({"version": _VERSION, "facts": known}).encode())
+    except StorageError:  # a cache that cannot be written only costs time at the next inspection
         return
 
 
 def _without_path(error: InputError, source: Source) -> str:
     if isinstance(source, MaskSource):
-        return str(error).removeprefix(f"mask {source.name}: ").removeprefix(f"photo {source.content}: ")
-    return str(error).removeprefix(f"photo {source}: ")
+        return str(error).removeprefix(f"mask {source.name}: ").removeprefix(f"image {source.content}: ")
+    return str(error).removeprefix(f"image {source}: ")

@@ -1,0 +1,51 @@
+"""Names of columns that are understood, and how the one that is meant is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from plait.core.errors import InputError, nearest
+
+__all__ = [
+    "IMAGE_COLUMNS",
+    "MASK_COLUMNS",
+    "PHRASE_COLUMNS",
+    "POLARITY_COLUMN",
+    "SPLIT_COLUMNS",
+    "TEXT_COLUMNS",
+    "find_column",
+    "no_column",
+    "pick_column",
+]
+
+IMAGE_COLUMNS = (
+    *("image", "filename", "file_name", "image_name", "image_id", "image_path", "image_file", "img", "photo", "path"),
+    "file",
+)
+TEXT_COLUMNS = ("caption", "text", "sentence", "raw", "captions", "sentences", "comment", "description")
+SPLIT_COLUMNS = ("split",)
+MASK_COLUMNS = ("mask", "mask_path", "mask_file", "mask_name", "segmentation")
+PHRASE_COLUMNS = (*TEXT_COLUMNS, "instruction", "phrase", "expression", "category", "label", "class")
+POLARITY_COLUMN = "polarity"
+
+
+def find_column(found: Iterable[Any], known: Sequence[str]) -> str | None:
+    """Give the first known name among the names found, in any case and spelt as found, or None."""
+    lower = {str(name).lower(): name for name in found}
+    return next((lower[name] for name in known if name in lower), None)
+
+
+def no_column(found: Iterable[Any], known: Sequence[str], what: str) -> str:
+    """Say that none of the names found is known as `what`; the message hints at a misspelt one."""
+    names = [str(name) for name in found]
+    hint = next((f" (is {n.lower()!r} meant as {known[0]!r}?)" for n in names if nearest(n.lower(), known)), "")
+    return f"no {what} column{hint}; found: {', '.join(names) or 'none'}; expected one of: {', '.join(known)}"
+
+
+def pick_column(where: str, found: Sequence[Any], known: Sequence[str], what: str) -> str:
+    """Give what `find_column` gives. Raises InputError where there is none."""
+    name = find_column(found, known)
+    if name is None:
+        raise InputError(f"{where}: {no_column(found, known, what)}")
+    return name

@@ -1,0 +1,58 @@
+"""From a recipe to what is trained: the task's learner, with initial weights drawn from the recipe's seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from plait.build import image_side, needs_words, text_side
+from plait.core.config import Recipe
+from plait.core.types import TextInput
+from plait.data.collection import Collection
+from plait.data.text import WordInput
+from plait.model import Learner
+from plait.nn.precision import resolve_precision
+from plait.tasks import find_task
+
+__all__ = ["assemble", "completed", "make_words"]
+
+
+def completed(recipe: Recipe, *, device: str = "cpu") -> Recipe:
+    """Fill in what a recipe leaves to others: the task's default objective, and the precision the device is fast at.
+
+    Raises:
+        UnknownNameError: there is no such task.
+    """
+    task = find_task(recipe.task)
+    objective = replace(recipe.objective, name=recipe.objective.name or task.objective)
+    precision = resolve_precision(recipe.train.precision, device)
+    return replace(recipe, objective=objective, train=replace(recipe.train, precision=precision))
+
+
+def assemble(recipe: Recipe, words: TextInput | None = None) -> Learner:
+    """Make the learner of a recipe: encoders and adapters, then what the task joins them with.
+
+    Arguments:
+        words: the vocabulary, for text encoders that learn their own words (see `make_words`)
+    Raises:
+        ConfigError: an unknown name or option, a fusion that does not serve the task, or no `words` where needed.
+    """
+    work = find_task(recipe.task).load_work()
+    work.use(recipe)  # refuse before encoders are loaded
+    torch.manual_seed(recipe.train.seed)
+    text = text_side(recipe, words)
+    image = image_side(recipe)
+    return work.assemble(recipe, text, image)
+
+
+def make_words(recipe: Recipe, collection: Collection) -> WordInput | None:
+    """Build the vocabulary from the training captions alone, where the recipe's text encoder learns its words."""
+    if not needs_words(recipe):
+        return None
+    return WordInput.from_texts(
+        (collection.captions[i].text for i in collection.captions_of("train")),
+        min_count=recipe.text.min_count,
+        max_tokens=recipe.text.max_tokens,
+        tokeniser=recipe.text.tokeniser,
+    )

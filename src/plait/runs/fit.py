@@ -1,0 +1,149 @@
+"""One run: a recipe fitted on a collection, evaluated, audited, and written to a folder another process can load.
+
+A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
+`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each image adds to
+each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plait.core.config import Recipe
+from plait.core.errors import InputError
+from plait.core.evaluation import Evaluation
+from plait.core.files import write_json
+from plait.data.collection import Collection
+from plait.data.text import WordInput
+from plait.model import Learner
+from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.claim import claim, plan_of
+from plait.runs.feed import open_feed
+from plait.runs.items import ITEMS_FILE, write_items
+from plait.runs.kinds import check_output
+from plait.runs.record import make_record, whole_record, write_record
+from plait.runs.weights import WEIGHTS_FILE, save_weights
+from plait.task import Task
+from plait.tasks import find_task
+from plait.train.events import Event, Listener, jsonl_log, silent
+from plait.train.feed import Feed
+from plait.train.fit import Trainer
+from plait.train.hardware import choose_hardware
+
+__all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
+
+WORDS_FILE = "vocabulary.json"
+# What a run's record vouches for.
+FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
+# The curve's points are measured on so many images of the val split.
+CURVE_IMAGES = 100
+# Sets of random weights in the audit before a fit: a leak finds nearly all pairs, chance ends at one in eight.
+AUDIT_SEEDS = 6
+
+
+def fit_run(
+    recipe: Recipe,
+    collection: Collection,
+    folder: Path,
+    *,
+    cache: Path,
+    steps: int | None = None,
+    label: str = "",
+    jobs: int = 1,
+    device: str = "auto",
+    listener: Listener = silent,
+) -> tuple[dict[str, Any], Evaluation | None]:
+    """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
+
+    Args:
+        steps:  optimiser steps, in place of the recipe's epochs
+        label:  what progress calls it; "" = the fusion's name
+        jobs:   how many runs train side by side, this one among them; the record says so beside its times
+        device: "auto", "cpu", "cuda" or "mps"; a run may go on on another device
+    Returns: the record (`run.json`) and, if the run was made now, its evaluation.
+    Raises:
+        ConfigError: a name or a device that is not there, or the folder holds another run.
+        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
+    """
+    hardware = choose_hardware(device)
+    recipe = completed(recipe, device=hardware.device.type)
+    task = find_task(recipe.task)
+    work = task.load_work()
+    use = work.use(recipe)  # what is cheap is checked before anything is written or encoded
+    work.check_data(collection)
+    split = split_for_results(dict(collection.splits))
+    plan = plan_of(recipe, collection, steps)
+    check_output(folder, "run")
+    claim(folder, plan)
+    if (record := whole_record(folder)) is not None:
+        return record, None
+    listener = jsonl_log(folder / "events.jsonl", listener)
+    what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
+    before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
+    learner = assemble(recipe, _words(recipe, collection, folder))
+    feed = open_feed(learner, recipe, collection, cache=cache, device=hardware.device, listener=listener)
+    trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
+    result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
+    evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
+    audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
+    sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+    record = make_record(
+        recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
+    )
+    save_weights(folder, learner, {"recipe": plan["recipe"]})
+    write_items(folder, evaluation)
+    write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
+    write_record(folder, record, FILES)
+    trainer.forget()
+    listener(Event("evaluate", what, 1, 1, evaluation.metrics))
+    return record, evaluation
+
+
+def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:
+    """Give the split that results are reported on: "test" if there is one, else "val".
+
+    Raises:
+        InputError: neither exists; scoring the training images would say nothing.
+    """
+    for name in ("test", "val"):
+        if splits.get(name):
+            return name
+    raise InputError(
+        f"the data has no test or val split (found: {', '.join(splits) or 'none'}); scores on training photos mean "
+        "nothing. Give a splits.json with a val list, or leave it out and let Plait split by photo"
+    )
+
+
+def scoring(what: str, split: str, listener: Listener) -> Callable[[int, int], None]:
+    """Give what tells the listener how far the scoring of a split has come."""
+
+    def progress(done: int, total: int) -> None:
+        listener(Event("step", f"{what}: scoring {split}", done, total))
+
+    return progress
+
+
+def _curve_point(task: Task, learner: Learner, feed: Feed, recipe: Recipe) -> Callable[[], dict[str, float]]:
+    """Give the measurement of a curve's point: a part of the val split. No epoch is chosen by it; the last counts."""
+    keys = [metric.key for metric in task.metrics if metric.on_curve]
+    work = task.load_work()
+
+    def check() -> dict[str, float]:
+        if len(feed.collection.splits.get("val", ())) < 2:
+            return {}
+        found = work.evaluate(learner, feed, recipe, split="val", limit=CURVE_IMAGES).metrics
+        return {key: found[key] for key in keys if key in found}
+
+    return check
+
+
+def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
+    """Build the vocabulary and keep it with the run."""
+    words = make_words(recipe, collection)
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
+    return words

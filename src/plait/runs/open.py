@@ -1,0 +1,119 @@
+"""Open a finished run, score a split with it, and audit it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from plait.audit.record import Audit
+from plait.build import needs_words
+from plait.core.config import Recipe, recipe_from_dict
+from plait.core.errors import CheckpointError, ConfigError
+from plait.core.evaluation import Evaluation
+from plait.core.renamed import RenamedWarning
+from plait.data.collection import Collection, keep_photos
+from plait.data.text import WordInput
+from plait.runs.assemble import assemble, completed
+from plait.runs.feed import open_feed
+from plait.runs.fit import WORDS_FILE, scoring
+from plait.runs.record import RECORD_FILE, damage, finished_record
+from plait.runs.weights import load_weights
+from plait.tasks import find_task
+from plait.train.events import Listener, silent
+from plait.train.feed import Feed
+from plait.train.hardware import choose_hardware
+from plait.trained import Run
+
+__all__ = ["audit_run", "evaluate_run", "load_run", "open_run_feed"]
+
+
+def load_run(folder: Path, *, device: str = "auto") -> Run:
+    """Load a finished run.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, it belongs to another model, or the frozen encoders on this
+            machine are not the ones it was trained with.
+        ConfigError: there is no such device.
+    """
+    record = finished_record(folder)
+    if record is None:
+        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    if broken := damage(folder, record):
+        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it makes it whole")
+    path = folder / RECORD_FILE
+    try:
+        # A run that was written by an earlier version is not the user's to change: its old names need no warning.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RenamedWarning)
+            recipe = completed(recipe_from_dict(record["recipe"], where=str(path)))
+        identities = {side: record["encoders"][side] for side in ("text", "image")}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: expected a run's record, but {error!r}; the file is damaged, fit the run again"
+        ) from None
+    learner = assemble(recipe, WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None)
+    load_weights(folder, learner)
+    learner.eval()
+    for side, then in identities.items():
+        here = getattr(learner.model, side).identity
+        if here != then:
+            raise CheckpointError(
+                f"{folder}: its {side} encoder was {then!r}, this machine has {here!r}; install the same weights, or "
+                "fit the run again"
+            )
+    learner.to(choose_hardware(device).device)
+    return Run(folder, record, recipe, learner)
+
+
+def open_run_feed(
+    run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
+) -> tuple[Feed, Recipe]:
+    """Give batches of one split of a collection for a finished run, and the recipe that sees images as they are.
+
+    Raises:
+        ConfigError: no such split.
+        InputError: data that the run's task cannot be measured on.
+    """
+    if split not in collection.splits:
+        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
+    find_task(run.recipe.task).load_work().check_data(collection)
+    recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
+    part = keep_photos(collection, collection.splits[split])  # nothing else is encoded
+    return open_feed(run.learner, recipe, part, cache=cache, listener=listener), recipe
+
+
+def evaluate_run(
+    run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
+) -> Evaluation:
+    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen anew.
+
+    Raises:
+        ConfigError: no such split.
+    """
+    work = find_task(run.recipe.task).load_work()
+    feed, recipe = open_run_feed(run, collection, split=split, cache=cache, listener=listener)
+    known = run.record.get(run.recipe.task)
+    progress = scoring(run.folder.name, split, listener)
+    return work.evaluate(run.learner, feed, recipe, split=split, known=known, progress=progress)
+
+
+def audit_run(
+    run: Run, collection: Collection | None, *, split: str, cache: Path, seeds: int = 20, listener: Listener = silent
+) -> Audit:
+    """Audit a finished run: its fusion on noise and, given data, its trained model on a split.
+
+    Raises:
+        ConfigError: no such split, or the run's task has no such audit.
+    """
+    work = find_task(run.recipe.task).load_work()
+    audit = work.audit_recipe(run.recipe, seeds=seeds)
+    if collection is not None:
+        feed, recipe = open_run_feed(run, collection, split=split, cache=cache, listener=listener)
+        audit = work.audit_split(audit, run.learner, feed, recipe, split=split, thorough=True)
+    if audit is None:
+        raise ConfigError(
+            f"{run.folder}: a run of task {run.recipe.task!r} is not audited on noise; give data with --data, or see "
+            "`plait evaluate`, which measures what is left when a side is removed or exchanged"
+        )
+    return audit

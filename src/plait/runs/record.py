@@ -1,0 +1,132 @@
+"""What `run.json` says of a finished run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plait.audit.record import Audit
+from plait.core.config import Recipe, recipe_to_dict
+from plait.core.errors import CheckpointError
+from plait.core.evaluation import Evaluation
+from plait.core.files import read_json, write_json
+from plait.data.collection import Collection
+from plait.model import Learner
+from plait.task import Use
+from plait.train.fit import FitResult
+
+__all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "whole_record", "write_record"]
+
+RECORD_FILE = "run.json"
+# Read in blocks: weights may be larger than what memory has to spare.
+_BLOCK = 2**20
+
+
+def finished_record(folder: Path) -> dict[str, Any] | None:
+    """Give a finished run's record, or None while there is none.
+
+    Raises:
+        CheckpointError: the record cannot be read.
+    """
+    path = folder / RECORD_FILE
+    if not path.exists():
+        return None
+    record = read_json(path)
+    if not isinstance(record, dict) or "recipe" not in record or "metrics" not in record:
+        raise CheckpointError(
+            f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
+            "the run makes it whole"
+        )
+    return record
+
+
+def whole_record(folder: Path) -> dict[str, Any] | None:
+    """Give a finished run's record; None where there is none, or where the run is damaged and must be fitted again."""
+    try:
+        record = finished_record(folder)
+    except CheckpointError:
+        return None
+    return None if record is None or damage(folder, record) else record
+
+
+def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
+    """Write run.json, with the sizes and SHA-256 of the run's other files; it comes last, so that it vouches for them."""
+    sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
+    write_json(folder / RECORD_FILE, {**record, "files": sealed})
+
+
+def damage(folder: Path, record: Mapping[str, Any]) -> str:
+    """Say what is wrong with a run's files, by the sizes and hashes that its record holds; "" where nothing is.
+
+    Runs of earlier versions have no such facts; nothing is said of them here.
+    """
+    for name, facts in record.get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        size = path.stat().st_size
+        if size != facts["bytes"]:
+            return f"{name} has {size:,} bytes, and had {facts['bytes']:,}"
+        if _facts(path)["sha256"] != facts["sha256"]:
+            return f"{name} has other content than was written"
+    return ""
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def make_record(
+    recipe: Recipe,
+    collection: Collection,
+    learner: Learner,
+    *,
+    use: Use,
+    result: FitResult,
+    evaluation: Evaluation,
+    audit: Audit | None,
+    sitting: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put a run's figures, costs and origins together.
+
+    Arguments:
+        sitting: what times depend on: {"jobs", "threads", "device"}
+    """
+    audit_flags = () if audit is None else audit.flags
+    return {
+        "plait": version("plait"),
+        "torch": torch.__version__,
+        "recipe": recipe_to_dict(recipe),
+        **{key: value for key, value in use.columns.items() if value is not None},
+        "encoders": {"text": learner.model.text.identity, "image": learner.model.image.identity},
+        "data": {
+            "name": collection.name,
+            "fingerprint": collection.fingerprint,
+            "split": evaluation.split,
+            "photos": len(evaluation.images),
+            "captions": len(evaluation.captions),
+            "skipped": collection.facts()["skipped"],
+        },
+        "metrics": evaluation.metrics,
+        "score_kind": evaluation.score_kind,
+        "flags": list(dict.fromkeys((*evaluation.flags, *audit_flags))),
+        **({} if audit is None else {"audit": audit.to_json()}),
+        **({recipe.task: evaluation.details} if evaluation.details else {}),
+        "params": sum(parameter.numel() for parameter in learner.trained_parameters()),
+        "steps": result.steps,
+        "step_ms": result.step_ms,
+        "train_s": result.train_s,
+        "eval_s": evaluation.eval_s,
+        "peak_mb": result.peak_mb,
+        "curve": result.curve,
+        **sitting,
+    }

@@ -1,0 +1,73 @@
+"""A predicted mask: what was found, and its files: the mask itself, the image with the mask painted over, figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plait.core.files import write_json
+from plait.explain.overlay import paint_mask, save_png
+
+__all__ = ["MaskResult", "write_result"]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskResult:
+    """The region of an image that a phrase refers to.
+
+    Fields:
+        image:       path of the image file, or "array"
+        text:        the phrase
+        run:         folder of the run that found it
+        mask:        (H, W) bool at the image's own size, True = in the region: probability >= threshold
+        probability: (H, W) float32 in [0, 1]; 0 where a crop cut the image off
+        area:        share of the image's pixels in the region, in [0, 1]
+        threshold:   the one used
+        files:       "mask", "probability" and "overlay" -> path of the picture; empty where none was written
+    """
+
+    image: str
+    text: str
+    run: str
+    mask: np.ndarray
+    probability: np.ndarray
+    area: float
+    threshold: float
+    files: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what mask.json holds: everything but the pixels."""
+        height, width = self.mask.shape
+        return {
+            "photo": self.image,
+            "text": self.text,
+            "run": self.run,
+            "height": height,
+            "width": width,
+            "area": self.area,
+            "threshold": self.threshold,
+            "highest_probability": float(self.probability.max()),
+            "files": self.files,
+        }
+
+
+def write_result(found: MaskResult, rgb: np.ndarray, out: Path) -> MaskResult:
+    """Write mask.png (255 = in the region), probability.png (0 to 255), overlay.png and mask.json into `out`.
+
+    Shapes: rgb (H, W, 3) uint8, the image.
+    Returns: the result with its `files`.
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    pictures = {
+        "mask": found.mask.astype(np.uint8) * np.uint8(255),
+        "probability": np.rint(255 * found.probability).astype(np.uint8),
+        "overlay": paint_mask(rgb, found.mask),
+    }
+    files = {name: str(save_png(picture, out / f"{name}.png")) for name, picture in pictures.items()}
+    written = replace(found, files=files)
+    write_json(out / "mask.json", written.to_json())
+    return written

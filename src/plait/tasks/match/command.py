@@ -1,0 +1,155 @@
+"""The command line's words of matching: `plait match` and `plait probe`. Imports neither torch nor numpy."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from plait.core.errors import ConfigError
+from plait.core.files import write_json
+from plait.task import Answer
+
+__all__ = ["MATCH", "PROBE", "MatchCommand", "ProbeCommand", "matches_text", "probe_text", "probed_photo_text"]
+
+SHOWN_TEXTS = 10
+
+
+class MatchCommand:
+    """`plait match`: score images with texts."""
+
+    name = "match"
+    help = "score photos against sentences"
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        """Add --images, --texts and --run."""
+        parser.add_argument("--images", nargs="+", required=True, metavar="FILE", help="photos")
+        parser.add_argument("--texts", nargs="+", required=True, metavar="TEXT", help="sentences")
+        parser.add_argument("--run", default="default", help="a run's folder (default: the shipped model)")
+
+    def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
+        """Load the run and match."""
+        found = api.load(arguments.run).match(arguments.images, arguments.texts)
+        result = {
+            "images": arguments.images,
+            "texts": arguments.texts,
+            "score_kind": found.score_kind,
+            "scores": found.scores.tolist(),
+            "prob_text": found.prob_text.tolist(),
+            "prob_image": found.prob_image.tolist(),
+        }
+        return Answer(result, matches_text(result))
+
+
+class ProbeCommand:
+    """`plait probe`: small tests of a comparison's runs."""
+
+    name = "probe"
+    help = "test a comparison's runs on batches of held-out pairs and on choices among five captions"
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        """Add the comparison's folder, and either data or a photo with captions."""
+        parser.add_argument("out", type=Path, help="the comparison's folder")
+        parser.add_argument("--data", help="the data that it was made on, or other data; as in `plait compare`")
+        parser.add_argument("--split", default="val", help="train, val or test (default val)")
+        parser.add_argument("--photo", metavar="FILE", type=Path, help="choose for this one photo instead of a split")
+        parser.add_argument("--captions", nargs="+", metavar="TEXT", help="with --photo: what to choose from")
+        parser.add_argument("--right", type=_positive, default=1, metavar="N", help="which one is right (default 1)")
+
+    def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
+        """Probe a split, and write probe.json beside results.json; or let every run choose for one photo.
+
+        Raises:
+            ConfigError: neither data nor a photo with captions, or both.
+        """
+        from plait.tasks.match.probe import probe_comparison, probe_photo
+
+        photo, captions, out = arguments.photo, arguments.captions, arguments.out
+        if (photo is None) == (arguments.data is None) or (photo is None) != (captions is None):
+            raise ConfigError("plait probe: expected either --data, or --photo with --captions")
+        results = api.read_results(out)
+        if photo is not None:
+            rows = probe_photo(out, results, photo, captions, runs=api, right=arguments.right - 1)
+            return Answer(rows, probed_photo_text(rows, captions))
+        collection = api.verify(api.open_data(arguments.data), listener=listener)
+        found = probe_comparison(out, results, collection, runs=api, split=arguments.split, listener=listener)
+        write_json(out / "probe.json", found)
+        return Answer(found, probe_text(found))
+
+
+def matches_text(found: Mapping[str, Any], *, most: int = SHOWN_TEXTS) -> str:
+    """Show, for each image, the `most` best texts by probability."""
+    lines = []
+    for image, scores, probs in zip(found["images"], found["scores"], found["prob_text"], strict=True):
+        lines.append(str(image))
+        order = sorted(range(len(scores)), key=lambda i: -scores[i])
+        lines += [f"  {100 * probs[i]:5.1f} %  {scores[i]:8.3f}  {found['texts'][i]}" for i in order[:most]]
+    lines.append(f"(score: {found['score_kind']}; % over the sentences given)")
+    return "\n".join(lines)
+
+
+def probe_text(found: Mapping[str, Any]) -> str:
+    """Show what a comparison's runs reached on a split."""
+    from plait.report.terminal import table
+
+    chance = found["chance"]
+    header = ["rank", "fusion", "tokens", "pairing", "loss, train", "loss, held out", "accuracy %", "separation"]
+    header += ["own of five %", "trained well", "flags"]
+    rows = [
+        [
+            str(row["rank"]),
+            row["fusion"],
+            row["tokens"],
+            row["pairing"],
+            f"{row['train_loss']:.2f}",
+            f"{row['loss']['mean']:.2f}",
+            _with_interval(row["accuracy"]),
+            f"{row['separation']['mean']:.2f}",
+            _with_interval(row["five_accuracy"]),
+            "yes" if row["trained_well"] else "no",
+            ", ".join(row["flags"]),
+        ]
+        for row in found["rows"]
+    ]
+    return (
+        f"{found['photos']:,} photos of {found['split']} in batches of {found['batch']}; chance: loss "
+        f"{chance['loss']:.2f}, accuracy {chance['accuracy']:.1f} %, own caption of {found['choices']} "
+        f"{chance['five_accuracy']:.0f} %\n{table(rows, header)}"
+    )
+
+
+def probed_photo_text(rows: Sequence[Mapping[str, Any]], captions: Sequence[str]) -> str:
+    """Show what a comparison's runs chose for one photo."""
+    from plait.report.terminal import table
+
+    header = ["fusion", "seed", "best", "scores", "ratio", "gap", "trained well", "flags"]
+    lines = [
+        [
+            row["fusion"],
+            str(row["seed"]),
+            captions[row["best"]],
+            " ".join(f"{value:.2f}" for value in row["similarities"]),
+            "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{row['gap']:.2f}",
+            "yes" if row["trained_well"] else "no",
+            ", ".join(row["flags"]),
+        ]
+        for row in rows
+    ]
+    return f"{table(lines, header)}\none photo says nothing about a model; use many with --data"
+
+
+def _with_interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['mean']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.strip().isdecimal() else 0
+    if number < 1:
+        raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
+MATCH = MatchCommand()
+PROBE = ProbeCommand()

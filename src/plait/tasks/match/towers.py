@@ -1,0 +1,35 @@
+"""Two towers: a fusion of one-sided vectors whose scores of all pairs are cheap, to find candidates with."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from plait.core.types import Tokens
+from plait.fusion.base.fusion import SimilarityFusion
+from plait.heads.match import SimilarityHead
+from plait.tasks.match.score import score_by_algebra
+
+__all__ = ["Towers"]
+
+
+class Towers(nn.Module):
+    """The first stage of pairing "itm".
+
+    Formula: s[b, c] = head(fusion(text c, image b)), by the fusion's algebra.
+
+    Shapes: text Tokens (C, T, D), image Tokens (B, P, D); returns (B, C) float, cosines.
+    """
+
+    def __init__(self, fusion: SimilarityFusion, head: SimilarityHead) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.head = head
+
+    @property
+    def reads_summaries(self) -> bool:
+        """Whether the encoders' own one-vector summaries are all that the towers read."""
+        return self.fusion.reads_summaries
+
+    def forward(self, text: Tokens, image: Tokens, *, exact: bool = False) -> Tensor:
+        """Score every image (rows) with every caption (columns), (B, C); exact: in float32 whatever the autocast."""
+        return score_by_algebra(self.fusion, self.head, text, image, exact=exact)

@@ -1,0 +1,66 @@
+"""A trained matching model in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from plait.core.config import Recipe, TrainSettings
+from plait.core.errors import ConfigError, InputError, MissingVerbError
+from plait.model import Learner
+from plait.nn.precision import Precision
+from plait.tasks.match.predict import MatchModel, learner_of
+from plait.tasks.match.work import WORK
+from plait.trained import Run
+from tests.tasks.match.toys import toy_collection, toy_learner
+
+PHOTOS = [photo.source for photo in toy_collection().photos[:3]]
+TEXTS = ["red left of blue", "green and then white"]
+
+
+def model(fusion: str, precision: Precision = "fp32", *, pairing: str = "") -> MatchModel:
+    learner = toy_learner(fusion, pairing=pairing)
+    learner.eval()
+    found = WORK.predictor(Run(Path("run"), {}, Recipe(train=TrainSettings(precision=precision)), learner))
+    assert isinstance(found, MatchModel)
+    return found
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("fusion", "kind"), [("late", "cosine"), ("scan_t2i", "cosine"), ("cross", "log-odds")])
+def test_scores_and_probabilities(fusion: str, kind: str, precision: Precision) -> None:
+    found = model(fusion, precision).match(PHOTOS, TEXTS)  # type: ignore[arg-type]
+    assert found.score_kind == kind
+    assert found.scores.shape == (3, 2)
+    assert found.scores.dtype == np.float32
+    np.testing.assert_allclose(found.prob_text.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found.prob_image.sum(0), 1, rtol=1e-5)
+    scale = 1.0 if kind == "log-odds" else 1 / 0.07
+    expected = torch.from_numpy(scale * found.scores).softmax(1).numpy()
+    np.testing.assert_allclose(found.prob_text, expected, rtol=1e-4)
+
+
+def test_what_cannot_be_matched() -> None:
+    ready = model("late")
+    with pytest.raises(InputError, match="at least one photo"):
+        ready.match([], TEXTS)
+    with pytest.raises(InputError, match="sentence 2 of 2 is empty"):
+        ready.match(PHOTOS, ["a", " "])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="pairing 'matched'"):
+        model("cross", pairing="matched").match(PHOTOS, TEXTS)  # type: ignore[arg-type]
+    with pytest.raises(MissingVerbError, match=r"has no 'mask'; it has: .*match"):
+        ready.mask(PHOTOS[0], "a dog")
+
+
+def test_another_tasks_run_is_refused() -> None:
+    class Other(Learner):
+        def loss(self, batch):  # type: ignore[no-untyped-def]
+            raise NotImplementedError
+
+    inner = toy_learner("late")
+    run = Run(Path("masks"), {}, Recipe(task="mask"), Other(inner.model, inner.objective))
+    with pytest.raises(ConfigError, match="masks: a run of task 'mask'; expected one of task 'match'"):
+        learner_of(run)
