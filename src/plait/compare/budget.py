@@ -184,9 +184,10 @@ def _by_time(
     listener: Listener,
 ) -> dict[str, Any]:
     hardware = choose_hardware(device)
-    recipe = completed(recipe, device=hardware.device.type)
+    recipe = completed(recipe, device=hardware.device)
     learner = assemble(recipe, make_words(recipe, collection))
-    feed = open_feed(learner, recipe, collection, cache=cache, device=hardware.device, listener=listener)
+    hardware.place(learner)
+    feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=cache, hardware=hardware)
     step_s = trainer.time_steps(count=_LEAST_STEPS_TIMED, warmup=_WARMUP)
     if name == known["reference"]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from plait.compare.budget import Share, match_budgets
-from plait.compare.differences import paired_tests
+from plait.compare.differences import differences
 from plait.compare.gallery import merged_gallery
 from plait.compare.processes import check_jobs, train_side_by_side
 from plait.compare.row import make_row, run_name
-from plait.compare.summary import summarise
+from plait.compare.summary import best_first, summarise
 from plait.compare.verdict import verdict
 from plait.core.config import Recipe, recipe_to_dict, variant
 from plait.core.errors import ConfigError
@@ -107,11 +107,8 @@ def compare_fusions(
     rows += _earlier_rows(out, {row["run"] for row in rows})
     rows.sort(key=lambda row: row["seed"])
     metric = task.headline([key for row in rows for key in row["metrics"]])
-    summary = summarise(rows, out, task.metrics)
-    sign = -1.0 if metric.higher_is_better else 1.0
-    # Leaky figures come last: they are no results of the task, however high.
-    summary.sort(key=lambda entry: ("leaky" in entry["flags"], sign * entry[metric.key]["mean"]))
-    tests = paired_tests(rows, out, task.metrics)
+    summary = best_first(summarise(rows, out, task.metrics), metric)
+    tests = differences(rows, out, task.metrics)
     power = power_of_tests(tests)
     said = verdict(summary, tests, rows=rows, metric=metric, power=power)
     results = {

@@ -28,8 +28,9 @@ from plait.core.errors import ConfigError, TrainingError
 from plait.data.collection import Collection
 from plait.compare.budget import Share
 from plait.train.events import Event, Listener
+from plait.train.hardware import choose_hardware
 from plait.compare.row import make_row, run_name
-from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.assemble import assemble, make_words
 from plait.runs.feed import open_feed
 from plait.runs.record import whole_record
 
@@ -76,7 +77,7 @@ def train_side_by_side(
         PlaitError: what a process raised, as `make_row`; the others are stopped, finished runs stay.
         TrainingError: a process was ended from outside.
     """
-    _encode_first(requested, collection, out, cache=cache, listener=listener)
+    _encode_first(requested, collection, out, cache=cache, device=device, listener=listener)
     context = get_context("spawn")  # a copy of a process whose torch has started threads may wait for them forever
     events: SimpleQueue[Event] = context.SimpleQueue()
     threads = max(1, torch.get_num_threads() // jobs)
@@ -112,7 +113,13 @@ def throttled(listener: Listener) -> Listener:
 
 
 def _encode_first(
-    requested: Sequence[tuple[str, Share]], collection: Collection, out: Path, *, cache: Path, listener: Listener
+    requested: Sequence[tuple[str, Share]],
+    collection: Collection,
+    out: Path,
+    *,
+    cache: Path,
+    device: str,
+    listener: Listener,
 ) -> None:
     """Fill the token cache before several processes want it: one would encode, and all others wait for its lock."""
     known: set[str] = set()
@@ -122,8 +129,9 @@ def _encode_first(
         if settings in known or whole_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
             continue
         known.add(settings)
-        recipe = completed(recipe)
-        open_feed(assemble(recipe, make_words(recipe, collection)), recipe, collection, cache=cache, listener=listener)
+        learner = assemble(recipe, make_words(recipe, collection))
+        choose_hardware(device).place(learner)
+        open_feed(learner, recipe, collection, cache=cache, listener=listener)
 
 
 def _submit(

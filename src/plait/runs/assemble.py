@@ -18,15 +18,15 @@ from plait.tasks import find_task
 __all__ = ["assemble", "completed", "make_words"]
 
 
-def completed(recipe: Recipe, *, device: str = "cpu") -> Recipe:
-    """Fill in what a recipe leaves to others: the task's default objective, and the precision the device is fast at.
+def completed(recipe: Recipe, *, device: torch.device | None = None) -> Recipe:
+    """Fill in what a recipe leaves open: the task's default objective and, for a device, the precision it is fast at.
 
     Raises:
         UnknownNameError: there is no such task.
     """
     task = find_task(recipe.task)
     objective = replace(recipe.objective, name=recipe.objective.name or task.objective)
-    precision = resolve_precision(recipe.train.precision, device)
+    precision = recipe.train.precision if device is None else resolve_precision(recipe.train.precision, device)
     return replace(recipe, objective=objective, train=replace(recipe.train, precision=precision))
 
 

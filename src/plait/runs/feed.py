@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from plait.core.config import Recipe
 from plait.data.collection import Collection
 from plait.model import Learner
+from plait.nn.devices import device_of
 from plait.nn.precision import resolve_precision
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
@@ -25,16 +24,14 @@ def open_feed(
     collection: Collection,
     *,
     cache: Path,
-    device: torch.device | None = None,
     listener: Listener = silent,
 ) -> Feed:
-    """Give batches of a collection for a learner, on a device (None = where the learner is)."""
-    device = device or next(learner.parameters()).device
+    """Give batches of a collection for a learner, on the learner's device."""
     features = prepare(
         learner.model,
         collection,
         views=recipe.image.views,
-        precision=resolve_precision(recipe.train.precision, device.type),
+        precision=resolve_precision(recipe.train.precision, device_of(learner)),
         root=cache,
         listener=listener,
     )

@@ -70,7 +70,7 @@ def fit_run(
         TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
     """
     hardware = choose_hardware(device)
-    recipe = completed(recipe, device=hardware.device.type)
+    recipe = completed(recipe, device=hardware.device)
     task = find_task(recipe.task)
     work = task.load_work()
     use = work.use(recipe)  # what is cheap is checked before anything is written or encoded
@@ -85,7 +85,8 @@ def fit_run(
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
     learner = assemble(recipe, _words(recipe, collection, folder))
-    feed = open_feed(learner, recipe, collection, cache=cache, device=hardware.device, listener=listener)
+    hardware.place(learner)
+    feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
     result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
     evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))

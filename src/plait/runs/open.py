@@ -6,7 +6,9 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from plait.audit.overlap import shared_images
 from plait.audit.record import Audit
+from plait.audit.verdict import with_data
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import CheckpointError, ConfigError
@@ -62,7 +64,7 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
                 f"{folder}: its {side} encoder was {then!r}, this machine has {here!r}; install the same weights, or "
                 "fit the run again"
             )
-    learner.to(choose_hardware(device).device)
+    choose_hardware(device).place(learner)
     return Run(folder, record, recipe, learner)
 
 
@@ -111,6 +113,9 @@ def audit_run(
     if collection is not None:
         feed, recipe = open_run_feed(run, collection, split=split, cache=cache, listener=listener)
         audit = work.audit_split(audit, run.learner, feed, recipe, split=split, thorough=True)
+    if audit is not None and audit.data is not None and collection is not None and collection.splits.get("train"):
+        shared = None if split == "train" else shared_images(collection, split, perceptual=True)
+        audit = with_data(audit, replace(audit.data, overlap=shared))  # the feed held one split only
     if audit is None:
         raise ConfigError(
             f"{run.folder}: a run of task {run.recipe.task!r} is not audited on noise; give data with --data, or see "

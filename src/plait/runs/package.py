@@ -12,7 +12,7 @@ from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import write_bytes, write_json
 from plait.metrics.intervals import interval_of
 from plait.runs.fit import WORDS_FILE
-from plait.runs.items import read_measured
+from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
 from plait.runs.record import RECORD_FILE, finished_record
 from plait.runs.weights import WEIGHTS_FILE
@@ -105,6 +105,6 @@ def _numbers(record: dict[str, Any], folder: Path, task: Task, keys: tuple[str, 
     lines = []
     for metric in task.metrics:
         if metric.key in keys and metric.key in record["metrics"]:
-            found = interval_of(read_measured(folder, metric, record["metrics"][metric.key]))
+            found = interval_of(metric, *read_items(folder / ITEMS_FILE, metric))
             lines.append(f"| {metric.label} | {found.mean:.1f} | {found.low:.1f} to {found.high:.1f} |")
     return "\n".join(lines)
