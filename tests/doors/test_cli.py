@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plait.data.verify import check_photo
+from plait.report.words import verdict_of
 from tests.conftest import TinyFolder
 from tests.doors.conftest import Compared
 from tests.doors.tools import call, give_splits, spawn, write_recipe
@@ -65,7 +66,8 @@ def test_compare_tells_people_the_same(compared: Compared, capsys: Capture) -> N
     assert answer.code == 0
     best = compared.results["summary"][0]
     assert re.search(rf"^{best['fusion']} .* {best['t2i_r1']['mean']:.1f} ", answer.out, re.M)
-    assert compared.results["verdict"] in answer.out
+    finding, rest = verdict_of(compared.results)
+    assert all(sentence in answer.out for sentence in (finding, *rest))
     assert f"report: {compared.out / 'report.html'}" in answer.out
     assert "epoch" not in answer.err, "a finished run was trained again"
 
@@ -132,7 +134,7 @@ def test_list(capsys: Capture) -> None:
     for row in rows:
         assert set(row) >= {"name", "family", "paper"}
         assert all(row[key] for key in ("name", "family", "paper"))
-    for kind in ("encoders", "adapters", "heads", "objectives", "sources", "recipes"):
+    for kind in ("encoders", "adapters", "heads", "objectives", "sources", "recipes", "tasks"):
         named = call(capsys, "list", kind, "--json").data
         assert named
         told = call(capsys, "list", kind).out
@@ -149,7 +151,7 @@ def test_data(tiny_folder: TinyFolder, capsys: Capture) -> None:
         "train": {"photos": 5, "captions": 15},
         "val": {"photos": 4, "captions": 12},
     }
-    assert answer.data["captions_a_photo"] == {"fewest": 3, "most": 3}
+    assert answer.data["captions_per_image"] == {"fewest": 3, "most": 3}
     assert len(answer.data["skipped"]) == 2
     told = call(capsys, "data", folder, "--verify").out
     assert "skipped: 2" in told
@@ -174,7 +176,7 @@ def test_cache(tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture, monkeyp
     assert call(capsys, "cache", "--json").data["entries"] == []
 
 
-def test_photos_are_looked_at_once(
+def test_photos_are_checked_once(
     tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
@@ -203,7 +205,12 @@ def test_photos_are_looked_at_once(
         (["compare", "--data", "x", "--out", "y", "--fusions", ","], "expected at least one name"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--seeds", "many"], "of at least 1, got 'many'"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--seeds", "0,-1"], "of at least 0, got '-1'"),
+        (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--seeds", "5000"], "at most 1,000 seeds"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--epochs", "0"], "of at least 1, got '0'"),
+        (["fit", "--data", "x", "--out", "y", "--seed", str(2**63)], "below 2**63"),
+        (["fit", "--data", "x", "--out", "y", "--seed", "9" * 5000], "below 2**63"),
+        (["fit", "--data", "x", "--out", "y", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["export", "run", "--out", "y"], "plait package"),
         (["compare", "--data", "x", "--out", "y", "--fusions", "late", "--jobs", "0"], "of at least 1, got '0'"),
         (["fit", "--data", "x"], "--out"),
         (["list", "fusion"], "invalid choice: 'fusion'"),
@@ -237,7 +244,7 @@ def test_a_wrong_command_line_is_2(capsys: Capture, words: list[str], said: str)
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_a_user_can_mend_is_1_and_one_line(
+def test_what_a_user_can_fix_is_1_and_one_line(
     compared: Compared, tmp_path: Path, capsys: Capture, words: list[str], said: str
 ) -> None:
     (tmp_path / "file").write_text("")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from plait.report.words import verdict_of
 from tests.doors.conftest import Compared
 
 pytestmark = pytest.mark.browser
@@ -42,15 +43,17 @@ def _leaves(url: str) -> bool:
 def test_a_comparison_can_be_read(page: Any, compared: Compared) -> None:
     names = list(page.locator("#leaderboard tbody th .fusion").all_inner_texts())
     assert names == [entry["fusion"] for entry in compared.results["summary"]]
-    assert compared.results["verdict"].split(":")[0] in page.locator("body").inner_text()
+    finding, _ = verdict_of(compared.results)
+    assert finding.split(" (")[0] in page.locator(".finding").inner_text()
     best = compared.results["summary"][0]["t2i_r1"]["mean"]
     assert f"{best:.1f}" in page.locator("#leaderboard").inner_text()
     # every photo is there, and what the runs answered is shown
     assert page.evaluate("document.images.length") > 0
-    assert page.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0 && i.alt)")
-    assert page.locator("#gallery .hit").count() > 0
-    # a word shows its map: one cell a token of the image grid
-    card = page.locator(".look").first
+    page.wait_for_function("[...document.images].every((i) => !i.src || i.complete)")
+    assert page.evaluate("[...document.images].every((i) => i.alt && (!i.src || i.naturalWidth > 0))")
+    assert page.locator("#gallery .block:not([hidden]) .hit img[src]").count() > 0
+    # a word shows its map: one cell per token of the image grid
+    card = page.locator(".map").first
     fills = "(card) => [...card.querySelectorAll('rect')].map((r) => r.getAttribute('fill'))"
     card.locator(".words button").first.hover()
     first = card.evaluate(fills)

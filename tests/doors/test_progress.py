@@ -9,6 +9,7 @@ import pytest
 
 from plait.cli import progress
 from plait.cli.progress import ProgressBar
+from plait.tasks import all_tasks
 from plait.train.events import Event
 
 Clock = Callable[[float], None]
@@ -59,7 +60,7 @@ def test_runs_in_turn_are_counted_from_the_one_that_begins(wait: Clock) -> None:
     ]
 
 
-def test_in_turn_a_task_that_was_cut_short_is_not_shown_again(wait: Clock) -> None:
+def test_in_turn_an_activity_that_was_cut_short_is_not_shown_again(wait: Clock) -> None:
     stream = Terminal()
     bar = ProgressBar(stream)
     bar(Event("step", "late, seed 0", 1, 4))
@@ -67,7 +68,7 @@ def test_in_turn_a_task_that_was_cut_short_is_not_shown_again(wait: Clock) -> No
     assert [text[25:] for text in stream.shown] == ["late, seed 0  1/4", "late, seed 0: scoring val  1/4"]
 
 
-def test_side_by_side_all_tasks_share_one_line(wait: Clock) -> None:
+def test_side_by_side_all_activities_share_one_line(wait: Clock) -> None:
     stream = Terminal()
     bar = ProgressBar(stream)
     bar(Event("run", "", 0, 3, BESIDE))
@@ -103,17 +104,17 @@ def test_a_line_never_wraps(wait: Clock) -> None:
     assert len(stream.shown[-1]) == 79
 
 
-def test_a_run_forgets_its_own_tasks_only(wait: Clock) -> None:
+def test_a_run_forgets_its_own_activities_only(wait: Clock) -> None:
     stream = io.StringIO()
     bar = ProgressBar(stream)
     bar(Event("run", "", 0, 3, BESIDE))
     for what in ("late, seed 1", "late, seed 1: scoring val", "late, seed 10"):
         bar(Event("step", what, 1, 50))
     bar(Event("run", "late, seed 1", 1, 3, BESIDE))
-    assert list(bar._tasks) == ["late, seed 10"]
+    assert list(bar._activities) == ["late, seed 10"]
 
 
-def test_elsewhere_every_task_has_its_line_now_and_then(wait: Clock) -> None:
+def test_elsewhere_every_activity_has_its_line_now_and_then(wait: Clock) -> None:
     stream = io.StringIO()
     bar = ProgressBar(stream)
     bar(Event("run", "", 0, 2, BESIDE))
@@ -130,3 +131,21 @@ def test_elsewhere_every_task_has_its_line_now_and_then(wait: Clock) -> None:
         "[0/2 done] cross, seed 0  31/64  0:31 left",
         "[0/2 done] late, seed 0: t2i_r1 12.5",
     ]
+
+
+def test_figures_are_those_that_comparisons_are_about(wait: Clock) -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream)
+    tested = {metric.key: 12.34 for task in all_tasks() for metric in task.metrics if metric.headline or metric.tested}
+    bar(Event("evaluate", "late, seed 0", 1, 1, {**tested, "unknown": 1.0}))
+    assert stream.getvalue() == f"late, seed 0: {', '.join(f'{key} 12.3' for key in tested)}\n"
+
+
+def test_a_stream_that_is_full_does_not_stop_the_work(wait: Clock) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    bar = ProgressBar(Full())
+    bar(Event("epoch", "late, seed 0", 1, 1, {"loss": 0.5}))
+    assert bar.failed

@@ -1,38 +1,8 @@
-"""Galleries of runs put side by side: first seeds, labels, thumbnails, and no picture from elsewhere."""
+"""Photos and blocks of the gallery: no picture from elsewhere, one block shown."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from plait.data.open import open_collection
-from plait.report.gallery import collect_gallery, photo, safe_photos, switched
-from tests.conftest import TinyFolder
-
-
-def test_the_first_seed_that_did_not_fail_is_shown(tiny_folder: TinyFolder, tmp_path: Path) -> None:
-    collection = open_collection(tiny_folder())
-    for name in ("a-s0", "a-s1", "b-s0"):
-        folder = tmp_path / "runs" / name
-        folder.mkdir(parents=True)
-        (folder / "gallery.json").write_text(json.dumps({"seen": name}), encoding="utf-8")
-    rows = [
-        {"fusion": "a", "seed": 1, "status": "ok", "run": "runs/a-s1"},
-        {"fusion": "a", "seed": 0, "status": "failed", "run": "runs/a-s0"},
-        {"fusion": "b", "seed": 0, "status": "did not train", "run": "runs/b-s0"},
-        {"fusion": "c", "seed": 0, "status": "ok", "run": "runs/c-s0"},
-    ]
-    results = {"rows": rows, "summary": [{"fusion": name} for name in ("b", "a", "c")]}
-
-    def merge(shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        return {"shown": {label: own["seen"] for label, own in shown.items()}, "photos": ["p001.png", "gone.png"]}
-
-    found = collect_gallery(tmp_path, results, collection, merge=merge)
-    assert list(found["shown"].items()) == [("b", "b-s0"), ("a", "a-s1")]
-    assert list(found["photos"]) == ["p001.png"]
-    assert safe_photos(found) == found["photos"]
+from plait.report.gallery import photo, safe_photos, switched
 
 
 def test_photos_from_elsewhere_are_dropped() -> None:

@@ -190,7 +190,7 @@ def test_the_finding_is_large_and_the_rest_below_it(results: dict[str, Any], tmp
     assert '<p class="rest">The rest is not distinguishable.</p>' in text
     parts = {"finding": "scan_t2i is best; late is last", "rest": ["One.", "Two <b>."]}
     text, _ = _read(write_report({**results, "verdict_parts": parts}, None, tmp_path / "new.html"))
-    assert '<p class="finding">scan_t2i is best; late is last</p>' in text
+    assert '<p class="finding">scan_t2i is best; late is last.</p>' in text
     assert '<p class="rest">One.</p><p class="rest">Two &lt;b&gt;.</p>' in text
     assert "The rest is not distinguishable." not in text
 

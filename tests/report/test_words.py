@@ -17,12 +17,14 @@ def test_power_in_words() -> None:
     assert "With 1 seed and" in several
     assert "after correction for 6 tests; training noise, unknown with one seed, comes on top." in several
     assert "under 0.03 points" in power_sentence({**ROW, "detectable": 0.03})
+    assert "a true difference under 1.4 would be" in power_sentence({**ROW, "unit": ""})
+    assert "nearly 100 points, the whole scale" in power_sentence({**ROW, "detectable": 100.0, "limit": 100.0})
     assert "is unknown" in power_sentence({**ROW, "detectable": 0})
 
 
 def test_a_verdict_is_a_finding_and_the_rest() -> None:
     parts = {"finding": "a is better than b", "rest": ["One.", "Two."]}
-    assert verdict_of({"verdict": "x", "verdict_parts": parts}) == ("a is better than b", ["One.", "Two."])
+    assert verdict_of({"verdict": "x", "verdict_parts": parts}) == ("a is better than b.", ["One.", "Two."])
     assert verdict_of({"verdict": "a is better by 5.2 points. With one seed. More."}) == (
         "a is better by 5.2 points.",
         ["With one seed. More."],

@@ -41,7 +41,6 @@ def _run(words: list[str]) -> int:
     if words and words[0] in _RENAMED:
         complain(f"plait: `plait {words[0]}` is called `plait {_RENAMED[words[0]]}` now")
         return 2
-    arguments = make_parser().parse_args(words)
     # Threads that spin while they wait collapse when another process wants the cores; torch reads this when imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # But to sleep at once makes small models wait for threads to wake: a step of `cross` on scenes took 171 ms so,
@@ -53,7 +52,7 @@ def _run(words: list[str]) -> int:
     from plait.cli import commands
 
     try:
-        return commands.run(arguments)
+        return commands.run(make_parser().parse_args(words))
     except PlaitError as error:
         complain(f"plait: {error}")
         return 1

@@ -29,6 +29,7 @@ def run(arguments: Namespace) -> int:
     if arguments.command is None:
         complain("plait: no command; `plait --help` shows them")
         return WRONG_COMMAND
+    arguments.progress = None
     commands = {
         "fit": _fit,
         "compare": _compare,
@@ -41,7 +42,8 @@ def run(arguments: Namespace) -> int:
         "package": _package,
         "demo": _demo,
     }
-    return commands.get(arguments.command, _of_task)(arguments)
+    code = commands.get(arguments.command, _of_task)(arguments)
+    return code or int(arguments.progress is not None and arguments.progress.failed)
 
 
 def _of_task(arguments: Namespace) -> int:
@@ -231,7 +233,7 @@ class _listening:
     """A progress bar for the time of a verb, or nothing with --quiet."""
 
     def __init__(self, arguments: Namespace) -> None:
-        self.bar = None if arguments.quiet else ProgressBar()
+        self.bar = arguments.progress = None if arguments.quiet else ProgressBar()
 
     def __enter__(self) -> Any:
         from plait.api import silent

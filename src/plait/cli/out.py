@@ -119,7 +119,7 @@ def encodable(text: str, encoding: str | None) -> str:
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:
-        return re.sub(r"→([^\n]*?)  ", r"->\1 ", text)
+        return re.sub(r"→([^\n]*?)  ", r"->\1 ", text).replace("→", "->")
     return text
 
 

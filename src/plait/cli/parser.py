@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from plait.cli.out import say
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 
@@ -21,9 +22,20 @@ LARGEST = 2**63 - 1
 MOST_SEEDS = 1000
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse keeps silent where its help cannot be written; ours says so."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help on stdout, or into a file. Raises StorageError where stdout cannot be written."""
+        if file is not None:
+            super().print_help(file)
+        else:
+            say(self.format_help().rstrip())
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of every command."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="plait",
         description="Fuse text and images with cross-attention: train, compare, explain and use the models.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import sys
 import time
@@ -42,7 +41,10 @@ class _Activity:
 
 
 class ProgressBar:
-    """A listener for the long verbs' events. On a terminal, runs side by side share one line."""
+    """A listener for the long verbs' events. On a terminal, runs side by side share one line.
+
+    `failed` says that something could not be written.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # Looked up now, not when this module is imported: who redirects stderr means this bar too.
@@ -53,6 +55,7 @@ class ProgressBar:
         self._beside = False
         self._open = False
         self._runs = ""
+        self.failed = False
 
     def __call__(self, event: Any) -> None:
         """Show one event."""
@@ -129,6 +132,10 @@ class ProgressBar:
 
     def _write(self, text: str) -> None:
         # A full disk behind stderr, or a reader that has gone, must not end a training run.
-        with contextlib.suppress(OSError, ValueError):
+        try:
             self.stream.write(text)
             self.stream.flush()
+        except BrokenPipeError:
+            pass
+        except (OSError, ValueError):
+            self.failed = True

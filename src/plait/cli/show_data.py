@@ -17,9 +17,10 @@ def data(found: dict[str, Any]) -> str:
     lines = [f"{found['name']}  ({found['origin']})"]
     rows = [[name, f"{split['photos']:,}", f"{split['captions']:,}"] for name, split in found["splits"].items()]
     lines.append(table(rows, ["split", "photos", "captions"]))
+    captions, words = found["captions_per_image"], found["words_per_caption"]
     lines.append(
-        f"captions per photo: {found['captions_per_image']['fewest']} to {found['captions_per_image']['most']}; "
-        f"words per caption: median {found['words_per_caption']['median']}, longest {found['words_per_caption']['longest']}"
+        f"captions per photo: {captions['fewest']} to {captions['most']}; "
+        f"words per caption: median {words['median']}, longest {words['longest']}"
     )
     lines += _masks(found["masks"]) if "masks" in found else []
     skipped = found["skipped"]

@@ -21,20 +21,27 @@ def power_sentence(row: Mapping[str, Any]) -> str:
     """
     if row["detectable"] == 0:
         return "They scored alike on every photo, so how small a difference could have been seen is unknown."
-    seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
+    start = f"With {row['seeds']} seed{'' if row['seeds'] == 1 else 's'} and {row['photos']:,} photos"
+    unit = " points" if row.get("unit", "%") == "%" else ""
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
     only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
+    limit = row.get("limit")
+    if limit is not None and row["detectable"] >= limit:
+        return (
+            f"{start}, nothing but a difference of nearly {limit:g}{unit}, the whole scale, could have been seen"
+            f"{many}{only}."
+        )
     return (
-        f"With {seeds} and {row['photos']:,} photos, a true difference under {_points(row['detectable'])} points would "
-        f"be missed more than one time in five{many}{only}."
+        f"{start}, a true difference under {_size(row['detectable'])}{unit} would be missed more than one time in "
+        f"five{many}{only}."
     )
 
 
 def verdict_of(results: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Give the finding of a comparison and the sentences that follow it; of a plain text, the first sentence."""
     parts = results.get("verdict_parts")
-    if isinstance(parts, Mapping):
-        return str(parts.get("finding") or ""), [str(part) for part in parts.get("rest") or ()]
+    if isinstance(parts, Mapping) and parts.get("finding"):
+        return f"{str(parts['finding']).rstrip('.')}.", [str(part) for part in parts.get("rest") or ()]
     text = str(results.get("verdict") or "")
     end = re.search(r"(?<=[.)]) (?=[A-Z])", text)
     return (text[: end.start()], [text[end.end() :]]) if end else (text, [])
@@ -55,6 +62,6 @@ def times_note(rows: Sequence[Mapping[str, Any]]) -> str:
     return f" Times were taken with {named[0]}: they compare with each other, not with those of other comparisons."
 
 
-def _points(value: float) -> str:
+def _size(value: float) -> str:
     """Show a size of at least 0.05 with one decimal, a smaller one with one digit: never as 0.0."""
     return f"{value:.1f}" if value >= 0.05 else f"{value:.1g}"
