@@ -14,10 +14,13 @@ The command writes benchmarks/results/self_check.json and exits with 1 where a b
 
 - type_1: of pairs that are truly equal, those with p < 0.05; from 3 to 7 %
 - coverage, coverage_of_means: 95 % intervals of differences and of means that hold the truth; at least 93 %
-- wrong_signs: verdicts that call a fusion better which is truly worse, or against the test; none
+- against_tests: verdicts that call a fusion better without a significant test that says so; none
+- wrong_direction: verdicts that call a fusion better which is truly worse; at most 2.5 %, one tail of a test at 5 %,
+  and none where the true differences are large
 
-`family` (any false alarm in a comparison after Holm's correction) and `power` are given for information. Each rate is
-allowed three of its own standard errors beyond a bound, as measured over comparisons; "allowed" says how much that is.
+`family` (any false alarm in a comparison after Holm's correction), `power`, and `contradictions` (comparisons in which
+the means over all seeds contradict a test on shared ones) are given for information. Each rate is allowed `ERRORS` of
+its own standard errors beyond a bound, as measured over comparisons.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +50,12 @@ from plait.runs.items import ITEMS_FILE
 __all__ = ["CASES", "METRIC", "Case", "Rates", "check", "faults", "main"]
 
 METRIC = Metric(key="accuracy", label="accuracy", column="Accuracy", headline=True, tested=True)
-TYPE_1, COVERAGE, ERRORS = (0.03, 0.07), 0.93, 3.0
+TYPE_1, COVERAGE, WRONG, ERRORS = (0.03, 0.07), 0.93, 0.025, 3.0
 OUT = Path(__file__).parent / "results" / "self_check.json"
 _NAMES = ("a", "b", "c")
 _BLOCK = 200
 _FOLDER = Path("simulated")
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,14 @@ class Case:
     """A kind of comparison that is simulated.
 
     Fields:
-        kind:     "one seed" (about these trained models) or "several seeds" (about the fusions)
+        kind:     "one seed" (about these trained models), "several seeds" (about the fusions), "unequal seeds" (both),
+                  or "limit": measured and written, but not held to the bounds
         seeds:    how many seeds each of the three fusions has, from seed 0 on
         images:   how many are measured
         effects:  log-odds that each fusion adds
         base:     log-odds of an answer
         image_sd, fusion_sd, training_sd, own_sd: deviations of the four terms
+        clear:    the true differences are so large that no verdict may be wrong
     """
 
     name: str
@@ -76,12 +83,13 @@ class Case:
     fusion_sd: float = 0.5
     training_sd: float = 0.0
     own_sd: float = 1.0
+    clear: bool = False
 
 
 CASES = (
     Case("one seed, equal", "one seed"),
-    Case("one seed, different", "one seed", effects=(0.0, 0.7, 1.5)),
-    Case("one seed, one equal pair", "one seed", effects=(0.0, 0.0, 1.5)),
+    Case("one seed, different", "one seed", effects=(0.0, 0.7, 1.5), clear=True),
+    Case("one seed, one equal pair", "one seed", effects=(0.0, 0.0, 1.5), clear=True),
     Case("one seed, 30 images", "one seed", images=30),
     Case("one seed, 12 images", "one seed", images=12),
     Case("one seed, 30 images, few right", "one seed", images=30, base=-3.0),
@@ -90,9 +98,11 @@ CASES = (
     Case("3 seeds, equal", "several seeds", seeds=(3, 3, 3), training_sd=0.15),
     Case("3 seeds, equal, much training noise", "several seeds", seeds=(3, 3, 3), training_sd=0.5),
     Case("5 seeds, equal", "several seeds", seeds=(5, 5, 5), training_sd=0.15),
-    Case("3 seeds, different", "several seeds", seeds=(3, 3, 3), training_sd=0.1, effects=(0.0, 1.0, 2.0)),
+    Case("3 seeds, different", "several seeds", seeds=(3, 3, 3), training_sd=0.1, effects=(0.0, 1.0, 2.0), clear=True),
     Case("3 seeds, equal, 30 images", "several seeds", seeds=(3, 3, 3), images=30, training_sd=0.15),
     Case("5, 3 and 3 seeds, equal", "several seeds", seeds=(5, 3, 3), training_sd=0.15),
+    # Known limit: Satterthwaite's degrees of freedom are a little too many where two seeds say nearly everything.
+    Case("2 seeds, equal, much training noise", "limit", seeds=(2, 2, 2), training_sd=0.5),
     # Two pairs share one seed; the means over all seeds often contradict their tests.
     Case("3, 3 and 1 seeds, different", "unequal seeds", seeds=(3, 3, 1), training_sd=0.8, effects=(0.0, 0.3, 0.3)),
 )
@@ -100,22 +110,25 @@ CASES = (
 
 @dataclass
 class Rates:
-    """What a case counted: a list per rate, one entry per comparison, and the verdicts with a wrong sign."""
+    """What a case counted: a list per rate, one entry per comparison to which it applies; see the module."""
 
     type_1: list[float] = field(default_factory=list)
     family: list[float] = field(default_factory=list)
     coverage: list[float] = field(default_factory=list)
     coverage_of_means: list[float] = field(default_factory=list)
     power: list[float] = field(default_factory=list)
-    wrong_signs: list[str] = field(default_factory=list)
+    contradictions: list[float] = field(default_factory=list)
+    wrong_direction: list[float] = field(default_factory=list)
+    against_tests: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Give each rate in percent with its standard error over comparisons, None where nothing was counted."""
-        found: dict[str, Any] = {}
-        for name in ("type_1", "family", "coverage", "coverage_of_means", "power"):
-            values = getattr(self, name)
-            found[name] = None if not values else {"rate": 100 * float(np.mean(values)), "error": 100 * _error(values)}
-        return {**found, "wrong_signs": len(self.wrong_signs)}
+        lists = {name: values for name, values in asdict(self).items() if name != "against_tests"}
+        found: dict[str, Any] = {
+            name: {"rate": 100 * float(np.mean(values)), "error": 100 * _error(values)} if values else None
+            for name, values in lists.items()
+        }
+        return {**found, "against_tests": len(self.against_tests)}
 
 
 @dataclass(frozen=True)
@@ -154,17 +167,25 @@ def check(case: Case, *, repeats: int, seed: int = 0, resamples: int = 2000) -> 
 
 
 def faults(case: Case, rates: Rates) -> list[str]:
-    """Say which bounds do not hold."""
-    found = [f"{case.name}: {told}" for told in rates.wrong_signs[:3]]
-    if rates.type_1:
-        rate, allowed = float(np.mean(rates.type_1)), ERRORS * _error(rates.type_1)
-        if not TYPE_1[0] - allowed <= rate <= TYPE_1[1] + allowed:
-            found.append(f"{case.name}: type_1 is {100 * rate:.1f} % (allowed beyond the bounds: {100 * allowed:.1f})")
-    for name in ("coverage", "coverage_of_means"):
+    """Say which bounds do not hold; verdicts must agree with their tests in every case."""
+    most_wrong = 0.0 if case.clear else WRONG
+    bounds = {
+        "type_1": TYPE_1,
+        "coverage": (COVERAGE, 1.0),
+        "coverage_of_means": (COVERAGE, 1.0),
+        "wrong_direction": (0.0, most_wrong),
+    }
+    found = [f"{case.name}: against the tests: {text}" for text in rates.against_tests[:3]]
+    for name, (low, high) in bounds.items():
         values = getattr(rates, name)
-        rate, allowed = float(np.mean(values)), ERRORS * _error(values)
-        if rate < COVERAGE - allowed:
-            found.append(f"{case.name}: {name} is {100 * rate:.1f} % (allowed beyond the bound: {100 * allowed:.1f})")
+        if not values or case.kind == "limit":
+            continue
+        rate, allowed = float(np.mean(values)), ERRORS * _error(values) if high > 0 else 0.0
+        if not low - allowed <= rate <= high + allowed:
+            found.append(
+                f"{case.name}: {name} is {100 * rate:.1f} %, expected {100 * low:.1f} to {100 * high:.1f} "
+                f"(allowed beyond: {100 * allowed:.1f})"
+            )
     return found
 
 
@@ -203,10 +224,11 @@ def _row(fusion: str, seed: int, run: str, value: float) -> dict[str, Any]:
     return {**told, **costs}
 
 
+@lru_cache
 def _expected(level: float, deviation: float) -> float:
     """Give the mean chance, in percent, of log-odds that are normal."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    return float(100 * (weights / (1 + np.exp(-(level + deviation * nodes)))).sum() / weights.sum())
+    odds = level + deviation * _NODES
+    return float(100 * (_NODE_WEIGHTS / (1 + np.exp(-odds))).sum() / _NODE_WEIGHTS.sum())
 
 
 def _count(one: _Simulated, summary: list[dict[str, Any]], tests: list[dict[str, Any]], rates: Rates) -> None:
@@ -215,28 +237,30 @@ def _count(one: _Simulated, summary: list[dict[str, Any]], tests: list[dict[str,
     if equal:
         rates.type_1.append(float(np.mean([test["p"] < 0.05 for test in equal])))
         rates.family.append(float(any(test["distinguishable"] for test in equal)))
-    if different:
-        rates.power.append(float(np.mean([test["distinguishable"] for test in different])))
     inside = [test["low"] <= one.pairs[test["a"], test["b"]] <= test["high"] for test in tests]
     rates.coverage.append(float(np.mean(inside)))
     cells = [(entry[METRIC.key], one.means[entry["fusion"]]) for entry in summary]
     rates.coverage_of_means.append(float(np.mean([cell["low"] <= true <= cell["high"] for cell, true in cells])))
     power = power_of_tests(tests, metrics={METRIC.key: METRIC})
     text = verdict(summary, tests, rows=one.rows, metric=METRIC, power=power).text
+    rates.contradictions.append(float(" they share, " in text))
     gaps = gaps_of(tests, METRIC, summary)
+    wrong = 0
     for better, worse in _claims(text):
         gap = gaps[frozenset((better, worse))]
-        true = one.pairs.get((better, worse), -one.pairs.get((worse, better), 0.0))
         if gap.better != better or not gap.distinguishable:
-            rates.wrong_signs.append(f"against the test of {better} and {worse}: {text}")
-        elif true < -1e-9:
-            rates.wrong_signs.append(f"{better} is worse than {worse} by {-true:.1f}: {text}")
+            rates.against_tests.append(text)
+        true = one.pairs[better, worse] if (better, worse) in one.pairs else -one.pairs[worse, better]
+        wrong += true < -1e-9
+    if different:
+        rates.power.append(float(np.mean([test["distinguishable"] for test in different])))
+        rates.wrong_direction.append(float(wrong > 0))
 
 
 def _claims(text: str) -> Iterator[tuple[str, str]]:
     """Give the pairs (better, worse) that a verdict names."""
     for better, others in re.findall(r"\b([abc]) is better than ([abc](?:(?:, | and )[abc])*)", text):
-        for worse in re.findall(r"[abc]", others.replace(" and ", " ")):
+        for worse in re.findall(r"\b[abc]\b", others):
             yield better, worse
 
 

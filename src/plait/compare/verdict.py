@@ -228,10 +228,11 @@ def _contradictions(found: _Found) -> list[str]:
 def _untested(found: _Found, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     apart = [pair for pair in untested_pairs(rows) if set(pair) <= set(found.names)]
     sentences = []
-    if apart:
-        told = _join([f"{a} and {b}" for a, b in apart[:_IN_DETAIL]]) if len(apart) <= _IN_DETAIL else ""
-        who = told or _count(len(apart), "pair") + " of fusions"
-        sentences.append(f"{who} share no seed and were not tested.")
+    if len(apart) == 1:
+        sentences.append(f"{_join(apart[0])} share no seed and were not tested.")
+    elif apart:
+        told = f": {'; '.join(f'{a} and {b}' for a, b in apart)}" if len(apart) <= _IN_DETAIL else ""
+        sentences.append(f"{len(apart)} pairs of fusions share no seed and were not tested{told}.")
     best = found.names[0]
     known = {frozenset(pair) for pair in apart} | set(found.gaps)
     others = [name for name in found.names[1:] if frozenset((best, name)) not in known]

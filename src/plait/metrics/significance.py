@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -170,6 +171,7 @@ def student_tail(value: float, freedom: float) -> float:
     return float(np.interp(math.atan(abs(value) / math.sqrt(freedom)), angle, outside))
 
 
+@lru_cache(maxsize=8)
 def _student_grid(freedom: float) -> tuple[np.ndarray, np.ndarray]:
     """Give angles from 0 to pi/2 and the share of the distribution outside of each, both tails together."""
     # angles packed towards pi/2, where small degrees of freedom keep their tails
