@@ -26,7 +26,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(f"plait.core.files.os.{fails}", full)
-    with pytest.raises(StorageError, match=r"run\.json: could not write 4 bytes .*No space left .* from the last"):
+    with pytest.raises(StorageError, match=r"run\.json: could not write 4 bytes: No space left .*free some space"):
         write_bytes(path, b"half")
     assert read_json(path) == {"kept": True}
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]

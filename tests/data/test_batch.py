@@ -36,15 +36,32 @@ def photos(tmp_path: Path) -> list[Photo]:
 
 def test_cached_on_both_sides(tmp_path: Path) -> None:
     batch = make_batch(
-        store(tmp_path, "t", 6), store(tmp_path, "i", 3), torch.tensor([5, 0, 4]), torch.tensor([2, 0, 2])
+        store(tmp_path, "t", 6),
+        store(tmp_path, "i", 3),
+        torch.tensor([5, 0, 4]),
+        torch.tensor([2, 0, 2]),
+        target=torch.tensor([7, 8, 9]),
     )
     assert batch.text is not None
     assert batch.image is not None
     assert batch.text.values[:, 0, 0].tolist() == [5, 0, 4]
     assert batch.image.values[:, 0, 0].tolist() == [2, 0, 2]
-    assert batch.target.tolist() == [2, 0, 2]
+    assert batch.target.tolist() == [7, 8, 9]
     assert batch.pixels is None
     assert batch.text_ids is None
+
+
+def test_images_that_texts_share_are_held_once(tmp_path: Path) -> None:
+    text, image = store(tmp_path, "t", 6), store(tmp_path, "i", 3)
+    texts, images = torch.tensor([5, 0, 4]), torch.tensor([2, 0])
+    batch = make_batch(text, image, texts, images, image_row=torch.tensor([1, 0, 1]))
+    assert batch.image is not None
+    assert batch.image.values[:, 0, 0].tolist() == [2, 0]
+    assert batch.image_row is not None
+    assert batch.image_row.tolist() == [1, 0, 1]
+    assert batch.target is None
+    with pytest.raises(ShapeError, match=r"image row index from 0 to 2; there are 2"):
+        make_batch(text, image, texts, images, image_row=torch.tensor([1, 0, 2]))
 
 
 def test_raw_on_both_sides(photos: list[Photo]) -> None:
@@ -113,13 +130,13 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, photos: list[Photo]) -> No
     one, two = torch.tensor([0]), torch.tensor([0, 1])
     with pytest.raises(ShapeError, match=r"expected two \(B,\) indices, got \(1,\) and \(2,\)"):
         make_batch(text, image, one, two)
-    with pytest.raises(ConfigError, match=r"a view beyond the first is asked of a store with one"):
+    with pytest.raises(ConfigError, match=r"a view beyond the first is requested of a store with one"):
         make_batch(text, image, one, one, view=torch.tensor([1]))
-    with pytest.raises(ShapeError, match=r"photo index from 0 to 3; there are 3"):
+    with pytest.raises(ShapeError, match=r"image index from 0 to 3; there are 3"):
         load_pixels(PixelSource(photos, SPEC), torch.tensor([0, 3]))
     with pytest.raises(ShapeError, match=r"view index from 1 to 1; there are 1"):
         load_pixels(PixelSource(photos, SPEC), one, view=torch.tensor([1]))
-    with pytest.raises(ShapeError, match=r"expected a \(B,\) photo index, B > 0"):
+    with pytest.raises(ShapeError, match=r"expected a \(B,\) image index, B > 0"):
         load_pixels(PixelSource(photos, SPEC), torch.tensor([], dtype=torch.int64))
     with pytest.raises(ShapeError, match=r"expected stores of one \(width, pooled width, grid, levels\)"):
         TokenViews((image, store(tmp_path, "wide", 3, width=5)))

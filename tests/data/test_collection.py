@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from plait.core.errors import InputError
-from plait.data.collection import Caption, Collection, Photo, Skip, keep_photos, texts_fingerprint
+from plait.data.collection import Caption, Collection, Photo, Skip, keep_captions, keep_photos, texts_fingerprint
+from plait.data.masks.source import MaskReading
 
 
 def grey(value: int) -> np.ndarray:
@@ -23,13 +24,16 @@ def six() -> Collection:
     return Collection("six", "memory", photos, captions, {"train": (5, 0, 2), "val": (1, 3, 4)})
 
 
-def test_captions_and_examples_of_a_split(six: Collection) -> None:
+def test_captions_of_a_split(six: Collection) -> None:
     assert six.captions_of("val") == (2, 3, 6, 7, 8, 9)
-    examples = list(six.examples("train"))
-    assert [e.id for e in examples] == ["c00", "c01", "c20", "c21", "c50", "c51"]
-    assert examples[2].image is six.photos[2].source
-    assert examples[2].text == "text 2 0"
-    assert examples[2].target is None
+
+
+def test_parts_keep_the_facts_of_the_whole(six: Collection) -> None:
+    known = replace(six, splits_from="splits.json", reading=MaskReading("background"), skipped=(Skip("a", "b"),))
+    for part in (known.limit(2), keep_photos(known, [0, 1]), keep_captions(known, [0, 2])):
+        assert (part.name, part.origin, part.splits_from) == ("six", "memory", "splits.json")
+        assert part.reading == known.reading
+        assert part.skipped == known.skipped
 
 
 def test_limit_keeps_the_first_of_each_split_and_renumbers(six: Collection) -> None:
@@ -66,28 +70,28 @@ def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
 
 
 def test_wrong_collections_are_refused(six: Collection) -> None:
-    with pytest.raises(InputError, match=r"photo 'p1' is in split 'train' and in 'val'"):
+    with pytest.raises(InputError, match=r"image 'p1' is in split 'train' and in 'val'"):
         replace(six, splits={"train": (0, 1), "val": (1, 2)})
-    with pytest.raises(InputError, match=r"photo 'p1' is twice in 'train'"):
+    with pytest.raises(InputError, match=r"image 'p1' is twice in 'train'"):
         replace(six, splits={"train": (1, 1)})
-    with pytest.raises(InputError, match=r"split 'train' holds photo number 6, but there are 6"):
+    with pytest.raises(InputError, match=r"split 'train' holds image number 6, but there are 6"):
         replace(six, splits={"train": (6,)})
-    with pytest.raises(InputError, match=r"caption 'x' belongs to photo number 9"):
+    with pytest.raises(InputError, match=r"caption 'x' belongs to image number 9"):
         replace(six, captions=(Caption("x", "t", 9),))
     with pytest.raises(InputError, match=r"caption id 'x' comes twice"):
         replace(six, captions=(Caption("x", "t", 0), Caption("x", "u", 1)))
-    with pytest.raises(InputError, match=r"photo id 'p0' comes twice"):
+    with pytest.raises(InputError, match=r"image id 'p0' comes twice"):
         replace(six, photos=(six.photos[0], *six.photos[:5]))
     with pytest.raises(InputError, match=r"no split 'vall'; did you mean 'val'\?; it has: train, val"):
         six.captions_of("vall")
-    with pytest.raises(InputError, match=r"a limit of 1 photos a split: expected at least 2"):
+    with pytest.raises(InputError, match=r"a limit of 1 images per split: expected at least 2"):
         six.limit(1)
 
 
 def test_splits_of_one_photo_cannot_be_evaluated(six: Collection) -> None:
     assert six.check_splits() is six
     lone = keep_photos(six, [0, 1, 2], skipped=[Skip("p3", "broken")])
-    with pytest.raises(InputError, match=r"split 'val' holds 1 usable photo; expected at least 2.*p3: broken"):
+    with pytest.raises(InputError, match=r"split 'val' holds 1 usable image; expected at least 2.*p3: broken"):
         lone.check_splits()
-    with pytest.raises(InputError, match=r"no split has any photo left; 0 things"):
+    with pytest.raises(InputError, match=r"no split has any image left; 0 things"):
         replace(six, splits={}).check_splits()

@@ -141,13 +141,13 @@ def test_arrays_of_another_kind_are_refused() -> None:
     for wrong in (np.zeros((2, 2), np.uint8), np.zeros((2, 2, 3), np.float32), np.zeros((0, 2, 3), np.uint8)):
         with pytest.raises(InputError, match=r"expected a \(H, W, 3\) uint8 array"):
             load_rgb(wrong)
-    with pytest.raises(InputError, match=r"photo in memory: 20000 x 5000 pixels; expected at most"):
+    with pytest.raises(InputError, match=r"image in memory: 20000 x 5000 pixels; expected at most"):
         load_rgb(np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (5000, 20000, 3)))
 
 
 def test_float_and_32_bit_pixels_are_refused(tmp_path: Path) -> None:
     Image.new("F", (2, 2), 0.5).save(tmp_path / "f.tiff")
-    with pytest.raises(InputError, match=r"floating-point pixels have no agreed range"):
+    with pytest.raises(InputError, match=r"floating-point pixels have no defined range"):
         load_rgb(tmp_path / "f.tiff")
     Image.new("I", (2, 2), 100_000).save(tmp_path / "i.tiff")
     with pytest.raises(InputError, match=r"32-bit grey values 100000 to 100000"):

@@ -48,10 +48,10 @@ def test_what_cannot_be_used_is_listed(tmp_path: Path) -> None:
         f"{folder}/captions.csv, row 9: the caption of p0.png is empty",
         f"{folder}/captions.csv, row 10: gone.png: no such image in {folder}/images",
         f"{folder}/splits.json, split 'train': p5.png: the image file is empty (0 bytes)",
-        f"{folder}/splits.json, split 'val': lonely.png: the photo has no caption",
+        f"{folder}/splits.json, split 'val': lonely.png: the image has no caption",
         f"{folder}/splits.json, split 'val': nowhere.png: no such image in {folder}/images",
         f"{folder}/splits.json, split 'test': the split is empty",
-        f"{folder}/splits.json: 1 photos are in no split: p4.png",
+        f"{folder}/splits.json: 1 images are in no split: p4.png",
     ]
     assert open_collection(folder).splits == {"train": (0, 1), "val": (2, 3)}
 
@@ -74,10 +74,10 @@ def test_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ({"train": ["p0.png", "p1.png"], "val": ["p1.png", "p2.png"]}, r"photo 'p1\.png' is in 'train' and 'val'"),
-        ({"train": ["p0.png", "p0.png"]}, r"photo 'p0\.png' is in 'train' twice"),
-        ({"train": ["p0.png", "p1.png"], "val": ["p2.png"]}, r"split 'val' holds 1 usable photo; expected at least 2"),
-        ({"train": [], "val": []}, r"no split has any photo left"),
+        ({"train": ["p0.png", "p1.png"], "val": ["p1.png", "p2.png"]}, r"image 'p1\.png' is in 'train' and 'val'"),
+        ({"train": ["p0.png", "p0.png"]}, r"image 'p0\.png' is in 'train' twice"),
+        ({"train": ["p0.png", "p1.png"], "val": ["p2.png"]}, r"split 'val' holds 1 usable image; expected at least 2"),
+        ({"train": [], "val": []}, r"no split has any image left"),
         ({"train": "p0.png"}, r"splits\.json: key 'train': expected a list of image names"),
         ([["p0.png"]], r"splits\.json: expected an object such as"),
     ],
@@ -93,7 +93,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, 4)
     (folder / "captions.csv").write_text("image,caption\np0.png,\n")
     with pytest.raises(
-        InputError, match=r"no caption with a photo in it; the first thing skipped: .*row 2: the caption"
+        InputError, match=r"no caption with an image; the first thing skipped: .*row 2: the caption"
     ):
         open_collection(folder)
     (folder / "captions.csv").unlink()
@@ -129,7 +129,7 @@ def test_tiny_sets_get_two_photos_a_split(test_frac: float) -> None:
 
 
 def test_wrong_parts() -> None:
-    with pytest.raises(InputError, match=r"5 photos cannot be split into train, val, test; expected at least 6"):
+    with pytest.raises(InputError, match=r"5 images cannot be split into train, val, test; expected at least 6"):
         SplitMaking().splits(list("abcde"))
     with pytest.raises(ConfigError, match=r"val_frac 0\.6 and test_frac 0\.5: expected parts of 1"):
         SplitMaking(val_frac=0.6, test_frac=0.5)
@@ -180,7 +180,7 @@ def test_wrong_coco(tmp_path: Path, change: dict[str, object], message: str) -> 
 
 def test_coco_without_photos(tmp_path: Path) -> None:
     path = coco(tmp_path, captions_in="json")
-    with pytest.raises(InputError, match=r"none of the first 16 photos named by the captions is here"):
+    with pytest.raises(InputError, match=r"none of the first 16 images named by the captions is here"):
         open_collection(path)
     assert len(open_collection(path, images=tmp_path / "val2017").photos) == 8
 

@@ -30,7 +30,7 @@ def test_vocabulary_orders_by_count_then_alphabet() -> None:
         *("c", "b"),
     ]
     assert len(vocabulary) == 6
-    with pytest.raises(InputError, match=r"no word comes at least 9 times"):
+    with pytest.raises(InputError, match=r"no word occurs 9 times or more"):
         Vocabulary.from_texts([["a"]], min_count=9)
     with pytest.raises(InputError, match=r"holds one twice"):
         Vocabulary(["a", "a"])

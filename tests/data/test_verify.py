@@ -53,7 +53,7 @@ def test_a_photo_that_vanished_and_too_few_left(tmp_path: Path) -> None:
     assert [skip.where for skip in checked.skipped] == ["p0.png"]
     assert "No such file" in checked.skipped[0].reason
     (folder / "images" / "p3.png").unlink()
-    with pytest.raises(InputError, match=r"split 'val' holds 1 usable photo"):
+    with pytest.raises(InputError, match=r"split 'val' holds 1 usable image"):
         verify_photos(opened_again(opened))
 
 

@@ -142,7 +142,7 @@ def test_questions_and_labels(tmp_path: Path) -> None:
     (tmp_path / "labels" / "labels.csv").write_text("image,label\n" + "\n".join(rows), encoding="utf-8")
     checked = check_data(tmp_path / "labels")
     assert counts(checked)["label_uneven"] == 2
-    assert "no captions were found, only labels: nothing is said about sentences" in checked.to_json()["cannot"]
+    assert "no captions were found, only labels: texts were not checked" in checked.to_json()["cannot"]
 
 
 def test_generated_scenes_can_be_checked() -> None:

@@ -71,5 +71,5 @@ def test_only_captions_on_disk_can_be_cleaned(tmp_path: Path) -> None:
 def test_a_pointer_to_no_folder_is_an_error(tmp_path: Path) -> None:
     clean_data(check_data(healthy(tmp_path / "data")), tmp_path / "clean")
     (tmp_path / "clean" / "images_folder.txt").write_text("nowhere\n", encoding="utf-8")
-    with pytest.raises(InputError, match="expected one line with the photos' folder, got 'nowhere'"):
+    with pytest.raises(InputError, match="expected one line with the images' folder, got 'nowhere'"):
         open_collection(tmp_path / "clean")

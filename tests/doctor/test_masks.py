@@ -83,4 +83,4 @@ def test_soft_edges_are_a_warning_and_label_maps_an_error(tmp_path: Path) -> Non
     found = check_data(folder)
     assert counts(found) == {"mask_levels": 1, "mask_unclear": 1, "mask_text_alone": 6}
     (unclear,) = [one for one in found.findings if one.code == "mask_unclear"]
-    assert unclear.examples[0].what.startswith("it holds the numbers 0, 1, 2, as label maps do; declare 'label:N'")
+    assert unclear.examples[0].what.startswith("it has the numbers 0, 1, 2, as label maps do; declare 'label:N'")

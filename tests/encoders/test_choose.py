@@ -56,7 +56,7 @@ def test_adapters_by_name():
     assert module.sides.positions
     with pytest.raises(ConfigError, match="adapter 'linear' has no option 'layers'"):
         adapter("linear", {"layers": 2}, width_in=8, width=16, pooled_width_in=None, modality="image")
-    with pytest.raises(ConfigError, match="'width' is no option"):
+    with pytest.raises(ConfigError, match="'width' is not an option"):
         adapter("linear", {"width": 2}, width_in=8, width=16, pooled_width_in=None, modality="image")
     with pytest.raises(UnknownNameError, match="unknown adapter 'linaer'; did you mean 'linear'"):
         adapter("linaer", {}, width_in=8, width=16, pooled_width_in=None, modality="image")
@@ -69,7 +69,7 @@ def test_adapters_by_name():
         (lambda: image_parts("hub", {}), "image encoder 'hub': expected hub:NAME or hub:FOLDER"),
         (lambda: image_parts("vit_small:x", {}), "expected 'vit_small' without ':x'; only 'hub' takes a name"),
         (lambda: image_parts("vit_small", {"pach": 4}), "has no option 'pach'; did you mean 'patch'"),
-        (lambda: image_parts("vit_small", {"size_px": 4}), "'size_px' is no option; it is set by a recipe key"),
+        (lambda: image_parts("vit_small", {"size_px": 4}), "'size_px' is not an option"),
         (lambda: image_parts("vit_small", {}, fit="zoom"), "image.fit: expected 'squash', 'crop', 'pad'.*got 'zoom'"),
         (lambda: image_parts("vit_small", {}, trainable=2), "image.trainable: expected 0, since 'vit_small' is"),
         (lambda: text_parts("words", {}, max_tokens=9, trainable=0), "'words': expected a text_input.*got none"),

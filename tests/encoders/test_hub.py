@@ -213,7 +213,7 @@ def test_image_spec_comes_from_the_model(folders, tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f: hub_text(name=str(f["bert"]), max_tokens=21), "text.max_tokens: expected at most 20, the positions"),
+        (lambda f: hub_text(name=str(f["bert"]), max_tokens=21), "text.max_tokens: expected at most 20"),
         (lambda f: hub_text(name=str(f["bert"]), max_tokens=2), "text.max_tokens: expected at least 3, got 2"),
         (lambda f: hub_text(name=str(f["bert"]), max_tokens=9, pool="max"), "text.options.pool: expected 'mean'"),
         (lambda f: hub_text(name=str(f["bert"]), max_tokens=9, pool="pooler"), "expected 'mean' or 'cls' for hub:"),
@@ -232,7 +232,7 @@ def test_refusals(folders, call, message):
 def test_a_model_of_the_other_kind_is_refused(folders, tmp_path):
     shutil.copytree(folders["vit"], tmp_path / "vit")
     write_tokenizer(tmp_path / "vit")
-    with pytest.raises(ConfigError, match="expected a text encoder, got a model that reads no text"):
+    with pytest.raises(ConfigError, match="expected a text encoder, got a model that does not take text"):
         hub_text(name=str(tmp_path / "vit"))
     shutil.copytree(folders["distilbert"], tmp_path / "text")
     write_processor(tmp_path / "text")

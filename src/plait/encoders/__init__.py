@@ -1,4 +1,4 @@
-"""Encoders: text and images become tokens; adapters bring both to one width. The name tables of the room."""
+"""Encoders: text and images become tokens; adapters project both to one width. The name tables of this room."""
 
 from plait.core.tables import Entry
 
@@ -15,13 +15,13 @@ TEXT_ENCODERS: dict[str, Entry] = {
         "plait.encoders.words:words",
         "from scratch",
         "Faghri et al. 2018",
-        "embedded words read by a bidirectional GRU",
+        "word embeddings and a bidirectional GRU",
     ),
     "words_transformer": Entry(
         "plait.encoders.words_transformer:words_transformer",
         "from scratch",
         "Vaswani et al. 2017",
-        "embedded words read by a small transformer",
+        "word embeddings and a small transformer",
     ),
     "hub": Entry(
         "plait.encoders.hub_text:hub_text",
@@ -48,7 +48,7 @@ IMAGE_ENCODERS: dict[str, Entry] = {
         "plait.encoders.cnn:cnn_small",
         "from scratch",
         "He et al. 2016",
-        "a small residual network whose grid knows left from right",
+        "a small residual network with positions on its grid",
     ),
     "hub": Entry(
         "plait.encoders.hub_image:hub_image",
@@ -81,6 +81,6 @@ ADAPTERS: dict[str, Entry] = {
         "plait.encoders.adapters:NoAdapter",
         "none",
         "-",
-        "tokens as they are, for encoders that share a space; fusion.width must be theirs",
+        "tokens unchanged, for encoders that share a space; fusion.width must equal theirs",
     ),
 }

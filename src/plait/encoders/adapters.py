@@ -17,11 +17,11 @@ __all__ = ["Adapter", "BottleneckAdapter", "LinearAdapter", "NoAdapter", "Transf
 
 
 class Adapter(nn.Module):
-    """The contract of an adapter, and the one that changes nothing: two maps, of tokens and of the encoder's summary.
+    """The contract of an adapter, and the one that changes nothing: two maps, of tokens and of the pooled vector.
 
-    They are apart because whoever reads the summary alone, as towers may, need not pay for the tokens.
+    They are separate because code that reads only the pooled vector, as towers may, does not compute the tokens.
 
-    Shapes: `Tokens` values (B, N, D_in) -> values (B, N, D); pooled (B, D'_in) -> (B, D') or None; the rest as it came
+    Shapes: `Tokens` values (B, N, D_in) -> values (B, N, D); pooled (B, D'_in) -> (B, D') or None; the rest unchanged
     """
 
     def project(self, tokens: Tokens) -> Tensor:
@@ -29,16 +29,16 @@ class Adapter(nn.Module):
         return tokens.values
 
     def summarise(self, tokens: Tokens) -> Tensor | None:
-        """Give the pooled vector as it goes on, (B, D'), or None."""
+        """Give the projected pooled vector, (B, D'), or None."""
         return tokens.pooled
 
     def forward(self, tokens: Tokens) -> Tokens:
-        """Give both; valid, grid, boxes and levels as they came."""
+        """Give both; valid, grid, boxes and levels are unchanged."""
         return replace(tokens, values=self.project(tokens), pooled=self.summarise(tokens))
 
 
 class _Projection(nn.Module):
-    """Layer norm, linear, dropout. The norm makes encoders of any scale, frozen or not, look alike to what follows."""
+    """Layer norm, linear, dropout. The norm gives the outputs of all encoders one scale."""
 
     def __init__(self, width_in: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -47,18 +47,18 @@ class _Projection(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
-        # Cached tokens may come in half precision; the norm's statistics are taken in the weights' own.
+        # Cached tokens may be in half precision; the norm is computed in the precision of its weights.
         return cast(Tensor, self.dropout(self.linear(self.norm(values.to(self.norm.weight.dtype)))))
 
     def real(self, tokens: Tokens) -> Tensor:
-        """Project the real tokens and leave 0 at padding, of which a batch of sentences is mostly made."""
+        """Project the real tokens and put 0 at padding, which is most of a batch of sentences."""
         if bool(tokens.valid.all()):
             return cast(Tensor, self(tokens.values))
         return padded(self(tokens.values[tokens.valid]), tokens.valid)
 
 
 class _Sides(nn.Module):
-    """What every adapter does besides: the pooled vector's own projection, and positions on a grid."""
+    """What all adapters share: the projection of the pooled vector, and positions on a grid."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class _Sides(nn.Module):
 
 
 class _SidedAdapter(Adapter):
-    """An adapter whose summary is projected by what all of them share."""
+    """An adapter with the shared projection of the pooled vector."""
 
     sides: _Sides
 
@@ -112,20 +112,18 @@ class LinearAdapter(_SidedAdapter):
     Formula: dropout(W norm(x) + b), plus a fixed 2-D sinusoid with `positions`.
 
     Arguments:
-        width_in:        of the tokens that come
-        width:           of the tokens that go
-        pooled_width_in: of the pooled vector that comes, which gets a projection of its own; None = there is none, or
-                         it is left aside
-        pooled_width:    of the pooled vector that goes; 0 = width. One vector a side can afford to be wider than
-                         tokens, of which there are many
+        width_in:        of the input tokens
+        width:           of the output tokens
+        pooled_width_in: of the input pooled vector, which gets a projection of its own; None = there is none, or it is
+                         not used
+        pooled_width:    of the output pooled vector; 0 = width. One vector per side may be wider than tokens
         modality:        "text" or "image"
-        positions:       add where a token lies on the image's grid; text encoders know their order already, so for
-                         text this changes nothing
+        positions:       add the tokens' positions on the image's grid; no effect for texts, which have positions
         dropout:         part of the outputs set to 0 in training
-    Shapes: `Tokens` values (B, N, width_in) -> values (B, N, width); valid, grid and boxes as they came; pooled
+    Shapes: `Tokens` values (B, N, width_in) -> values (B, N, width); valid, grid and boxes unchanged; pooled
         (B, pooled_width_in) -> (B, pooled_width or width)
     Raises:
-        ConfigError: `positions` with a width that is no multiple of 4.
+        ConfigError: `positions` with a width that is not a multiple of 4.
         ShapeError: `positions` without a grid, or `pooled_width_in` without a pooled vector.
     """
 
@@ -156,7 +154,7 @@ class LinearAdapter(_SidedAdapter):
 
 
 class BottleneckAdapter(_SidedAdapter):
-    """Change tokens a little in their own space, then project them.
+    """Add a small residual change to the tokens in their own space, then project them.
 
     Formula: y = x + W_up gelu(W_down x) with x = norm(tokens); then W y + b. W_up starts at 0, so training starts from
     the plain projection.
@@ -165,7 +163,7 @@ class BottleneckAdapter(_SidedAdapter):
         width_in, width, pooled_width_in, pooled_width, modality, positions, dropout: see `LinearAdapter`
         bottleneck: width between W_down and W_up
     Shapes, Raises: see `LinearAdapter`
-    Source: Houlsby et al. 2019. Differs: it stands behind the encoder, not inside its layers.
+    Source: Houlsby et al. 2019. Differs: it follows the encoder instead of being inside its layers.
     """
 
     def __init__(
@@ -207,7 +205,7 @@ class BottleneckAdapter(_SidedAdapter):
 
 
 class TransformerAdapter(_SidedAdapter):
-    """Project tokens, then let those of one side read each other.
+    """Project tokens, then apply self-attention within the side.
 
     Formula: norm(block_k(... block_1(W norm(x) + b + positions))).
 
@@ -216,7 +214,7 @@ class TransformerAdapter(_SidedAdapter):
             default to True
         layers: number of blocks k
         heads:  of each block's attention; divides `width`
-    Shapes, Raises: see `LinearAdapter`. Tokens that are not valid are never read.
+    Shapes, Raises: see `LinearAdapter`. Tokens that are not valid are not attended to.
     Source: Vaswani et al. 2017, pre-norm blocks; over frozen features as in Messina et al. 2021 (TERN).
     """
 
@@ -256,13 +254,13 @@ class TransformerAdapter(_SidedAdapter):
 
 
 class NoAdapter(Adapter):
-    """Pass tokens through as they are: for encoders that share a space, which an adapter would leave.
+    """Return tokens unchanged: for encoders that already share a space.
 
     Arguments:
         width_in, width, pooled_width_in, modality: see `LinearAdapter`
-    Shapes: `Tokens` as they came, in float32 where the cache held half precision
+    Shapes: `Tokens` unchanged, in float32 where the cache has half precision
     Raises:
-        ConfigError: the encoder's tokens or pooled vector are not of `width`.
+        ConfigError: the width of the encoder's tokens or pooled vector is not `width`.
     """
 
     def __init__(
@@ -272,7 +270,7 @@ class NoAdapter(Adapter):
         if width_in != width or pooled_width_in not in (None, width):
             raise ConfigError(
                 f"adapter 'none': expected fusion.width = {width_in}, that of the {modality} encoder's tokens and "
-                f"of its pooled vector ({pooled_width_in}), got {width}; set it so, or choose another adapter"
+                f"of its pooled vector ({pooled_width_in}), got {width}; set it to that, or choose another adapter"
             )
 
     def project(self, tokens: Tokens) -> Tensor:

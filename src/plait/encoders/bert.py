@@ -1,4 +1,4 @@
-"""A BERT encoder that reads BERT checkpoints of any size, cut in two where training begins."""
+"""A BERT encoder for checkpoints of any size, cut in two where training begins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BertConfig:
         """Read the fields from a parsed `config.json`.
 
         Raises:
-            CheckpointError: a count is missing, or the file asks for an activation or positions we do not compute.
+            CheckpointError: a count is missing, or the file has an activation or positions that are not supported.
         """
         if data.get("hidden_act", "gelu") != "gelu" or data.get("position_embedding_type", "absolute") != "absolute":
             raise CheckpointError(
@@ -53,7 +53,7 @@ class BertConfig:
         try:
             return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
         except TypeError as error:
-            raise CheckpointError(f"{where}: not a whole BERT configuration: {error}") from None
+            raise CheckpointError(f"{where}: not a complete BERT configuration: {error}") from None
 
 
 class _Embeddings(nn.Module):
@@ -78,12 +78,12 @@ class _SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         batch, length, width = x.shape
-        # One product of three times the width is quicker than three, most of all for short texts.
+        # One product of three times the width is faster than three, especially for short texts.
         weight = torch.cat([self.query.weight, self.key.weight, self.value.weight])
         bias = torch.cat([self.query.bias, self.key.bias, self.value.bias])
         qkv = F.linear(x, weight, bias).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        # Without gradients the fused kernel is the faster; backwards it may be by far the slower, so `attend` decides.
+        # Without gradients the fused kernel is faster; its backward pass may be much slower, so `attend` decides.
         path: Literal["auto", "fused"] = "auto" if torch.is_grad_enabled() else "fused"
         mixed = attend(query, key, value, valid, path=path)
         return mixed.transpose(1, 2).reshape(batch, length, width)
@@ -131,7 +131,7 @@ class _Layer(nn.Module):
 
 
 class _Layers(nn.Module):
-    """Layers named by their place in the whole model, so that a part's state-dict keys are the checkpoint's."""
+    """Layers named by their index in the whole model, so that a part has the checkpoint's state-dict keys."""
 
     def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class BertBottom(nn.Module):
 
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real
-        returns: `Tokens` with values (B, T, D). With `pool`, see `finish`; else valid as it came, no pooled.
+        returns: `Tokens` with values (B, T, D). With `pool`, see `finish`; else valid unchanged, no pooled.
     """
 
     def __init__(self, embeddings: nn.Module, layers: Mapping[str, nn.Module], *, pool: Pool | None) -> None:
@@ -196,7 +196,7 @@ class BertTop(nn.Module):
         self.pool: Pool = pool
 
     def forward(self, tokens: Tokens) -> Tokens:
-        # A cache may hold half precision; the layers compute in their own.
+        # A cache may have half precision; the layers compute in the precision of their weights.
         values = tokens.values.to(next(self.parameters()).dtype)
         return finish(replace(tokens, values=self.encoder(values, tokens.valid)), self.pool)
 
@@ -204,8 +204,8 @@ class BertTop(nn.Module):
 def finish(tokens: Tokens, pool: Pool) -> Tokens:
     """Pool the sentence, then mark the first and the last real token of each row as not valid.
 
-    [CLS] and [SEP] have seen the sentence but are no words: nothing should be matched with a region through them. The
-    pooled mean includes them, as sentence-transformers does.
+    [CLS] and [SEP] depend on the sentence but are not words: they must not be matched with regions. The pooled mean
+    includes them, as in sentence-transformers.
 
     Formula: mean over real tokens; `normalised_mean` divides it by its length; `cls` takes the first token.
     Shapes:
@@ -226,7 +226,7 @@ def finish(tokens: Tokens, pool: Pool) -> Tokens:
 
 
 def load_bert(config: BertConfig, state: Mapping[str, Tensor], where: str) -> BertModel:
-    """Build a model from a checkpoint's tensors; heads, poolers and position buffers of the file are left aside.
+    """Build a model from a checkpoint's tensors; heads, poolers and position buffers of the file are ignored.
 
     Old files prefix every key with "bert." and call a layer norm's weight gamma and its bias beta.
 
@@ -244,7 +244,7 @@ def load_bert(config: BertConfig, state: Mapping[str, Tensor], where: str) -> Be
             got = tuple(given[key].shape) if key in given else "nothing"
             raise CheckpointError(
                 f"{where}: expected tensor {key!r} of shape {tuple(value.shape)}, got {got}; "
-                "the weights and config.json do not belong together, fetch both again"
+                "the weights and config.json do not fit each other, download both again"
             )
     model.load_state_dict({key: given[key].to(torch.float32) for key in wanted})
     return model.eval()

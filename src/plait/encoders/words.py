@@ -1,4 +1,4 @@
-"""Words trained from scratch: an embedding table and a bidirectional GRU."""
+"""A text encoder trained from scratch: an embedding table and a bidirectional GRU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from plait.nn.dropout import Dropout
 
 __all__ = ["WordGru", "check_vocabulary", "is_word", "words"]
 
-PAD, SOS, EOS = 0, 1, 2  # the places every vocabulary of ours keeps for padding, start and end
+PAD, SOS, EOS = 0, 1, 2  # ids of padding, start and end in every vocabulary of `data.text`
 
 
 def is_word(ids: Tensor, valid: Tensor) -> Tensor:
-    """Say which tokens are real and neither start nor end: (B, T) int64 and (B, T) bool -> (B, T) bool."""
+    """Tell which tokens are real and neither start nor end: (B, T) int64 and (B, T) bool -> (B, T) bool."""
     return valid & (ids != SOS) & (ids != EOS)
 
 
@@ -30,7 +30,7 @@ def check_vocabulary(vocabulary_size: int) -> None:
 
 
 class WordGru(nn.Module):
-    """Read words forwards and backwards.
+    """Read words forwards and backwards with a GRU.
 
     Formula: token t = [forward state t, backward state t]; pooled = [last forward state, first backward state].
 
@@ -44,8 +44,8 @@ class WordGru(nn.Module):
         ids:     (B, T) int64; valid: (B, T) bool, True = real, real tokens first
         returns: `Tokens` values (B, T, width) in (-1, 1), 0 where padded; start and end are not valid;
             pooled (B, width)
-    Source: the text side of Faghri et al. 2018 (VSE++) and Lee et al. 2018 (SCAN). Differs: the two directions lie
-    side by side, where SCAN averages them.
+    Source: the text side of Faghri et al. 2018 (VSE++) and Lee et al. 2018 (SCAN). Differs: the two directions are
+    concatenated; SCAN averages them.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class WordGru(nn.Module):
         self.gru = nn.GRU(embedding_width, width // 2, layers, batch_first=True, bidirectional=True)
 
     def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
-        # Packed, so that the backward direction starts at each text's own end: padding changes nothing.
+        # Packed, so that the backward direction starts at each text's own end and padding has no effect.
+        # PyTorch wants the lengths on the CPU.
         lengths = valid.sum(1).clamp(min=1).cpu()
         packed = pack_padded_sequence(
             self.dropout(self.embedding(ids)), lengths, batch_first=True, enforce_sorted=False
@@ -88,7 +89,7 @@ def words(
     """Build a GRU over words, trained from scratch with the model. See `WordGru`.
 
     Arguments:
-        text_input:      the vocabulary's own input, from training captions; ids 0, 1, 2 are padding, start, end
+        text_input:      the input with the vocabulary, made from training captions; ids 0, 1, 2 are padding, start, end
         vocabulary_size: number of ids it can give
     """
     gru = WordGru(vocabulary_size, width=width, embedding_width=embedding_width, layers=layers, dropout=dropout)

@@ -1,4 +1,4 @@
-"""Words trained from scratch: an embedding table with places, and self-attention."""
+"""A text encoder trained from scratch: an embedding table with positions, and self-attention."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["WordTransformer", "words_transformer"]
 
 
 class WordTransformer(nn.Module):
-    """Read words by self-attention in both directions.
+    """Read words with self-attention in both directions.
 
     Arguments:
         vocabulary_size: number of ids
@@ -25,7 +25,7 @@ class WordTransformer(nn.Module):
         dropout:         part of the embedded words and of each block's outputs set to 0 in training
     Shapes:
         ids:     (B, T) int64; valid: (B, T) bool, True = real
-        returns: `Tokens` values (B, T, width), layer-normalised; start and end are read but not valid; no pooled
+        returns: `Tokens` values (B, T, width), layer-normalised; start and end are attended to but not valid; no pooled
     Source: Vaswani et al. 2017, encoder. Differs: pre-norm, and a last norm.
     """
 
@@ -61,7 +61,7 @@ def words_transformer(
     """Build a small transformer over words, trained from scratch with the model. See `WordTransformer`.
 
     Arguments:
-        text_input:      the vocabulary's own input, from training captions; ids 0, 1, 2 are padding, start, end
+        text_input:      the input with the vocabulary, made from training captions; ids 0, 1, 2 are padding, start, end
         vocabulary_size: number of ids it can give
     """
     tower = WordTransformer(vocabulary_size, width=width, depth=depth, heads=heads, dropout=dropout)

@@ -93,7 +93,7 @@ def test_soft_edges_are_cut_at_the_middle(tmp_path: Path) -> None:
         (
             palette(TRUTH * 1, [255, 255, 255, 0, 0, 0]),
             "foreground",
-            r"palette contradicts.*label:N.*\(it holds 0, 1\)",
+            r"palette contradicts.*label:N.*\(it has 0, 1\)",
         ),
         (Image.fromarray((TRUTH * 3 + np.arange(8) % 2).astype(np.uint8)), "foreground", r"the numbers 0, 1, 3, 4"),
         (Image.fromarray((TRUTH * 900 + np.arange(8)).astype(np.uint16)), "foreground", r"as label maps do"),
@@ -112,7 +112,7 @@ def test_what_needs_a_guess_is_refused(tmp_path: Path, image: Image.Image, polar
 
 def test_messages_name_the_row_and_the_file(tmp_path: Path) -> None:
     path = saved(tmp_path / "m.png", KINDS["grey"][0])
-    with pytest.raises(InputError, match=r"mask pairs\.csv, row 4: .*m\.png: 8 x 6 px, but its photo has 6 x 8; write"):
+    with pytest.raises(InputError, match=r"mask pairs\.csv, row 4: .*m\.png: 8 x 6 px, but its image has 6 x 8; save"):
         load_mask(MaskSource(path, where="pairs.csv, row 4"), (8, 6))
     with pytest.raises(InputError, match=r"mask row 1: .*gone\.png: no such file"):
         load_mask(MaskSource(tmp_path / "gone.png", where="row 1"))
@@ -128,7 +128,7 @@ def test_an_exif_turn_of_the_photo_counts(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned by a quarter: 8 x 6 as stored is 6 x 8 as seen
     Image.new("RGB", (8, 6)).save(tmp_path / "p.jpg", exif=exif)
     assert load_mask(MaskSource(np.ones((8, 6), dtype=bool)), tmp_path / "p.jpg").all()
-    with pytest.raises(InputError, match=r"8 x 6 px, but its photo has 6 x 8"):
+    with pytest.raises(InputError, match=r"8 x 6 px, but its image has 6 x 8"):
         load_mask(MaskSource(TRUTH), tmp_path / "p.jpg")
 
 

@@ -67,7 +67,7 @@ def test_compressed_run_lengths_are_decoded(counts: list[int]) -> None:
         (([0, 0, 1, 1],), r"mask row 2: expected a polygon x0, y0, x1, y1, \.\.\. of at least 3 corners"),
         (([0, 0, 1, 1, 2, 2, 3],), "at least 3 corners"),
         (([0, 0, 1, float("nan"), 2, 2],), "at least 3 corners"),
-        ([3, 2], r"run lengths cover 5 pixels, the photo has 3 x 2"),
+        ([3, 2], r"run lengths cover 5 pixels, the image has 3 x 2"),
         ([-1, 7], "run lengths cover"),
         ("é", r"'é' is no character"),
         ("P", "end within a number"),

@@ -33,10 +33,10 @@ def test_another_size_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     folder = mask_set(tmp_path)
     save_mask(folder / "masks" / "p1_cat.png", box(0, (40, 30)))
     data = open_collection(folder)
-    with pytest.raises(InputError, match=r"pairs\.csv, row 5: .*p1_cat\.png: 30 x 40 px, but its photo has 40 x 30"):
+    with pytest.raises(InputError, match=r"pairs\.csv, row 5: .*p1_cat\.png: 30 x 40 px, but its image has 40 x 30"):
         verify_masks(data)
     save_mask(folder / "masks" / "p2_cat.png", box(0, (5, 60)))
-    with pytest.raises(InputError, match=r"row 5: .*; 2 of 12 masks are so"):
+    with pytest.raises(InputError, match=r"row 5: .*; 2 of 12 masks have another size"):
         verify_photos(open_collection(folder))
 
 
@@ -87,7 +87,7 @@ def test_a_set_that_looks_inverted_must_be_declared(tmp_path: Path) -> None:
     folder = mask_set(tmp_path)
     for path in (folder / "masks").iterdir():
         save_mask(path, ~np.asarray(Image.open(path)).astype(bool))
-    with pytest.raises(InputError, match=r"masks mark 97 % of their photos on average .*'#polarity=background'"):
+    with pytest.raises(InputError, match=r"masks mark 97 % of their images on average .*'#polarity=background'"):
         verify_masks(open_collection(folder))
     meant = verify_masks(open_collection(f"{folder}#polarity=foreground"))
     assert mask_facts(meant)["nearly_all_foreground"]

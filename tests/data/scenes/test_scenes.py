@@ -312,7 +312,7 @@ class TestCollection:
 
     @pytest.mark.parametrize("count", [5, MAXIMUM + 1])
     def test_counts_that_cannot_be_had_are_refused(self, count: int) -> None:
-        with pytest.raises(InputError, match=f"count: expected 6 to 7,000 pictures .* got {count:,}"):
+        with pytest.raises(InputError, match=f"count: expected 6 to 7,000 images .* got {count:,}"):
             generate(count=count)
 
     def test_the_largest_and_smallest_counts_can_be_had(self) -> None:

@@ -134,7 +134,7 @@ def test_annotations_that_are_wrong(tmp_path: Path, change: dict[str, Any], mess
 
 def test_what_coco_says_itself_is_not_declared(tmp_path: Path) -> None:
     path = write(photos(tmp_path) / "instances.json", instances())
-    with pytest.raises(InputError, match=r"COCO says itself which pixels are meant"):
+    with pytest.raises(InputError, match=r"COCO's format defines which pixels"):
         open_collection(f"{path}#polarity=background")
     data = instances()
     del data["images"][0]["height"]

@@ -104,7 +104,7 @@ def test_parquet_with_names_and_numbered_captions(tmp_path: Path) -> None:
     assert len(data.photos) == 6
     assert [caption.text for caption in data.captions if caption.image == 0] == ["a", "b"]
     assert [skip.reason for skip in data.skipped] == ["the caption of 1.png is empty"]
-    with pytest.raises(InputError, match=r"no caption with a photo in it; .*say in which folder the photos are"):
+    with pytest.raises(InputError, match=r"no caption with an image; .*say in which folder the images are"):
         open_collection(tmp_path / "a.parquet")
     datasets.Dataset.from_dict({"filename": ["a"], "words": ["b"]}).to_parquet(str(tmp_path / "b.parquet"))
     with pytest.raises(InputError, match=r"no caption column; found: filename, words"):

@@ -76,5 +76,5 @@ def test_saved_splits_are_kept_and_captions_have_no_masks(tmp_path: Path) -> Non
     assert {name: len(members) for name, members in data.splits.items()} == {"train": 3, "val": 2}
     plain = datasets.Dataset.from_dict({"image": ["a.png"], "caption": ["b"]})
     plain.to_parquet(str(tmp_path / "plain.parquet"))
-    with pytest.raises(InputError, match=r"masks were asked for, but no column holds any; found: image, caption"):
+    with pytest.raises(InputError, match=r"masks were requested, but no column holds any; found: image, caption"):
         open_collection(f"{tmp_path / 'plain.parquet'}#masks")

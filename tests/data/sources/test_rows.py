@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from plait.core.errors import InputError
-from plait.data.sources.rows import find_images, open_rows, read_rows
+from plait.data.sources.images_folder import find_images
+from plait.data.sources.rows import open_rows, read_rows
+from plait.data.sources.table import strict
 from tests.data.photos import save_photo
 
 FORMS = {
@@ -36,24 +38,24 @@ WANTED = [("a.jpg", "A dog, two cats"), ("a.jpg", "Again"), ("b.jpg", 'Say "hi"'
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(FORMS[name].encode())
-    assert [(row.image, row.text.strip()) for row in read_rows(tmp_path / name)] == WANTED
+    assert [(row.image, row.text.strip()) for row in strict(read_rows(tmp_path / name))] == WANTED
 
 
 def test_names_without_a_suffix_are_known_by_their_files(tmp_path: Path) -> None:
     save_photo(tmp_path / "images" / "17.jpg")
     (tmp_path / "a.csv").write_text("17,A dog\n17,A cat\n")
-    assert [row.text for row in read_rows(tmp_path / "a.csv", tmp_path / "images")] == ["A dog", "A cat"]
+    assert [row.text for row in strict(read_rows(tmp_path / "a.csv", tmp_path / "images"))] == ["A dog", "A cat"]
 
 
 def test_a_sentence_that_begins_with_a_quotation_mark_swallows_nothing(tmp_path: Path) -> None:
     (tmp_path / "token.txt").write_text('a.jpg#0\t"Stop sign\nb.jpg#0\tA " dog\n')
-    assert [row.text for row in read_rows(tmp_path / "token.txt")] == ['"Stop sign', 'A " dog']
+    assert [row.text for row in strict(read_rows(tmp_path / "token.txt"))] == ['"Stop sign', 'A " dog']
 
 
 def test_long_captions_are_kept(tmp_path: Path) -> None:
     text = "word " * 10_000
     (tmp_path / "a.csv").write_text(f"image,caption\na.jpg,{text}\n")
-    assert next(read_rows(tmp_path / "a.csv")).text == text
+    assert next(strict(read_rows(tmp_path / "a.csv"))).text == text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_long_captions_are_kept(tmp_path: Path) -> None:
             r"no caption column \(is 'captoin' meant as 'caption'\?\); found: image, c",
         ),
         ("a.csv", "image,caption,n\na.jpg,y,1,2\n", r"row 2: 4 columns; the header has 3\. Put captions in quotes"),
-        ("a.csv", 'image,caption\na.jpg,"He" said\n', r"row 2: .*a caption with a comma or a quotation mark stands in"),
+        ("a.csv", 'image,caption\na.jpg,"He" said\n', r"row 2: .*a text with a comma or a quotation mark stands in"),
         ("a.csv", 'image,caption\nb.jpg,x\na.jpg,"open\n', r"row 3: unexpected end of data"),
         ("a.csv", "image,caption\na.jpg," + "x" * 140_000, r"row 2: field larger than field limit"),
         ("a.csv", " \n\n", r"the file is empty"),
@@ -82,19 +84,19 @@ def test_long_captions_are_kept(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
-        list(read_rows(tmp_path / name))
+        list(strict(read_rows(tmp_path / name)))
 
 
 def test_files_that_are_not_utf8_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("image,caption\na.jpg,Ein größer Hund\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"a\.csv, row 2: byte 26 is not UTF-8; save the file as UTF-8"):
-        list(read_rows(tmp_path / "a.csv"))
+    with pytest.raises(InputError, match=r"a\.csv, row 2: not UTF-8; save the file as UTF-8"):
+        list(strict(read_rows(tmp_path / "a.csv")))
     (tmp_path / "a.json").write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"a\.json: byte 0 is not UTF-8"):
-        list(read_rows(tmp_path / "a.json"))
+    with pytest.raises(InputError, match=r"a\.json, row 1: not UTF-8"):
+        list(strict(read_rows(tmp_path / "a.json")))
     for name in ("gone.csv", "gone.json"):
         with pytest.raises(InputError, match=r"cannot be read: No such file"):
-            list(read_rows(tmp_path / name))
+            list(strict(read_rows(tmp_path / name)))
 
 
 def test_splits_named_by_rows(tmp_path: Path) -> None:
@@ -107,12 +109,12 @@ def test_splits_named_by_rows(tmp_path: Path) -> None:
     assert open_rows(tmp_path / "b.csv").splits == {"train": (0, 1), "val": (2, 3)}
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "split": "val"}])))
     with pytest.raises(
-        InputError, match=r"row 5: photo '0\.png' is in split 'val', but an earlier row put it in 'train'"
+        InputError, match=r"row 5: image '0\.png' is in split 'val', but an earlier row put it in 'train'"
     ):
         open_rows(tmp_path / "a.jsonl")
 
 
 def test_photos_that_are_nowhere(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    with pytest.raises(InputError, match=r"none of the first 1 photos .* in pictures/ \(for instance 'a\.jpg'\)"):
+    with pytest.raises(InputError, match=r"none of the first 1 images .* in pictures/ \(for instance 'a\.jpg'\)"):
         find_images(tmp_path, ["a.jpg"])

@@ -120,7 +120,7 @@ def frame_to_photo(values: np.ndarray | Tensor, geometry: Geometry, *, outside: 
 
 
 def _shares(place: Geometry, axis: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the (cells, length) float32 weights of image pixels in each cell, and its part inside the image, (cells,)."""
+    """Give the (cells, length) float32 weights of pixels in each cell, and its part inside the image, (cells,)."""
     length = (place.width, place.height)[axis]
     low, high = place.box[axis], place.box[axis + 2]
     start, stop = place.target[axis], place.target[axis + 2]
