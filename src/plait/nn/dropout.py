@@ -72,7 +72,8 @@ class _Masked(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, part: float) -> Tensor:
         count = values.numel()
         # One 64-bit number is four of 16 bits, each evenly over [-32768, 32767].
-        bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        bits = torch.empty((count + 3) // 4, dtype=torch.int64, device=values.device)
+        bits = bits.random_(-(2**63), None).view(torch.int16)
         mask = bits[:count].view(values.shape).float().ge_(round(part * STEPS) - STEPS // 2)
         mask = mask.mul_(1 / (1 - part)).to(values.dtype)
         ctx.save_for_backward(mask)

@@ -101,7 +101,7 @@ class GeneralisedPool(nn.Module):
 
     def weights(self, counts: Tensor, n: int) -> Tensor:
         """Give (U, n) weights over places for (U,) int64 counts of real tokens, each in [1, n]; rows sum to 1."""
-        places = sinusoid_1d(n, self.position_width).to(self.score.weight)
+        places = sinusoid_1d(n, self.position_width, device=counts.device).to(self.score.weight.dtype)
         packed = pack_padded_sequence(
             places.expand(len(counts), -1, -1), counts.cpu(), batch_first=True, enforce_sorted=False
         )

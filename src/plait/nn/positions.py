@@ -16,33 +16,34 @@ __all__ = ["resample_grid", "sinusoid_1d", "sinusoid_2d"]
 
 def _waves(places: Tensor, width: int) -> Tensor:
     """Give (N, width): sines then cosines of (N,) places at wavelengths from 2 pi to 20,000 pi."""
-    rates = torch.exp(torch.arange(width // 2, dtype=torch.float64) * (-math.log(10_000.0) / (width // 2)))
+    steps = torch.arange(width // 2, dtype=torch.float64, device=places.device)
+    rates = torch.exp(steps * (-math.log(10_000.0) / (width // 2)))
     angles = places.to(torch.float64)[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
 
-def sinusoid_1d(n: int, width: int) -> Tensor:
+def sinusoid_1d(n: int, width: int, *, device: torch.device | None = None) -> Tensor:
     """Encode the places 0 .. n - 1 by sines and cosines.
 
     Formula: columns i < width / 2 hold sin(place / 10000^(2 i / width)), the others the cosines in the same order.
 
     Shapes:
-        returns: (n, width) float32 in [-1, 1]
+        returns: (n, width) float32 in [-1, 1], on `device`
     Raises:
         ConfigError: width is not even.
     Source: Vaswani et al. 2017, section 3.5. Differs: sines and cosines lie in two halves instead of alternating.
     """
     if width < 2 or width % 2:
         raise ConfigError(f"a row of positions needs an even width, got {width}; use {width + width % 2 or 2}")
-    return _waves(torch.arange(n), width)
+    return _waves(torch.arange(n, device=device), width)
 
 
-def sinusoid_2d(grid: tuple[int, int], width: int) -> Tensor:
+def sinusoid_2d(grid: tuple[int, int], width: int, *, device: torch.device | None = None) -> Tensor:
     """Encode the cells of a grid: half of the columns tell the row, half the column.
 
     Shapes:
         grid:    (h, w)
-        returns: (h * w, width) float32 in [-1, 1], row by row
+        returns: (h * w, width) float32 in [-1, 1], row by row, on `device`
     Raises:
         ConfigError: width is not a multiple of 4.
     Source: the fixed 2-D encoding of He et al. 2022 (MAE). Differs: the row comes first.
@@ -52,8 +53,8 @@ def sinusoid_2d(grid: tuple[int, int], width: int) -> Tensor:
             f"positions on a grid need a width that is a multiple of 4, got {width}; use {max(4, -(-width // 4) * 4)}"
         )
     rows, columns = grid
-    y = _waves(torch.arange(rows), width // 2)[:, None].expand(-1, columns, -1)
-    x = _waves(torch.arange(columns), width // 2)[None].expand(rows, -1, -1)
+    y = _waves(torch.arange(rows, device=device), width // 2)[:, None].expand(-1, columns, -1)
+    x = _waves(torch.arange(columns, device=device), width // 2)[None].expand(rows, -1, -1)
     return torch.cat([y, x], dim=2).reshape(rows * columns, width)
 
 

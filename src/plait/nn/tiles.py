@@ -52,7 +52,7 @@ def _sides(valid: Tensor, order: Tensor, lengths: list[int], size: int) -> Itera
     for start in range(0, len(lengths), size):
         part = lengths[start : start + size]
         if part[-1]:
-            yield Side(order[start : start + size].to(valid.device), part[-1])
+            yield Side(order[start : start + size], part[-1])
 
 
 def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes: int, budget_bytes: int) -> Plan:
@@ -66,8 +66,9 @@ def plan_tiles(query_valid: Tensor, key_valid: Tensor, *, width: int, item_bytes
     sides = []
     for valid in (query_valid, key_valid):
         places = torch.arange(1, valid.shape[1] + 1, device=valid.device)
-        lengths, order = (valid * places).amax(1).cpu().sort() if valid.numel() else (torch.zeros(len(valid)),) * 2
-        sides.append((valid, order, [int(length) for length in lengths]))
+        longest = (valid * places).amax(1) if valid.numel() else valid.new_zeros(len(valid), dtype=torch.int64)
+        lengths, order = longest.sort()
+        sides.append((valid, order, lengths.tolist()))
     q, k = (max([1, *lengths]) for _, _, lengths in sides)
     elements = budget_bytes // item_bytes
     x_size, y_size = TILE_X, 0
