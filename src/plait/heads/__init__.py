@@ -1,4 +1,4 @@
-"""Heads: how an answer is read from fused tokens. A fusion's `reads` names the head it is made for."""
+"""Heads: fused tokens in, an answer out. A fusion's `reads` names the head it is made for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADS: dict[str, Entry] = {
         target="plait.heads.pair:PairCosineHead",
         family="match",
         paper="-",
-        summary='cosine of a fused pair\'s two sides: the reader of the leaky pairing "matched"',
+        summary='cosine of a fused pair\'s two sides: the head of the leaky pairing "matched"',
         gives="MatchScores",
     ),
     "spatial": Entry(
@@ -38,7 +38,7 @@ HEADS: dict[str, Entry] = {
     "vector": Entry(
         target="plait.heads.mask:VectorDecoder",
         family="mask",
-        paper="course report on masks from instructions",
+        paper="Anumula et al., masks from instructions",
         summary="seven transposed convolutions from one vector to 224 x 224: a baseline",
         gives="MaskLogits",
     ),

@@ -1,4 +1,4 @@
-"""Decoders: from a fused pair to the region its text speaks of, over the grid or from one vector."""
+"""Decoders: from a fused pair to the region that its text refers to, over the grid or from one vector."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plait.core.errors import ConfigError, ShapeError
-from plait.core.types import Fused, Level, MaskLogits, Tokens
+from plait.core.types import Fused, Level, MaskLogits
+from plait.heads.base import MaskHead
 from plait.nn.pooling import masked_mean
+from plait.nn.precision import to_channels_last
 
 __all__ = ["SpatialDecoder", "VectorDecoder", "resize_map"]
 
@@ -21,10 +23,10 @@ FEWEST = 16  # channels of a map
 
 
 def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample a map of cells to another grid over the same square, bilinear, so that what lies at a place stays there.
+    """Resample a map of cells to another grid over the same square, bilinear; places keep their position.
 
     Cells divide the square evenly, except where one grid is the other taken at every second cell from the first on (9
-    cells of 17): there the outermost centres coincide, which is what strided convolutions with borders leave.
+    cells of 17): there the outermost centres coincide, as strided convolutions with padding give.
 
     Shapes:
         values:  (B, C, h, w) float
@@ -38,35 +40,35 @@ def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(values, size=size, mode="bilinear", align_corners=strided)
 
 
-class SpatialDecoder(nn.Module):
-    """Decode the fused grid to a mask, coarse to fine, with what the image encoder saw at finer strides.
+class SpatialDecoder(MaskHead):
+    """Decode the fused grid to a mask, coarse to fine, with the image encoder's features at finer strides.
 
     Formula: z = P LayerNorm(fused image) on its grid. For each finer level s, coarse to fine:
         z = gelu(LayerNorm(Conv3x3(up(R z) + up(sigmoid(G z)) * S LayerNorm(s)))),
     up to the level's grid. Then `doublings` times z = up2(gelu(LayerNorm(Conv3x3(z)))), and a last Conv3x3 to one logit
-    a cell. Each step after the first has half as many channels, at least 16. Norms are over the channels of a cell, so
-    that a place is decoded from what lies near it alone.
+    per cell. Each step after the first has half as many channels, at least 16. Norms are over the channels of a cell,
+    so that a place is decoded from its neighbourhood alone.
 
-    The gate G is the only way text reaches a level: the decoder sees the text through the fusion alone, so that a
-    fusion that ignores it cannot be saved here.
+    Text reaches a level through the gate G alone, and the decoder depends on the text through the fusion alone: it
+    cannot make up for a fusion that ignores the text.
 
     Arguments:
         width:     D of the fused image
-        skips:     width of each finer level that will come, coarse to fine; () = none
+        skips:     width of each finer level, coarse to fine; () = none
         channels:  of z at first; at least 16
         doublings: of the resolution after the finest level; -1 = 1 with levels, 2 without
-        start:     first value of the last bias: the logit of the share of foreground expected before anything is
-                   learned; -2 is 12 %
+        start:     first value of the last bias: the logit of the expected share of foreground before training; -2 is
+                   12 %
     Shapes:
         fused:   image (B, P, D) float on a grid; the text is not read
-        levels:  the photo's finer grids, (B, N, D') each, in any precision; None = those of the fused image
+        levels:  the image's finer grids, (B, N, D') each, in any precision; None = those of the fused image
         returns: MaskLogits (B, h, w), h and w of the finest grid times 2^doublings
     Raises:
         ConfigError: channels below 16, doublings below -1.
-        ShapeError: no grid, or other levels than `skips` announced.
+        ShapeError: no grid, or levels of other widths than `skips`.
     Source: Lin et al. 2017 (FPN) and Ronneberger et al. 2015 (U-Net) for the levels; Oktay et al. 2018 (attention
     U-Net) for the gate. Differs: levels are added, not concatenated, which halves the convolutions; the gate has one
-    value a channel, not one a cell, and is computed on the coarser grid.
+    value per channel, not one per cell, and is computed on the coarser grid.
     """
 
     def __init__(
@@ -88,12 +90,12 @@ class SpatialDecoder(nn.Module):
         widths = [channels, *(max(FEWEST, channels >> n) for n in range(steps))]
         self.width = width
         self.skips = tuple(skips)
-        self.enter = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
-        ways = list(pairwise(widths))
+        self.project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
+        steps_widths = list(pairwise(widths))
         self.merges = nn.ModuleList(
-            _Merge(skip, before, after) for skip, (before, after) in zip(self.skips, ways, strict=False)
+            _Merge(skip, before, after) for skip, (before, after) in zip(self.skips, steps_widths, strict=False)
         )
-        self.doublings = nn.ModuleList(_smooth(before, after) for before, after in ways[len(skips) :])
+        self.doublings = nn.ModuleList(_smooth(before, after) for before, after in steps_widths[len(skips) :])
         self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
         _start_at(self.last, start)
 
@@ -112,7 +114,7 @@ class SpatialDecoder(nn.Module):
                 f"spatial decoder: expected finer levels of widths {self.skips}, got {found}; build it with the "
                 "image encoder's own level_widths"
             )
-        cells = self.enter(image.values.masked_fill(~image.valid[..., None], 0.0))
+        cells = self.project(image.values.masked_fill(~image.valid[..., None], 0.0))
         values = _map_of(cells, image.grid)
         for merge, level in zip(self.merges, levels, strict=True):
             values = merge(values, level)
@@ -123,11 +125,11 @@ class SpatialDecoder(nn.Module):
 
 
 class _Merge(nn.Module):
-    """One finer level joins; see `SpatialDecoder`."""
+    """Add one finer level; see `SpatialDecoder`."""
 
     def __init__(self, skip: int, before: int, after: int) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.LayerNorm(skip), nn.Linear(skip, after))
+        self.project = nn.Sequential(nn.LayerNorm(skip), nn.Linear(skip, after))
         self.reduce = nn.Conv2d(before, after, 1)
         self.gate = nn.Conv2d(before, after, 1)
         self.smooth = _smooth(after, after)
@@ -136,32 +138,32 @@ class _Merge(nn.Module):
         """Give (B, after, h, w) on the level's grid."""
         both = torch.cat([self.reduce(coarse), torch.sigmoid(self.gate(coarse))], 1)
         coarse, gate = resize_map(both, level.grid).chunk(2, 1)
-        fine = _map_of(self.enter(level.values.to(self.reduce.weight.dtype)), level.grid)
+        fine = _map_of(self.project(level.values.to(self.reduce.weight.dtype)), level.grid)
         smoothed: Tensor = self.smooth(coarse + gate * fine)
         return smoothed
 
 
-class VectorDecoder(nn.Module):
-    """Draw a mask from one vector by a stack of transposed convolutions, seven of them up to 224 x 224.
+class VectorDecoder(MaskHead):
+    """Decode a mask from one vector by a stack of transposed convolutions, seven of them up to 224 x 224.
 
-    Formula: v = mean of the fused image's real tokens; 1 x 1 -> 7 x 7 -> 14 -> 28 -> 56 -> 112 -> 224 -> one logit a
+    Formula: v = mean of the fused image's real tokens; 1 x 1 -> 7 x 7 -> 14 -> 28 -> 56 -> 112 -> 224 -> one logit per
     pixel, with GroupNorm and ReLU between the layers. With a smaller side the stack ends sooner.
 
     Arguments:
         width:    D of the fused image
         channels: after the first layer; halved by each doubling, at least 8; a multiple of 8
-        side:     of the drawing, 7 doubled some times; 56 takes four tenths of the time of 224
+        side:     of the mask, 7 times a power of two; 56 takes four tenths of the time of 224
         start:    first value of the last bias, as in `SpatialDecoder`
     Shapes:
         fused:   image (B, P, D) float; the text is not read
-        levels:  not read: a vector has no place for them
+        levels:  not read
         returns: MaskLogits (B, side, side)
-    Requirements: all that is known of places must be in the vector. A baseline.
+    Requirements: the vector must hold all that is known of places. A baseline.
     Raises:
-        ConfigError: channels is no multiple of 8, or side is not 7 doubled.
+        ConfigError: channels is no multiple of 8, or side is not 7 times a power of two.
         ShapeError: the fused width is not `width`.
-    Source: the course report on masks from instructions ("a series of transposed convolution layers" to the mask's
-    size). Differs: it gives neither channels nor norms; both are chosen here.
+    Source: Anumula et al., masks from instructions ("a series of transposed convolution layers" to the mask's size).
+    Differs: it gives neither channels nor norms; both are chosen here.
     """
 
     def __init__(self, width: int, *, channels: int = 256, side: int = 224, start: float = -2.0) -> None:
@@ -179,26 +181,21 @@ class VectorDecoder(nn.Module):
         last = nn.ConvTranspose2d(channels, 1, 3, padding=1)
         _start_at(last, start)
         # Channels last in memory: on CPUs the stack then takes two thirds of the time.
-        stack = nn.Sequential(*layers, _norm(channels), nn.ReLU(), last)
-        self.layers = stack.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layers = to_channels_last(nn.Sequential(*layers, _norm(channels), nn.ReLU(), last))
 
     def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
         """Decode aligned pairs; see the class."""
-        vector = _mean(fused.image)
+        vector = masked_mean(fused.image.values, fused.image.valid)
         if vector.shape[-1] != self.width:
             raise ShapeError(f"vector decoder: expected a fused image of width {self.width}, got {vector.shape[-1]}")
-        drawn = self.layers(vector[..., None, None])[:, 0]
-        return MaskLogits(drawn if fused.image_row is None else drawn[fused.image_row])
+        logits = self.layers(vector[..., None, None])[:, 0]
+        return MaskLogits(logits if fused.image_row is None else logits[fused.image_row])
 
 
 def _start_at(last: nn.Conv2d | nn.ConvTranspose2d, logit: float) -> None:
     """Let the last layer give about one logit everywhere at first, as in Lin et al. 2017 (focal loss), section 4.1."""
     nn.init.normal_(last.weight, std=0.01)
     nn.init.constant_(cast(Tensor, last.bias), logit)
-
-
-def _mean(tokens: Tokens) -> Tensor:
-    return masked_mean(tokens.values, tokens.valid)
 
 
 def _map_of(cells: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -211,7 +208,7 @@ def _norm(channels: int) -> nn.GroupNorm:
 
 
 class _CellNorm(nn.LayerNorm):
-    """Layer norm over the channels of each cell: what lies elsewhere, padding included, has no say."""
+    """Layer norm over the channels of each cell: other cells, padding included, have no influence."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (B, C, h, w) over C."""

@@ -1,4 +1,4 @@
-"""The two readers of a fused pair for matching: cosine of aligned tokens, or a small network with one logit."""
+"""The two heads of matching: cosine of aligned tokens, or a small network with one logit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, MatchScores, Similarities, Tokens
+from plait.heads.base import AllPairsHead, MatchHead
 from plait.nn.dropout import Dropout
 from plait.nn.pairs import Pool, pool_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, masked_max, masked_mean
@@ -14,8 +15,8 @@ from plait.nn.pooling import AttentionPool, masked_max, masked_mean
 __all__ = ["LogitHead", "SimilarityHead"]
 
 
-class SimilarityHead(nn.Module):
-    """Read how much each query agrees with what it found, and pool over the queries.
+class SimilarityHead(AllPairsHead):
+    """Take the cosine of each query with its context, and pool over the queries.
 
     Formula: r_q = cos(text_q, image_q), over real queries q;
         "mean": sum_q r_q / n,   "sum": sum_q r_q,   "lse": ln(sum_q exp(lse_scale * r_q)) / lse_scale.
@@ -64,8 +65,8 @@ class SimilarityHead(nn.Module):
         return pool_similarities(values, valid, pool=self.pool_name, lse_scale=self.lse_scale)
 
 
-class LogitHead(nn.Module):
-    """Read one logit from a fused pair: do these belong together?
+class LogitHead(MatchHead):
+    """Give one logit for a fused pair: do its sides belong together?
 
     Formula: W2 gelu(W1 LayerNorm([t; i]) + b1) + b2, where t and i are the sides' own pooled vectors if the fusion set
     them, else their tokens pooled.

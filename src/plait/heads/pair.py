@@ -1,17 +1,18 @@
-"""The reader of the pairing "matched": the cosine of a fused pair's two mean tokens."""
+"""The head of the pairing "matched": the cosine of a fused pair's two mean tokens."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from plait.core.types import Fused, MatchScores, Tokens
+from plait.heads.base import MatchHead
 from plait.nn.pairs import unit_vectors
 from plait.nn.pooling import masked_mean
 
 __all__ = ["PairCosineHead"]
 
 
-class PairCosineHead(nn.Module):
+class PairCosineHead(MatchHead):
     """Compare the two sides of a fused pair.
 
     Formula: cos(mean of the real text tokens, mean of the real image tokens).
@@ -19,9 +20,10 @@ class PairCosineHead(nn.Module):
     Shapes:
         fused:   text (B, T, D), image (B, P, D) float; token counts may differ
         returns: MatchScores "cosine": (B,) in [-1, 1]; 0 where a side has no real token
-    Source: the comparison of the chapter that the ladder's rungs come from. Differs: none; it learns nothing.
-    Relations: equals the diagonal of `FusionModel.score_matched`; a test holds both. A high value says little: some
-    fusions make both sides of any pair alike.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, its comparison of the ladder's versions. Differs: none; it
+    learns nothing.
+    Relations: equals the diagonal of the scores of the pairing "matched"; a test holds both. A high value says little:
+    some fusions make both sides of any pair alike.
     """
 
     def forward(self, fused: Fused) -> MatchScores:

@@ -98,7 +98,7 @@ def attend(
 
 
 def attend_rows(query: Tensor, key: Tensor, value: Tensor, key_valid: Tensor, row: Tensor) -> Tensor:
-    """Attend where several rows of queries read one row of keys: `attend` without copying keys for each of them.
+    """Attend where several rows of queries share one row of keys: `attend` without copying keys for each of them.
 
     Formula: attend(query, key[row], value[row], key_valid[row]), to which it is equal up to rounding.
 
@@ -107,9 +107,9 @@ def attend_rows(query: Tensor, key: Tensor, value: Tensor, key_valid: Tensor, ro
         key:       (B, K, heads, D) float
         value:     (B, K, heads, V) float
         key_valid: (B, K) bool, True = real token
-        row:       (M,) int64 in [0, B): the row of keys that each row of queries reads
+        row:       (M,) int64 in [0, B): the row of keys that each row of queries attends to
         returns:   (M, Q, heads, V) float; 0 for a query without real keys
-    Units: the queries of a row of keys are laid end to end, so that each group is one product a head. Fastest where
+    Units: the queries of a row of keys are laid end to end, so that each group is one product per head. Fastest where
         `row` is sorted.
     Raises:
         ShapeError: shapes do not fit, or the mask is not bool.
@@ -132,8 +132,8 @@ def attend_rows(query: Tensor, key: Tensor, value: Tensor, key_valid: Tensor, ro
     keys, values, valid = key.unbind(0), value.unbind(0), key_valid.unbind(0)
     for b, group in zip(chosen, query.split(counts.tolist()), strict=True):
         laid = group.flatten(0, 1).transpose(0, 1)[None]  # (1, heads, n * Q, D)
-        read = attend(laid, keys[b].transpose(0, 1)[None], values[b].transpose(0, 1)[None], valid[b][None])
-        found.append(read[0].transpose(0, 1))
+        attended = attend(laid, keys[b].transpose(0, 1)[None], values[b].transpose(0, 1)[None], valid[b][None])
+        found.append(attended[0].transpose(0, 1))
     out = torch.cat(found).unflatten(0, (len(row), -1)) if found else query.new_zeros(*query.shape[:3], value.shape[3])
     if order is None:
         return out
@@ -143,7 +143,7 @@ def attend_rows(query: Tensor, key: Tensor, value: Tensor, key_valid: Tensor, ro
 
 
 class MultiHeadAttention(nn.Module):
-    """Let queries read keys through several learned projections.
+    """Let queries attend to keys through several learned projections.
 
     Formula: out(concat over heads of attend(query W_q, key W_k, key W_v)).
 
@@ -174,13 +174,13 @@ class MultiHeadAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, key_valid: Tensor, *, row: Tensor | None = None, weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Read the keys.
+        """Attend to the keys.
 
         Shapes:
             query:     (B, Q, D) float; (M, Q, D) with `row`
             key:       (B, K, key_width) float
             key_valid: (B, K) bool, True = real token
-            row:       (M,) int64, or None: queries m read the keys of row[m], which are projected once a row of keys
+            row:       (M,) int64, or None: queries m attend to the keys of row[m]; each row of keys is projected once
             returns:   (B or M, Q, D) float and, if `weights`, (B or M, heads, Q, K) float whose rows sum to 1 over real
                        keys
         Raises:
@@ -198,13 +198,13 @@ class MultiHeadAttention(nn.Module):
         maps: Tensor | None = None
         if weights:
             maps = attention_weights(queries, keys, key_valid)
-            read = maps @ values
+            attended = maps @ values
         else:
-            read = attend(queries, keys, values, key_valid)
-        return self.dropout(self.out(read.transpose(1, 2).flatten(2))), maps
+            attended = attend(queries, keys, values, key_valid)
+        return self.dropout(self.out(attended.transpose(1, 2).flatten(2))), maps
 
-    def read_itself(self, real: Tensor, valid: Tensor) -> Tensor:
-        """Let real tokens read those of their own row, padding left out of every projection.
+    def self_attend(self, real: Tensor, valid: Tensor) -> Tensor:
+        """Let real tokens attend to those of their own row; padding is left out of every projection.
 
         Shapes:
             real:    (R, D) float, the R real tokens of all rows, row by row
@@ -215,5 +215,5 @@ class MultiHeadAttention(nn.Module):
         padded = projected.new_zeros(*valid.shape, projected.shape[-1])
         padded = padded.index_put((valid,), projected).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = padded.permute(2, 0, 3, 1, 4)
-        read = attend(queries, keys, values, valid).transpose(1, 2).flatten(2)
-        return self.dropout(self.out(read[valid]))
+        attended = attend(queries, keys, values, valid).transpose(1, 2).flatten(2)
+        return self.dropout(self.out(attended[valid]))

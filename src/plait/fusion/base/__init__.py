@@ -1,1 +1,1 @@
-"""What fusions share: one-sided preparation, row sharing, aligned queries, input norms."""
+"""What fusions share: the base classes, one-sided preparation, row sharing, aligned queries, input norms."""

@@ -1,4 +1,4 @@
-"""Queries aligned with what they found, and two directions in one fused pair without one outvoting the other."""
+"""Queries aligned with their contexts, and two directions joined in one fused pair with equal weight."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def both_directions(words: tuple[Tokens, Tokens], regions: tuple[Tokens, Tokens]
     Shapes:
         words:   text and image tokens (B, T, D) aligned word by word
         regions: text and image tokens (B, P, D) aligned region by region
-        returns: Fused with (B, 2, max(T, P) * D) a side
+        returns: Fused with (B, 2, max(T, P) * D) per side
     """
     length = max(words[0].values.shape[1], regions[0].values.shape[1])
     sides = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
@@ -15,16 +16,30 @@ __all__ = ["Fusion", "SimilarityFusion"]
 class Fusion(nn.Module, ABC):
     """A fusion of pairs.
 
-    A subclass writes `forward` like its formula, on aligned rows. `reads` names the head of matching that reads it:
-    "logit" (a small network on the fused pair) or "similarity" (cosines of aligned vectors; see `SimilarityFusion`).
-    Where much of the work needs one side alone, `plait.fusion.base.pairs.PairFusion` does it once per row.
+    A subclass writes `forward` like its formula, on aligned rows. Its constructor takes the width D of both sides, then
+    options by keyword. Where much of the work needs one side alone, `plait.fusion.base.pairs.PairFusion` does it once
+    per row.
+
+    Class attributes (the contract tests hold a fusion to what it declares):
+        reads:                 the head of matching that reads it: "logit" (a small network on the fused pair) or
+                               "similarity" (cosines of aligned vectors; see `SimilarityFusion`)
+        gives_maps:            whether attention maps come when requested; False where nothing attends across sides
+        reads_text:            whether the fused image depends on the text at all; False for controls only
+        unread_with_one_token: the side that the fused pair does not depend on when each side is a single token, or "".
+                               A softmax over one key is 1: where only attention weights carry a side, it is lost
+        tested_options:        options, beside the defaults, with which the contract tests run this fusion: one mapping
+                               for each way of computing that the defaults do not reach
     """
 
     reads: ClassVar[Literal["similarity", "logit"]] = "logit"
+    gives_maps: ClassVar[bool] = True
+    reads_text: ClassVar[bool] = True
+    unread_with_one_token: ClassVar[Literal["", "text", "image"]] = ""
+    tested_options: ClassVar[tuple[Mapping[str, Any], ...]] = ()
 
     @abstractmethod
     def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
-        """Fuse row i of the text (B, T, D) with row i of the image (B, P, D); attention maps only if asked."""
+        """Fuse row i of the text (B, T, D) with row i of the image (B, P, D); attention maps only when requested."""
 
 
 class SimilarityFusion(Fusion):

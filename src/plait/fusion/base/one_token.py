@@ -1,4 +1,4 @@
-"""One vector a side as tokens: how pooled fusions meet heads that read tokens."""
+"""One vector per side as tokens: how pooled fusions meet heads that read tokens."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ __all__ = ["one_token"]
 
 
 def one_token(vector: Tensor) -> Tokens:
-    """Give (B, D) vectors as one real token a row, (B, 1, D)."""
+    """Give (B, D) vectors as one real token per row, (B, 1, D)."""
     return Tokens(vector[:, None], vector.new_ones((len(vector), 1)).bool())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +10,27 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import Fused, Tokens
-from plait.fusion.base.pairs import PairFusion, rows_of
+from plait.fusion.base.pairs import PairFusion
+from plait.fusion.base.prepared import Parts, Prepared, Values, prepared
 from plait.nn.pooling import masked_mean
 
-__all__ = ["CorrelationFusion"]
+__all__ = ["CorrelationFusion", "CorrelationText"]
 
 
-class CorrelationFusion(PairFusion):
+@dataclass(frozen=True)
+class CorrelationText(Parts):
+    """What the sentence is to every cell.
+
+    Fields:
+        values: (C, T, D) float, the words as they came
+        matrix: (C, 1, rank + 1, D) float, sum_i a_i W_i of the formula
+    """
+
+    values: Tensor
+    matrix: Tensor
+
+
+class CorrelationFusion(PairFusion[CorrelationText, Values]):
     """Multiply every entry of the reduced sentence with every entry of each reduced cell.
 
     Formula: a = [1; A LayerNorm(mean(w)) + a0], b_p = [1; B LayerNorm(x_p) + b0], each of rank + 1 entries;
@@ -25,16 +39,19 @@ class CorrelationFusion(PairFusion):
 
     Arguments:
         width: D of both sides
-        rank:  width each side is reduced to; (rank + 1)^2 products a cell are read by W
+        rank:  width each side is reduced to; (rank + 1)^2 products per cell enter W
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with text (B, T, D) as it came and image (B, P, D) on its grid; no maps
     Raises:
         ConfigError: rank is below 1.
-    Source: Zadeh et al. 2017 (tensor fusion), for each cell; the course report on masks from instructions reads the
-    outer product of two pooled 768-wide vectors as a picture, which has no place in it. Differs: both sides are
-    reduced first, since a full outer product at D = 128 would hold 16,384 numbers a cell.
+    Source: Zadeh et al. 2017 (tensor fusion), for each cell; Anumula et al. (masks from instructions) treat the outer
+    product of two pooled 768-wide vectors as an image, which has no place in it. Differs: both sides are reduced
+    first, since a full outer product at D = 128 would hold 16,384 numbers per cell.
     """
+
+    gives_maps = False
+    tested_options = ({"rank": 3},)
 
     def __init__(self, width: int, *, rank: int = 16) -> None:
         super().__init__()
@@ -42,31 +59,22 @@ class CorrelationFusion(PairFusion):
             raise ConfigError(f"fusion 'correlation', rank: expected at least 1, got {rank}")
         self.text_project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, rank))
         self.image_project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, rank))
-        self.read = nn.Parameter(torch.empty(width, rank + 1, rank + 1))
+        self.weight = nn.Parameter(torch.empty(width, rank + 1, rank + 1))
         self.bias = nn.Parameter(torch.zeros(width))
-        nn.init.normal_(self.read, std=1 / (rank + 1))
+        nn.init.normal_(self.weight, std=1 / (rank + 1))
         self.norm = nn.LayerNorm(width)
 
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Reduce each side; the sentence then holds, as `pooled`, the matrix it is for a cell: (C, (rank + 1) D)."""
-        sentence = self.text_project(masked_mean(text.values, text.valid))
-        # W vec(a b^T) = (sum_i a_i W_i) b: the sentence's part is done once a text, not once a cell.
-        acting = torch.einsum("ci,dij->cjd", F.pad(sentence, (1, 0), value=1.0), self.read).flatten(1)
-        cells = F.pad(self.image_project(image.values), (1, 0), value=1.0)
-        return replace(text, pooled=acting), replace(image, values=cells)
+    def prepare_text(self, text: Tokens) -> Prepared[CorrelationText]:
+        """Reduce the sentence, and sum the matrices that its entries weigh: W vec(a b^T) = (sum_i a_i W_i) b."""
+        sentence = F.pad(self.text_project(masked_mean(text.values, text.valid)), (1, 0), value=1.0)
+        matrix = torch.einsum("ci,dij->cjd", sentence, self.weight)
+        return prepared(text, CorrelationText(text.values, matrix[:, None]))
 
-    def meet(
-        self,
-        text: Tokens,
-        image: Tokens,
-        *,
-        text_row: Tensor | None = None,
-        image_row: Tensor | None = None,
-        maps: bool = False,
-    ) -> Fused:
-        """Multiply each pair's sentence with its cells; see the class."""
-        text, image = rows_of(text, text_row), rows_of(image, image_row)
-        assert text.pooled is not None  # set by `prepare`
-        acting = text.pooled.unflatten(1, (image.values.shape[-1], -1))
-        values = self.norm(image.values @ acting + self.bias)
-        return Fused(replace(text, pooled=None), replace(image, values=values, pooled=None))
+    def prepare_image(self, image: Tokens) -> Prepared[Values]:
+        """Reduce each cell: (B, P, rank + 1)."""
+        return prepared(image, Values(F.pad(self.image_project(image.values), (1, 0), value=1.0)))
+
+    def meet(self, text: Prepared[CorrelationText], image: Prepared[Values], *, maps: bool = False) -> Fused:
+        """Multiply each pair's matrix with its cells; see the class."""
+        values = self.norm(image.parts.values @ text.parts.matrix[:, 0] + self.bias)
+        return Fused(text.tokens(text.parts.values), image.tokens(values))

@@ -1,1 +1,18 @@
-"""Controls: what a comparison needs beside its entrants."""
+"""Controls: fusions that a comparison needs beside the ones it compares."""
+
+from __future__ import annotations
+
+from plait.core.tables import Entry
+
+__all__ = ["CONTROL"]
+
+CONTROL: dict[str, Entry] = {
+    "image_only": Entry(
+        target="plait.fusion.control.image_only:ImageOnlyFusion",
+        family="control",
+        paper="-",
+        summary="trained without the text: how good a mask can be that depends on no word",
+        pairings=(),
+        gives="grid",
+    ),
+}

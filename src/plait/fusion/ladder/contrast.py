@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plait.fusion.ladder.feed import GatedFeedAttention
-from plait.fusion.ladder.pieces import Met
+from plait.core.types import Fused, Tokens
+from plait.fusion.base.prepared import Prepared, prepared
+from plait.fusion.ladder.feed_forward import ByHeads
+from plait.fusion.ladder.pieces import QueryKeyValue, fused
 
-__all__ = ["ContrastEnhanced"]
+__all__ = ["ContrastEnhanced", "ContrastParts"]
 
 
-class ContrastEnhanced(GatedFeedAttention):
+@dataclass(frozen=True)
+class ContrastParts(QueryKeyValue):
+    """One side's tokens as queries, keys and values, normed, and as contrastive directions.
+
+    Fields:
+        normed:    (R, N, D) float
+        direction: (R, N, D) float, of length 1
+    """
+
+    normed: Tensor
+    direction: Tensor
+
+
+class ContrastEnhanced(ByHeads[ContrastParts]):
     """v10_6: add to v9's outputs the other side's tokens, each times its contrastive similarity.
 
     Formula: X = LayerNorm(text), Y = LayerNorm(image); s_wr = cos(C x_w + c, C y_r + c), one map C for both;
@@ -20,42 +36,48 @@ class ContrastEnhanced(GatedFeedAttention):
         image_out_r = v9's + mean over real words w of s_wr x_w.
 
     Arguments:
-        width, heads, ratio, dropout: as `GatedFeedAttention`
+        width, heads, ratio, dropout: as `PreNormAttention`
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, heads, T, P) and (B, heads, P, T),
-                 of v9's attention; similarities are not shares and are left out
-    Requirements: through one number a pair of tokens, its similarity, an output depends on its own side's values too.
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v10_6, described and not printed there: similarities of
+        returns: Fused with text (B, T, D) and image (B, P, D); maps, if requested: (B, heads, T, P) and
+                 (B, heads, P, T), of v9's attention; similarities do not sum to 1 and are left out
+    Requirements: through one number per pair of tokens, its similarity, an output depends on its own side's values too.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, v10_6, described and not printed there: similarities of
     normalised projections enhance the outputs with original features. Differs: the mean over tokens is our reading.
     """
 
     name = "ladder/v10_6"
 
     def _add_projections(self, width: int) -> None:
-        super()._add_projections(width)
+        self.project = nn.Linear(width, 3 * width)
         self.contrast = nn.Linear(width, width)
 
-    def text_side(self, values: Tensor) -> Tensor:
-        """Project (C, T, D) and, beside it, contrastive direction and normed token: (C, T, 5 D)."""
-        normed = self.norm(values)
-        return torch.cat([self.project(normed), F.normalize(self.contrast(normed), dim=-1), normed], -1)
+    def prepare_text(self, text: Tokens) -> Prepared[ContrastParts]:
+        """Norm the words and project them for attention and for contrast."""
+        return self._prepared(text)
 
-    def image_side(self, values: Tensor) -> Tensor:
-        """Project (B, P, D) and, beside it, contrastive direction and normed token: (B, P, 5 D)."""
-        return self.text_side(values)
+    def prepare_image(self, image: Tokens) -> Prepared[ContrastParts]:
+        """Norm the regions and project them for attention and for contrast."""
+        return self._prepared(image)
 
-    def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
-        """Do v9 and add; see `Rung.attended`."""
-        met = super().attended(words, real_words, regions, real_regions, maps)
-        x, y = words[..., -self.width :], regions[..., -self.width :]
-        toward_x, toward_y = (side[..., 3 * self.width : 4 * self.width] for side in (words, regions))
-        alike = toward_x @ toward_y.transpose(1, 2)
-        for_words = alike * _share(real_regions, alike)[:, None]
-        for_regions = alike.transpose(1, 2) * _share(real_words, alike)[:, None]
-        return met._replace(words=met.words + for_words @ y, regions=met.regions + for_regions @ x)
+    def meet(self, text: Prepared[ContrastParts], image: Prepared[ContrastParts], *, maps: bool = False) -> Fused:
+        """Do v9 and add the other side by similarity; see the class."""
+        a = self.attended(text, image, maps)
+        words, regions = self.transformed(a.words), self.transformed(a.regions)
+        similarity = text.parts.direction @ image.parts.direction.transpose(1, 2)
+        for_words = similarity * _share(image.valid, similarity)[:, None]
+        for_regions = similarity.transpose(1, 2) * _share(text.valid, similarity)[:, None]
+        words = words + for_words @ image.parts.normed
+        regions = regions + for_regions @ text.parts.normed
+        return fused(text.tokens(words), image.tokens(regions), a.t2i, a.i2t)
+
+    def _prepared(self, side: Tokens) -> Prepared[ContrastParts]:
+        normed = self.norm(side.values)
+        query, key, value = self.project(normed).chunk(3, -1)
+        direction = F.normalize(self.contrast(normed), dim=-1)
+        return prepared(side, ContrastParts(query, key, value, normed, direction))
 
 
-def _share(real: Tensor, like: Tensor) -> Tensor:
+def _share(valid: Tensor, like: Tensor) -> Tensor:
     """Give each real token of (M, N) its share of a mean, 0 to padding."""
-    return real.to(like.dtype) / real.sum(1, keepdim=True).clamp(min=1)
+    return valid.to(like.dtype) / valid.sum(1, keepdim=True).clamp(min=1)

@@ -1,20 +1,23 @@
-"""The rungs on one matrix and one layer norm: v2, with a residual v3, projections v4, or a fixed mixture v5."""
+"""The versions on one matrix and one layer norm: v2, with a residual v3, projections v4, or a fixed mixture v5."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
-from plait.fusion.ladder.bare import meet_shared
-from plait.fusion.ladder.pieces import Met, Rung
+from plait.core.types import Fused, Tokens
+from plait.fusion.base.pairs import PairFusion
+from plait.fusion.base.prepared import Parts, Prepared, Values, prepared
+from plait.fusion.ladder.pieces import attend_shared, fused
 
-__all__ = ["MixedAttention", "NormedAttention", "ProjectedAttention", "ResidualAttention"]
+__all__ = ["MixedAttention", "NormedAndRaw", "NormedAttention", "ProjectedAttention", "ResidualAttention"]
 
 KEPT = 0.5
 
 
-class NormedAttention(Rung):
-    """v2: norm both sides, then let them read each other by one matrix.
+class NormedAttention(PairFusion[Values, Values]):
+    """v2: norm both sides, then let them attend to each other by one matrix.
 
     Formula: X = LayerNorm(text), Y = LayerNorm(image), one LayerNorm for both; A = softmax over words of
     Y X^T / sqrt(D); image_out = A X, text_out = A^T Y, rows of A^T divided by their sums.
@@ -23,32 +26,44 @@ class NormedAttention(Rung):
         width: D of both sides
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, 1, T, P) and (B, 1, P, T)
-    Requirements: with one token a side the normed sides are exchanged.
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v2. Differs: as v1 (see `SharedAttention`).
+        returns: Fused with text (B, T, D) and image (B, P, D); maps, if requested: (B, 1, T, P) and (B, 1, P, T)
+    Requirements: with one token per side the normed sides are exchanged.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, v2. Differs: as v1 (see `SharedAttention`).
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
 
-    def text_side(self, values: Tensor) -> Tensor:
-        """Norm (C, T, D)."""
-        normed: Tensor = self.norm(values)
-        return normed
+    def prepare_text(self, text: Tokens) -> Prepared[Values]:
+        """Norm the words."""
+        return prepared(text, Values(self.norm(text.values)))
 
-    def image_side(self, values: Tensor) -> Tensor:
-        """Norm (B, P, D)."""
-        normed: Tensor = self.norm(values)
-        return normed
+    def prepare_image(self, image: Tokens) -> Prepared[Values]:
+        """Norm the regions."""
+        return prepared(image, Values(self.norm(image.values)))
 
-    def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
-        """Read both ways; see `Rung.attended`."""
-        return meet_shared(words, real_words, regions, real_regions, maps)
+    def meet(self, text: Prepared[Values], image: Prepared[Values], *, maps: bool = False) -> Fused:
+        """Let the sides attend to each other; see the class."""
+        a = attend_shared(text.parts.values, text.valid, image.parts.values, image.valid, maps)
+        return fused(text.tokens(a.words), image.tokens(a.regions), a.t2i, a.i2t)
 
 
-class ResidualAttention(NormedAttention):
-    """v3: add what went in to what v2 gives.
+@dataclass(frozen=True)
+class NormedAndRaw(Parts):
+    """One side's tokens, normed and as they came.
+
+    Fields:
+        normed: (R, N, D) float
+        raw:    (R, N, D) float
+    """
+
+    normed: Tensor
+    raw: Tensor
+
+
+class ResidualAttention(PairFusion[NormedAndRaw, NormedAndRaw]):
+    """v3: add the input to the output of v2.
 
     Formula: image_out = image + A X, text_out = text + A^T Y; A, X, Y as in `NormedAttention`. The residual is the raw
     input, not the normed one.
@@ -57,28 +72,32 @@ class ResidualAttention(NormedAttention):
         width: D of both sides
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, 1, T, P) and (B, 1, P, T)
-    Requirements: with one token a side both outputs are about text + image, nearly the same vector. Fusing pairs that
+        returns: Fused with text (B, T, D) and image (B, P, D); maps, if requested: (B, 1, T, P) and (B, 1, P, T)
+    Requirements: with one token per side both outputs are about text + image, nearly the same vector. Fusing pairs that
     belong together before comparing them (pairing "matched") then gives the answer away: it "wins" on noise.
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v3. Differs: as v1 (see `SharedAttention`).
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, v3. Differs: as v1 (see `SharedAttention`).
     """
 
-    def text_side(self, values: Tensor) -> Tensor:
-        """Norm (C, T, D) and keep the input beside it: (C, T, 2 D)."""
-        return torch.cat([self.norm(values), values], -1)
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
 
-    def image_side(self, values: Tensor) -> Tensor:
-        """Norm (B, P, D) and keep the input beside it: (B, P, 2 D)."""
-        return torch.cat([self.norm(values), values], -1)
+    def prepare_text(self, text: Tokens) -> Prepared[NormedAndRaw]:
+        """Norm the words, and keep them as they came."""
+        return prepared(text, NormedAndRaw(self.norm(text.values), text.values))
 
-    def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
-        """Read both ways and add; see `Rung.attended`."""
-        (words, own_words), (regions, own_regions) = words.chunk(2, -1), regions.chunk(2, -1)
-        met = meet_shared(words, real_words, regions, real_regions, maps)
-        return met._replace(words=own_words + met.words, regions=own_regions + met.regions)
+    def prepare_image(self, image: Tokens) -> Prepared[NormedAndRaw]:
+        """Norm the regions, and keep them as they came."""
+        return prepared(image, NormedAndRaw(self.norm(image.values), image.values))
+
+    def meet(self, text: Prepared[NormedAndRaw], image: Prepared[NormedAndRaw], *, maps: bool = False) -> Fused:
+        """Let the sides attend to each other and add the inputs; see the class."""
+        x, y = text.parts, image.parts
+        a = attend_shared(x.normed, text.valid, y.normed, image.valid, maps)
+        return fused(text.tokens(x.raw + a.words), image.tokens(y.raw + a.regions), a.t2i, a.i2t)
 
 
-class ProjectedAttention(NormedAttention):
+class ProjectedAttention(PairFusion[Values, Values]):
     """v4: project each normed side by a map of its own before v2's attention.
 
     Formula: X = W_t LayerNorm(text) + b_t, Y = W_i LayerNorm(image) + b_i; the rest as in `NormedAttention`.
@@ -87,30 +106,34 @@ class ProjectedAttention(NormedAttention):
         width: D of both sides
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, 1, T, P) and (B, 1, P, T)
-    Requirements: with one token a side the projections are exchanged: a two-tower of one linear layer a side.
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v4, described and not printed there. Differs: as v1 (see
+        returns: Fused with text (B, T, D) and image (B, P, D); maps, if requested: (B, 1, T, P) and (B, 1, P, T)
+    Requirements: with one token per side the projections are exchanged: two towers of one linear layer per side.
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, v4, described and not printed there. Differs: as v1 (see
     `SharedAttention`); what is attended to is projected too.
     """
 
     def __init__(self, width: int) -> None:
-        super().__init__(width)
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
         self.text_project = nn.Linear(width, width)
         self.image_project = nn.Linear(width, width)
 
-    def text_side(self, values: Tensor) -> Tensor:
-        """Norm and project (C, T, D)."""
-        projected: Tensor = self.text_project(self.norm(values))
-        return projected
+    def prepare_text(self, text: Tokens) -> Prepared[Values]:
+        """Norm and project the words."""
+        return prepared(text, Values(self.text_project(self.norm(text.values))))
 
-    def image_side(self, values: Tensor) -> Tensor:
-        """Norm and project (B, P, D)."""
-        projected: Tensor = self.image_project(self.norm(values))
-        return projected
+    def prepare_image(self, image: Tokens) -> Prepared[Values]:
+        """Norm and project the regions."""
+        return prepared(image, Values(self.image_project(self.norm(image.values))))
+
+    def meet(self, text: Prepared[Values], image: Prepared[Values], *, maps: bool = False) -> Fused:
+        """Let the sides attend to each other; see the class."""
+        a = attend_shared(text.parts.values, text.valid, image.parts.values, image.valid, maps)
+        return fused(text.tokens(a.words), image.tokens(a.regions), a.t2i, a.i2t)
 
 
-class MixedAttention(NormedAttention):
-    """v5: give half of what went in and half of what v2 gives.
+class MixedAttention(PairFusion[Values, Values]):
+    """v5: give half of v2's input and half of its output.
 
     Formula: image_out = 0.5 Y + 0.5 A X, text_out = 0.5 X + 0.5 A^T Y; A, X, Y as in `NormedAttention`.
 
@@ -118,14 +141,27 @@ class MixedAttention(NormedAttention):
         width: D of both sides
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with text (B, T, D) and image (B, P, D); maps, if asked: (B, 1, T, P) and (B, 1, P, T)
-    Requirements: with one token a side both outputs are the same vector, the mean of the normed sides (see
+        returns: Fused with text (B, T, D) and image (B, P, D); maps, if requested: (B, 1, T, P) and (B, 1, P, T)
+    Requirements: with one token per side both outputs are the same vector, the mean of the normed sides (see
     `ResidualAttention` for what that does to pairing "matched").
-    Source: Multimodal Deep Learning, section 10.4.4 (dldna), v5, described and not printed there. Differs: as v1 (see
+    Source: Park 2025, Deep Learning DNA, section 10.4.4, v5, described and not printed there. Differs: as v1 (see
     `SharedAttention`).
     """
 
-    def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
-        """Read both ways and mix; see `Rung.attended`."""
-        met = meet_shared(words, real_words, regions, real_regions, maps)
-        return met._replace(words=KEPT * (words + met.words), regions=KEPT * (regions + met.regions))
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def prepare_text(self, text: Tokens) -> Prepared[Values]:
+        """Norm the words."""
+        return prepared(text, Values(self.norm(text.values)))
+
+    def prepare_image(self, image: Tokens) -> Prepared[Values]:
+        """Norm the regions."""
+        return prepared(image, Values(self.norm(image.values)))
+
+    def meet(self, text: Prepared[Values], image: Prepared[Values], *, maps: bool = False) -> Fused:
+        """Let the sides attend to each other and mix; see the class."""
+        x, y = text.parts.values, image.parts.values
+        a = attend_shared(x, text.valid, y, image.valid, maps)
+        return fused(text.tokens(KEPT * (x + a.words)), image.tokens(KEPT * (y + a.regions)), a.t2i, a.i2t)

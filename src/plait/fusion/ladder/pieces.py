@@ -1,10 +1,8 @@
-"""What the rungs are made of: attention apart, attention shared by both directions, heads, and a gated feed-forward."""
+"""What the ladder's versions share: one matrix for both directions, attention by heads, and a gated feed-forward."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,75 +10,58 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Tokens
-from plait.fusion.base.pairs import PairFusion, rows_of
+from plait.fusion.base.prepared import Parts
 from plait.nn.attention import attend, attention_weights
 from plait.nn.dropout import Dropout
 
-__all__ = ["GatedFeed", "Met", "Rung", "check_heads", "joined", "read", "shared_weights", "split"]
+__all__ = [
+    "Attended",
+    "GatedFeedForward",
+    "QueryKeyValue",
+    "attend_by_heads",
+    "attend_shared",
+    "attend_with_weights",
+    "check_heads",
+    "fused",
+    "join_heads",
+    "shared_weights",
+    "split_heads",
+]
+
+Weights = tuple[Tensor, ...]
 
 
-class Met(NamedTuple):
-    """What a rung makes of prepared pairs.
+@dataclass(frozen=True)
+class Attended:
+    """Both sides of M pairs after they attended to each other.
 
     Fields:
-        words:   (M, T, D) float, text_out
-        regions: (M, P, D) float, image_out
-        t2i:     weights of regions for each word, (M, heads, T, P), one a level, if asked for
+        words:   (M, T, D) float, what each word takes from the regions
+        regions: (M, P, D) float, what each region takes from the words
+        t2i:     weights of regions for each word, (M, heads, T, P), one per level; empty unless requested
         i2t:     weights of words for each region, (M, heads, P, T), likewise
     """
 
     words: Tensor
     regions: Tensor
-    t2i: tuple[Tensor, ...] = ()
-    i2t: tuple[Tensor, ...] = ()
+    t2i: Weights = ()
+    i2t: Weights = ()
 
 
-class Rung(PairFusion):
-    """One rung: each side is prepared alone (norms, projections), then words and regions of a pair attend.
+@dataclass(frozen=True)
+class QueryKeyValue(Parts):
+    """One side's tokens as queries, keys and values.
 
-    Formula: (text_out, image_out) = attended(text_side(text), image_side(image)).
-
-    A subclass writes `attended` and, where a side is normed or projected first, `text_side` and `image_side`; what
-    they return lies side by side in the last dimension of one tensor, so that choosing pairs is one copy a side.
+    Fields:
+        query, key, value: (R, N, ...) float
     """
 
-    def text_side(self, values: Tensor) -> Tensor:
-        """Prepare words: (C, T, D) -> (C, T, any width)."""
-        return values
-
-    def image_side(self, values: Tensor) -> Tensor:
-        """Prepare regions: (B, P, D) -> (B, P, any width)."""
-        return values
-
-    @abstractmethod
-    def attended(self, words: Tensor, real_words: Tensor, regions: Tensor, real_regions: Tensor, maps: bool) -> Met:
-        """Let prepared words (M, T, ...) and regions (M, P, ...) attend; masks (M, T) and (M, P), True = real."""
-
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Norm and project each side by itself, once a row."""
-        return (
-            replace(text, values=self.text_side(text.values), pooled=None),
-            replace(image, values=self.image_side(image.values), pooled=None),
-        )
-
-    def meet(
-        self,
-        text: Tokens,
-        image: Tokens,
-        *,
-        text_row: Tensor | None = None,
-        image_row: Tensor | None = None,
-        maps: bool = False,
-    ) -> Fused:
-        """Let the sides attend to each other, pair by pair; see the class."""
-        text, image = rows_of(text, text_row), rows_of(image, image_row)
-        met = self.attended(text.values, text.valid, image.values, image.valid, maps)
-        shown = [AttentionMap(w, "text", "image", level) for level, w in enumerate(met.t2i)]
-        shown += [AttentionMap(w, "image", "text", level) for level, w in enumerate(met.i2t)]
-        return Fused(replace(text, values=met.words), replace(image, values=met.regions), tuple(shown))
+    query: Tensor
+    key: Tensor
+    value: Tensor
 
 
-class GatedFeed(nn.Module):
+class GatedFeedForward(nn.Module):
     """Transform each token by itself: one half of a widened token gates the other.
 
     Formula: W3 (drop(gelu(W1 x + b1)) * drop(gelu(W2 x + b2))) + b3, then dropout.
@@ -90,7 +71,7 @@ class GatedFeed(nn.Module):
         ratio:   hidden width / D
         dropout: part set to 0 in training
     Shapes: (..., D) float -> (..., D) float.
-    Source: the chapter's v9; Shazeer 2020 for gated layers, where one half has no GELU. Differs: W1 and W2 are one
+    Source: v9 of Park 2025; Shazeer 2020 for gated layers, where one half has no GELU. Differs: W1 and W2 are one
     product, and the two dropouts of a product of halves are one with the same chance to keep, (1 - dropout)^2.
     """
 
@@ -109,6 +90,13 @@ class GatedFeed(nn.Module):
         return narrowed
 
 
+def fused(text: Tokens, image: Tokens, t2i: Weights, i2t: Weights) -> Fused:
+    """Give both fused sides (M, T, D) and (M, P, D) with the maps of both directions, level by level."""
+    maps = [AttentionMap(weights, "text", "image", level) for level, weights in enumerate(t2i)]
+    maps += [AttentionMap(weights, "image", "text", level) for level, weights in enumerate(i2t)]
+    return Fused(text, image, tuple(maps))
+
+
 def check_heads(name: str, width: int, heads: int) -> int:
     """Give `heads` if it divides the width.
 
@@ -120,17 +108,17 @@ def check_heads(name: str, width: int, heads: int) -> int:
     return heads
 
 
-def split(values: Tensor, heads: int) -> Tensor:
+def split_heads(values: Tensor, heads: int) -> Tensor:
     """Cut the width into heads: (M, N, D) -> (M, heads, N, D / heads)."""
     return values.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def joined(values: Tensor) -> Tensor:
+def join_heads(values: Tensor) -> Tensor:
     """Lay heads side by side again: (M, heads, N, d) -> (M, N, heads * d)."""
     return values.transpose(1, 2).flatten(2)
 
 
-def read(
+def attend_with_weights(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -138,7 +126,7 @@ def read(
     *,
     dropout: Dropout | None = None,
     maps: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+) -> tuple[Tensor, Weights]:
     """Attend by scaled dot product, with dropout on the weights.
 
     Shapes:
@@ -155,30 +143,63 @@ def read(
     return used @ value, (weights,) if maps else ()
 
 
-def shared_weights(regions: Tensor, words: Tensor, real_regions: Tensor, real_words: Tensor) -> tuple[Tensor, Tensor]:
+def attend_by_heads(
+    text: QueryKeyValue,
+    image: QueryKeyValue,
+    text_valid: Tensor,
+    image_valid: Tensor,
+    *,
+    heads: int,
+    dropout: Dropout | None = None,
+    maps: bool = False,
+) -> Attended:
+    """Let both sides attend to each other by several heads, each direction by itself.
+
+    Shapes: text query, key, value (M, T, D), image (M, P, D) float; masks (M, T) and (M, P) bool, True = real. Returns
+    `Attended` with the heads side by side: (M, T, D) and (M, P, D).
+    """
+    x = _split(text, heads)
+    y = _split(image, heads)
+    words, t2i = attend_with_weights(x.query, y.key, y.value, image_valid, dropout=dropout, maps=maps)
+    regions, i2t = attend_with_weights(y.query, x.key, x.value, text_valid, dropout=dropout, maps=maps)
+    return Attended(join_heads(words), join_heads(regions), t2i, i2t)
+
+
+def attend_shared(words: Tensor, words_valid: Tensor, regions: Tensor, regions_valid: Tensor, maps: bool) -> Attended:
+    """Let words (M, T, D) and regions (M, P, D) attend to each other by one matrix; masks (M, T) and (M, P)."""
+    i2t, t2i = shared_weights(regions, words, regions_valid, words_valid)
+    shown = ((t2i[:, None],), (i2t[:, None],)) if maps else ((), ())
+    return Attended(t2i @ regions, i2t @ words, *shown)
+
+
+def shared_weights(regions: Tensor, words: Tensor, regions_valid: Tensor, words_valid: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of both directions from one matrix: for regions its rows, for words its columns.
 
     Formula: A = softmax over words of (r . w) / sqrt(D); A^T_wr = A_rw / sum over real regions of A_rw.
 
     Shapes:
-        regions:      (M, ..., P, D) float
-        words:        (M, ..., T, D) float
-        real_regions: (M, P) bool; real_words: (M, T) bool; True = real
-        returns:      A (M, ..., P, T) and A^T (M, ..., T, P), both in [0, 1]; rows sum to 1 over real keys and are 0
-                      where no key is real, and padding has weight 0 in both directions
+        regions:       (M, ..., P, D) float
+        words:         (M, ..., T, D) float
+        regions_valid: (M, P) bool; words_valid: (M, T) bool; True = real
+        returns:       A (M, ..., P, T) and A^T (M, ..., T, P), both in [0, 1]; rows sum to 1 over real keys and are 0
+                       where no key is real, and padding has weight 0 in both directions
     Units: float32 at least inside; columns are divided in logarithms, so none vanishes by underflow.
-    Source: the chapter's v1 to v7 take A^T as it is. Differs: its rows are divided by their sums, or a word's output
-    would grow with the number of regions and shrink with the number of words, and padding would count. One token a side
-    has A = A^T = 1 either way.
+    Source: v1 to v7 of Park 2025 take A^T as it is. Differs: its rows are divided by their sums, or a word's output
+    would grow with the number of regions and shrink with the number of words, and padding would count. One token per
+    side has A = A^T = 1 either way.
     """
     scores = (regions * regions.shape[-1] ** -0.5) @ words.transpose(-1, -2)
     if scores.dtype in (torch.bfloat16, torch.float16):
         scores = scores.float()
     gap = [1] * (scores.ndim - 2)
-    real_words = real_words.reshape(len(real_words), *gap, -1)
-    real_regions = real_regions.reshape(len(real_regions), *gap[1:], -1, 1)
+    words_valid = words_valid.reshape(len(words_valid), *gap, -1)
+    regions_valid = regions_valid.reshape(len(regions_valid), *gap[1:], -1, 1)
     lowest = torch.finfo(scores.dtype).min
-    logs = scores.masked_fill(~real_words, lowest).log_softmax(-1)
-    rows = logs.exp() * real_words
-    columns = logs.masked_fill(~real_regions, lowest).softmax(-2) * real_regions
+    logs = scores.masked_fill(~words_valid, lowest).log_softmax(-1)
+    rows = logs.exp() * words_valid
+    columns = logs.masked_fill(~regions_valid, lowest).softmax(-2) * regions_valid
     return rows.to(words.dtype), columns.transpose(-1, -2).to(words.dtype)
+
+
+def _split(side: QueryKeyValue, heads: int) -> QueryKeyValue:
+    return QueryKeyValue(*(split_heads(part, heads) for part in (side.query, side.key, side.value)))

@@ -1,1 +1,42 @@
-"""Stacked cross-attention and late interaction: each query against what it finds on the other side."""
+"""Stacked cross-attention and late interaction: each query is compared with its context from the other side."""
+
+from __future__ import annotations
+
+from plait.core.tables import Entry
+
+__all__ = ["STACKED"]
+
+STACKED: dict[str, Entry] = {
+    "scan_t2i": Entry(
+        target="plait.fusion.stacked.scan:ScanTextToImage",
+        family="stacked cross-attention",
+        paper="Lee et al. 2018",
+        summary="each word against the mixture of regions it attends to",
+        pairings=("all",),
+        gives="pair",
+    ),
+    "scan_i2t": Entry(
+        target="plait.fusion.stacked.scan:ScanImageToText",
+        family="stacked cross-attention",
+        paper="Lee et al. 2018",
+        summary="each region against the mixture of words it attends to",
+        pairings=("all",),
+        gives="pair",
+    ),
+    "scan": Entry(
+        target="plait.fusion.stacked.scan:ScanBoth",
+        family="stacked cross-attention",
+        paper="Lee et al. 2018",
+        summary="the average of both directions of stacked cross-attention",
+        pairings=("all",),
+        gives="pair",
+    ),
+    "max_sim": Entry(
+        target="plait.fusion.stacked.max_sim:MaxSimFusion",
+        family="late interaction",
+        paper="Khattab & Zaharia 2020; Yao et al. 2022",
+        summary="each word against its most similar region",
+        pairings=("all",),
+        gives="pair",
+    ),
+}

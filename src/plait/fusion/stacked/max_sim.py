@@ -1,4 +1,4 @@
-"""Late interaction: each query is compared with the one key nearest to it."""
+"""Late interaction: each query is compared with its most similar key."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Modality, Similarities, Tokens
-from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.base.aligned import both_directions, both_similarities, image_queries, text_queries
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.nn.pairs import max_similarities, unit_vectors
 
 __all__ = ["MaxSimFusion"]
@@ -23,17 +23,19 @@ class MaxSimFusion(SimilarityFusion):
 
     Arguments:
         width:     D of both sides
-        direction: "t2i" (words look for regions), "i2t" (regions look for words) or "two_way" (the mean of both means)
-        project:   learn one linear map a side first; without, the adapters' space is compared as it is
+        direction: "t2i" (words as queries), "i2t" (regions as queries) or "two_way" (the mean of both means)
+        project:   learn one linear map per side first; without, the adapters' space is compared as it is
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with aligned tokens: (B, T, D) for t2i, (B, P, D) for i2t, (B, 2, max(T, P) * D) for two_way (see
-                 `both_directions`); maps, if asked: one head, one-hot rows
+                 `both_directions`); maps, if requested: one head, one-hot rows
     Raises:
         ConfigError: an unknown direction.
     Source: Khattab & Zaharia 2020 (ColBERT, t2i with the head's pool "sum"); Yao et al. 2022 (FILIP, two_way with
     means). Differs: FILIP trains each direction with its own softmax; here both are averaged into one score.
     """
+
+    tested_options = ({"direction": "i2t"}, {"direction": "two_way", "project": True})
 
     def __init__(self, width: int, *, direction: str = "t2i", project: bool = False) -> None:
         super().__init__()

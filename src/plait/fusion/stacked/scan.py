@@ -1,25 +1,25 @@
-"""Stacked cross-attention (SCAN): each query is compared with the mixture of keys it attends to."""
+"""Stacked cross-attention (SCAN): each query is compared with the mixture of keys that it attends to."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from plait.core.errors import ConfigError
 from plait.core.types import AttentionMap, Fused, Similarities, Tokens
-from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.base.aligned import both_directions, both_similarities, image_queries, text_queries
+from plait.fusion.base.fusion import SimilarityFusion
 from plait.nn.pairs import stacked_similarities, unit_vectors
 
 __all__ = ["ScanBoth", "ScanImageToText", "ScanTextToImage", "stacked_attention"]
 
-# Below zero a similarity keeps a tenth, as in the authors' code: a word nothing agrees with still has a gradient.
+# Below zero a similarity keeps a tenth, as in the authors' code: a word unlike every region still has a gradient.
 SLOPE = 0.1
 
 
 class ScanTextToImage(SimilarityFusion):
-    """Let each word attend to the regions, and compare it with what it attended to.
+    """Let each word attend to the regions, and compare it with its context.
 
     Formula: s_qk = cos(word_q, region_k);  r_qk = leaky_relu(s_qk, 0.1);  n_qk = r_qk / |r_.k| over real words;
         context_q = sum_k softmax_k(temperature * n_qk) * region_k / |region_k| over real regions.
@@ -31,7 +31,7 @@ class ScanTextToImage(SimilarityFusion):
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with the words (B, T, D) on the text side and their contexts (B, T, D) on the image side, both
-                 with the words' mask; maps, if asked: one head, words over regions
+                 with the words' mask; maps, if requested: one head, words over regions
     Raises:
         ConfigError: temperature is not above 0.
     Source: Lee et al. 2018, section 3.1, and the authors' code (slope 0.1, temperature 9). Differs: any tokens serve as
@@ -56,7 +56,7 @@ class ScanTextToImage(SimilarityFusion):
 
 
 class ScanImageToText(SimilarityFusion):
-    """Let each region attend to the words, and compare it with what it attended to.
+    """Let each region attend to the words, and compare it with its context.
 
     Formula: as `ScanTextToImage` with regions as queries and words as keys; LogSumExp with lse_scale 5.
 
@@ -66,7 +66,7 @@ class ScanImageToText(SimilarityFusion):
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
         returns: Fused with the contexts (B, P, D) on the text side and the regions (B, P, D) on the image side, both
-                 with the regions' mask; maps, if asked: one head, regions over words
+                 with the regions' mask; maps, if requested: one head, regions over words
     Raises:
         ConfigError: temperature is not above 0.
     Source: Lee et al. 2018, section 3.2, and the authors' code (temperature 4). Differs: as `ScanTextToImage`.
@@ -98,8 +98,8 @@ class ScanBoth(SimilarityFusion):
         i2t_temperature: of the regions' attention
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with two tokens a side, one a direction, (B, 2, max(T, P) * D) (see `both_directions`); maps, if
-                 asked: words over regions, then regions over words
+        returns: Fused with two tokens per side, one per direction, (B, 2, max(T, P) * D) (see `both_directions`);
+                 maps, if requested: words over regions, then regions over words
     Requirements: the head's pool "mean"; each direction is already a mean.
     Raises:
         ConfigError: a temperature is not above 0.
@@ -120,7 +120,7 @@ class ScanBoth(SimilarityFusion):
         return Fused(joint.text, joint.image, words.maps + regions.maps)
 
     def similarities(self, text: Tokens, image: Tokens) -> Similarities:
-        """Compare every image (B rows) with every caption (C rows): values (B, C, 2), one a direction."""
+        """Compare every image (B rows) with every caption (C rows): values (B, C, 2), one per direction."""
         return both_similarities(self.words.similarities(text, image), self.regions.similarities(text, image))
 
 

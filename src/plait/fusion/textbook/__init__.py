@@ -1,19 +1,19 @@
-"""The four other designs of the ladder's chapter: two attentions, a two-tower, and an embedding of the pair."""
+"""The other designs of the textbook chapter that the ladder comes from (Park 2025): attention, embeddings of pairs."""
 
 from __future__ import annotations
 
 from plait.core.tables import Entry
 
-__all__ = ["DESIGNS"]
+__all__ = ["TEXTBOOK"]
 
-_PAPER = "Multimodal Deep Learning, sections 10.4.1-2 (dldna)"
+_PAPER = "Park 2025, Deep Learning DNA, sections 10.4.1-2"
 
-DESIGNS: dict[str, Entry] = {
+TEXTBOOK: dict[str, Entry] = {
     "textbook/cross_modal_attention": Entry(
         target="plait.fusion.textbook.attention:CrossModalAttention",
         family="textbook",
         paper=_PAPER,
-        summary="words read regions by multi-head attention; nothing of a word is added",
+        summary="words attend to regions with several heads; no residual",
         pairings=("itm", "all", "matched"),
         gives="pair",
     ),
@@ -29,7 +29,7 @@ DESIGNS: dict[str, Entry] = {
         target="plait.fusion.textbook.embedding:MultimodalEmbedding",
         family="textbook",
         paper=_PAPER,
-        summary="a projection and a norm a side, compared: a two-tower",
+        summary="a projection and a norm per side, compared: two towers",
         pairings=("all", "matched"),
         takes="pooled",
         gives="pair",
@@ -38,7 +38,7 @@ DESIGNS: dict[str, Entry] = {
         target="plait.fusion.textbook.embedding:CrossModalEmbedding",
         family="textbook",
         paper=_PAPER,
-        summary="the two-tower's sides through hierarchical attention, to one vector a pair",
+        summary="a projection and a norm per side, then hierarchical attention to one vector per pair",
         pairings=("itm", "all", "matched"),
         gives="pair",
     ),

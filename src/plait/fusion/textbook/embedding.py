@@ -1,14 +1,16 @@
-"""The chapter's two embeddings: a two-tower, and one of the pair."""
+"""Two embeddings of a textbook (Park 2025): one vector per side, compared, and one vector per pair."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+
 from torch import Tensor, nn
 
 from plait.core.types import Fused, Similarities, Tokens
 from plait.fusion.base.fusion import SimilarityFusion
-from plait.fusion.textbook.attention import HierarchicalAttention
 from plait.fusion.base.one_token import one_token
+from plait.fusion.base.prepared import Prepared
+from plait.fusion.textbook.attention import HierarchicalAttention, QueryKey
 from plait.nn.pairs import cosine_similarities
 from plait.nn.pooling import masked_mean
 
@@ -25,10 +27,12 @@ class MultimodalEmbedding(SimilarityFusion):
         width: D of both sides
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with one token a side, (B, 1, D); no maps, since nothing attends across
-    Source: Multimodal Deep Learning, section 10.4.1 (dldna), MultimodalEmbedding. Differs: the sides are means of real
-    tokens, where the chapter takes the encoders' own summaries; the learned scale is the objective's.
+        returns: Fused with one token per side, (B, 1, D); no maps, since nothing attends across
+    Source: Park 2025, Deep Learning DNA, section 10.4.1, MultimodalEmbedding. Differs: the sides are means of real
+    tokens, where the textbook takes the encoders' own summaries; the learned scale is the objective's.
     """
+
+    gives_maps = False
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -63,13 +67,13 @@ class CrossModalEmbedding(HierarchicalAttention):
         heads: attention heads; divides D
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with the same one token on both sides, (B, 1, D); two maps, if asked: (B, heads, T, P) and
+        returns: Fused with the same one token on both sides, (B, 1, D); two maps, if requested: (B, heads, T, P) and
                  (B, heads, P, T)
-    Requirements: the chapter scores a batch by the product of these vectors with themselves, a Gram matrix whose
+    Requirements: the textbook scores a batch by the product of these vectors with themselves, a Gram matrix whose
     diagonal is always its largest. That is pairing "matched"; "itm" and "all" read a score of each pair instead.
     Raises:
         ConfigError: heads does not divide D.
-    Source: Multimodal Deep Learning, section 10.4.2 (dldna), CrossModalEmbedding, which is used and described and whose
+    Source: Park 2025, Deep Learning DNA, section 10.4.2, CrossModalEmbedding, which is used and described and whose
     module is not printed; that the attention is the hierarchical one is our reading. Differs: as
     `HierarchicalAttention`.
     """
@@ -79,12 +83,13 @@ class CrossModalEmbedding(HierarchicalAttention):
         self.text_project = _embedding(width)
         self.image_project = _embedding(width)
 
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Embed each side's tokens, then as `HierarchicalAttention.prepare`."""
-        return super().prepare(
-            replace(text, values=self.text_project(text.values)),
-            replace(image, values=self.image_project(image.values)),
-        )
+    def prepare_text(self, text: Tokens) -> Prepared[QueryKey]:
+        """Embed the words, then as `HierarchicalAttention`."""
+        return super().prepare_text(replace(text, values=self.text_project(text.values)))
+
+    def prepare_image(self, image: Tokens) -> Prepared[QueryKey]:
+        """Embed the regions, then as `HierarchicalAttention`."""
+        return super().prepare_image(replace(image, values=self.image_project(image.values)))
 
 
 def _embedding(width: int) -> nn.Sequential:

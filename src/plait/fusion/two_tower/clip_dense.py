@@ -1,23 +1,37 @@
-"""The baseline on a shared space: how near each cell is to the sentence, and a small decoder over it."""
+"""The baseline on a shared space: the cosine of each cell with the sentence, and a small decoder over it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, Tokens
-from plait.fusion.base.pairs import PairFusion, rows_of
+from plait.fusion.base.pairs import PairFusion
+from plait.fusion.base.prepared import Parts, Prepared, Values, prepared
 from plait.nn.blocks import SelfBlock
 from plait.nn.pairs import unit_vectors
 from plait.nn.pooling import masked_mean
 
-__all__ = ["ClipDenseFusion"]
+__all__ = ["ClipDenseFusion", "ClipDenseText"]
 
 
-class ClipDenseFusion(PairFusion):
+@dataclass(frozen=True)
+class ClipDenseText(Parts):
+    """The words and the sentence's vector.
+
+    Fields:
+        values:   (C, T, D) float, the words as they came
+        sentence: (C, 1, D) float
+    """
+
+    values: Tensor
+    sentence: Tensor
+
+
+class ClipDenseFusion(PairFusion[ClipDenseText, Values]):
     """Compare every cell with the sentence in the space both encoders share, and decode from there.
 
     Formula: with s the sentence's pooled vector (its mean word where there is none) and x_p the cells,
@@ -27,8 +41,8 @@ class ClipDenseFusion(PairFusion):
 
     Arguments:
         width:   D of both sides, and of the text's pooled vector
-        layers:  self-attention blocks of the decoder; 0 = nothing but the cosine reaches the head, which learns where
-                 to cut it: dense similarity as a baseline
+        layers:  self-attention blocks of the decoder; 0 = nothing but the cosine reaches the head, which learns its
+                 threshold: dense similarity as a baseline
         scale:   first value of u in every channel, since cosines of a shared space differ by a few hundredths
         heads, ratio, dropout: of the blocks
     Shapes:
@@ -44,6 +58,9 @@ class ClipDenseFusion(PairFusion):
     (CLIPSeg, the conditioned decoder). Differs: the patches pass CLIP's own last norm and projection; one activation
     is decoded, not three; pre-norm blocks.
     """
+
+    gives_maps = False
+    tested_options = ({"layers": 0},)
 
     def __init__(
         self,
@@ -65,36 +82,29 @@ class ClipDenseFusion(PairFusion):
         self.blocks = nn.ModuleList(SelfBlock(width, heads=heads, ratio=ratio, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width) if layers else None
 
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
+    def prepare_text(self, text: Tokens) -> Prepared[ClipDenseText]:
         """Take the sentence's vector."""
-        width = image.values.shape[-1]
         sentence = masked_mean(text.values, text.valid) if text.pooled is None else text.pooled
-        if sentence.shape[-1] != width:
+        if sentence.shape[-1] != len(self.direction):
             raise ShapeError(
-                f"fusion 'clip_dense': expected a pooled text vector as wide as the cells, {width}, got "
+                f"fusion 'clip_dense': expected a pooled text vector as wide as the cells, {len(self.direction)}, got "
                 f"{sentence.shape[-1]}; leave out pooled_width in fusion.adapter_options"
             )
-        return replace(text, pooled=sentence), image
+        return prepared(text, ClipDenseText(text.values, sentence[:, None]))
 
-    def meet(
-        self,
-        text: Tokens,
-        image: Tokens,
-        *,
-        text_row: Tensor | None = None,
-        image_row: Tensor | None = None,
-        maps: bool = False,
-    ) -> Fused:
+    def prepare_image(self, image: Tokens) -> Prepared[Values]:
+        """Leave the cells as they came."""
+        return prepared(image, Values(image.values))
+
+    def meet(self, text: Prepared[ClipDenseText], image: Prepared[Values], *, maps: bool = False) -> Fused:
         """Compare each pair's cells with its sentence; see the class."""
-        text, image = rows_of(text, text_row), rows_of(image, image_row)
-        assert text.pooled is not None  # set by `prepare`
-        sentence = text.pooled[:, None]
-        cosine = (unit_vectors(image.values, image.valid) * unit_vectors(sentence)).sum(-1, keepdim=True)
+        cells, sentence = image.parts.values, text.parts.sentence
+        cosine = (unit_vectors(cells, image.valid) * unit_vectors(sentence)).sum(-1, keepdim=True)
         values = cosine * self.direction + self.offset
         if self.reduce is not None and self.condition is not None:
             gain, shift = self.condition(sentence).chunk(2, -1)
-            values = values + self.reduce(image.values) * (1 + gain) + shift
+            values = values + self.reduce(cells) * (1 + gain) + shift
             for block in self.blocks:
                 values = block(values, image.valid)
         values = values if self.norm is None else self.norm(values)
-        return Fused(replace(text, pooled=None), replace(image, values=values, pooled=None))
+        return Fused(text.tokens(text.parts.values), image.tokens(values))

@@ -1,4 +1,4 @@
-"""No token fusion: each side becomes one vector, and the two are compared. The control every comparison needs."""
+"""No token fusion: each side becomes one vector, and the two are compared. Every comparison needs this control."""
 
 from __future__ import annotations
 
@@ -30,18 +30,28 @@ class LateFusion(SimilarityFusion):
         image_pool: another pool for the image side; "" = the same
         add_pooled: add the encoder's own summary to the pooled tokens
         pooled_width: width of the encoder's own summary, where the adapter makes it another than the tokens'; 0 = D
-        hidden:     width of a residual two-layer projection a side; 0 = none
+        hidden:     width of a residual two-layer projection per side; 0 = none
         dropout:    on its hidden layer
     Shapes:
         text:    values (B, T, D) float; image: values (B, P, D) float; row i of both is one pair
-        returns: Fused with one token a side, (B, 1, D); no maps, since nothing attends across
+        returns: Fused with one token per side, (B, 1, D); no maps, since nothing attends across
     Raises:
         ConfigError: an unknown pool, or vectors of two widths.
-        ShapeError: the encoder's summary is asked for and there is none of width D.
+        ShapeError: the encoder's summary is requested and there is none of width D.
     Source: Faghri et al. 2018 (VSE++); gpo and the residual projection: Chen et al. 2021 (VSE-infinity). Differs: the
     projection to the common width happens before, in the adapters; VSE-infinity adds the encoder's linear map to its
     MLP, here the MLP is added to the pooled vector itself.
     """
+
+    gives_maps = False
+    tested_options = (
+        {"pool": "max"},
+        {"pool": "attention"},
+        {"pool": "gpo"},
+        {"pool": "encoder"},
+        {"add_pooled": True, "hidden": 8, "dropout": 0.1},
+        {"pool": "mean", "image_pool": "gpo"},
+    )
 
     def __init__(
         self,
