@@ -98,9 +98,7 @@ def compare_fusions(
     check_output(out, "comparison")
     _claim(out, plan, collection)
     first = {fusion: _entrant(plan, fusion, plan.seeds[0]) for fusion in plan.fusions}
-    shares = match_budgets(
-        plan.match, first, collection, out=out, cache=cache, device=plan.device, listener=listener
-    )
+    shares = match_budgets(plan.match, first, collection, out=out, cache=cache, device=plan.device, listener=listener)
     # Seed by seed: stopped early, every fusion has had its turn.
     requested = [(fusion, _seeded(shares[fusion], seed)) for seed in plan.seeds for fusion in plan.fusions]
     rows = _rows(requested, plan, collection, out, cache=cache, listener=listener)

@@ -175,9 +175,7 @@ def _words(label: str, share: Share) -> str:
 
 def _ended_outside(requested: Sequence[tuple[str, Share]], rows: Rows, out: Path, jobs: int) -> str:
     names = [run_name(label, share.recipe.train.seed) for label, share in requested]
-    left = [
-        name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)
-    ]
+    left = [name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)]
     return (
         f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its own; most "
         "often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "

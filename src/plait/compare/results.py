@@ -21,7 +21,9 @@ def read_results(out: Path) -> dict[str, Any]:
     """
     path = out / "results.json"
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; expected the folder of a comparison (`plait compare --out {out}`)")
+        raise CheckpointError(
+            f"{path}: no such file; expected the folder of a comparison (`plait compare --out {out}`)"
+        )
     results = read_json(path)
     if not isinstance(results, dict) or not isinstance(results.get("rows"), list):
         raise CheckpointError(

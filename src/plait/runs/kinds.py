@@ -28,7 +28,9 @@ def check_output(folder: Path, kind: str) -> None:
         ConfigError: the message names what the folder holds.
     """
     if str(folder) in ("", ".") and kind_of(folder) is None and any(folder.glob("*")):
-        raise ConfigError("--out: expected a folder of its own for the results, got the current folder, which has files")
+        raise ConfigError(
+            "--out: expected a folder of its own for the results, got the current folder, which has files"
+        )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder}: this is a file; expected a folder, or a name that does not exist yet")
     found = kind_of(folder)

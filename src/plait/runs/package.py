@@ -38,7 +38,9 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
         CheckpointError: no finished run, or weights too large for float16.
     """
     if out.exists() and out.resolve() == folder.resolve():
-        raise ConfigError(f"--out {out}: this is the run itself, and packaging halves its precision; choose another folder")
+        raise ConfigError(
+            f"--out {out}: this is the run itself, and packaging halves its precision; choose another folder"
+        )
     check_output(out, "packaged model")
     record = finished_record(folder)
     if record is None:

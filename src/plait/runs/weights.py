@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from plait.fusion.base.renamed_weights import RENAMED
+from plait.fusion.base.renamed_weights import renamed_weight
 from plait.model import Learner
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
 
 __all__ = ["WEIGHTS_FILE", "load_weights", "save_weights", "todays_names"]
 
 WEIGHTS_FILE = "weights.safetensors"
-# Towers were a part of the model; they belong to the learner of matching.
-_MOVED = ((r"^model\.towers\.", "towers."),)
+# Towers were a part of the model; they are a part of the learner now.
+_TOWERS = "model.towers."
 
 
 def save_weights(folder: Path, learner: Learner, metadata: Mapping[str, Any]) -> None:
@@ -43,7 +42,6 @@ def todays_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _todays_name(name: str) -> str:
-    renamed = (*_MOVED, *RENAMED) if name.startswith(("model.fusion.", "model.head.", "model.towers.")) else ()
-    for old, new in renamed:
-        name = re.sub(old, new, name)
-    return name
+    if name.startswith(_TOWERS):
+        return name.removeprefix("model.")
+    return renamed_weight(name)

@@ -156,7 +156,9 @@ class CountWork:
         said, truth = evaluation.answers
         names = [feed.collection.photos[i].id for i in evaluation.images]
         return {
-            "counted": [{"photo": n, "said": int(s), "true": int(t)} for n, s, t in zip(names, said, truth, strict=True)]
+            "counted": [
+                {"photo": n, "said": int(s), "true": int(t)} for n, s, t in zip(names, said, truth, strict=True)
+            ]
         }
 
     def merge_galleries(self, shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
