@@ -16,9 +16,9 @@ from plait.core.tables import load_entry, look_up
 from plait.data.collection import Collection
 from plait.encoders import ADAPTERS
 from plait.fusion import FUSIONS
-from plait.train.events import Event, Listener, silent
 from plait.runs.assemble import assemble, completed, make_words
 from plait.runs.feed import open_feed
+from plait.train.events import Event, Listener, silent
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 

@@ -24,15 +24,15 @@ from typing import Any
 
 import torch
 
+from plait.compare.budget import Share
+from plait.compare.row import make_row, run_name
 from plait.core.errors import ConfigError, TrainingError
 from plait.data.collection import Collection
-from plait.compare.budget import Share
-from plait.train.events import Event, Listener
-from plait.train.hardware import choose_hardware
-from plait.compare.row import make_row, run_name
 from plait.runs.assemble import assemble, make_words
 from plait.runs.feed import open_feed
 from plait.runs.record import whole_record
+from plait.train.events import Event, Listener
+from plait.train.hardware import choose_hardware
 
 __all__ = ["check_jobs", "throttled", "train_side_by_side"]
 
@@ -177,8 +177,8 @@ def _ended_outside(requested: Sequence[tuple[str, Share]], rows: Rows, out: Path
     names = [run_name(label, share.recipe.train.seed) for label, share in requested]
     left = [name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)]
     return (
-        f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its own; most "
-        "often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "
+        f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its "
+        "own; most often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "
         f'than {jobs}. A script that uses jobs must call this below `if __name__ == "__main__":`'
     )
 

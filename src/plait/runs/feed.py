@@ -12,8 +12,8 @@ from plait.nn.devices import device_of
 from plait.nn.precision import resolve_precision
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
-from plait.train.feed import Feed
 from plait.train.features import prepare
+from plait.train.feed import Feed
 
 __all__ = ["open_feed"]
 
