@@ -26,6 +26,7 @@ from plait.runs.fit import fit_run
 from plait.runs.open import audit_run, evaluate_run
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
+from plait.train.hardware import choose_hardware
 
 __all__ = ["audit", "compare", "evaluate", "fit", "recipe", "recipe_for", "report", "requested_by"]
 
@@ -55,6 +56,7 @@ def fit(
     pairing: str | None = None,
     limit: int | None = None,
     device: str = "auto",
+    devices: int = 1,
     cache: Path | None = None,
     listener: Listener = silent,
 ) -> dict[str, Any]:
@@ -63,12 +65,13 @@ def fit(
     Args:
         tokens:  "tokens" or "pooled", in place of the recipe's
         pairing: "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
-        device:  "auto", "cpu", "cuda" or "mps"
+        device:  "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
     Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
     cache = cache or cache_root()
+    choose_hardware(device, devices=devices)
     collection = open_data(data, limit=limit)
     chosen = overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
     find_task(chosen.task).load_work().use(completed(chosen))  # before every image is decoded

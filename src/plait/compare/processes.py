@@ -178,8 +178,8 @@ def _ended_outside(requested: Sequence[tuple[str, Share]], rows: Rows, out: Path
     left = [name for number, name in enumerate(names) if number not in rows and not whole_record(out / "runs" / name)]
     return (
         f"a process that trained one of {', '.join(left[:jobs])} was ended from outside, without an error of its "
-        "own; most often memory ran out. What is finished is kept, and the same command goes on from there; give it fewer jobs "
-        f'than {jobs}. A script that uses jobs must call this below `if __name__ == "__main__":`'
+        "own; most often memory ran out. What is finished is kept, and the same command goes on from there; give it "
+        f'fewer jobs than {jobs}. A script that uses jobs must call this below `if __name__ == "__main__":`'
     )
 
 

@@ -26,7 +26,7 @@ class Entry:
         options:  keyword arguments that distinguish this name from others with the same target
         takes:    for fusions, "tokens" or "pooled" (one vector per side, whatever the recipe asks); for heads and
                   objectives, the type they read: "Fused", "MatchScores", "MaskLogits"
-        gives:    for fusions, what comes out on the image side: "grid" (cells that stay in place and have met the text),
+        gives:    for fusions, what comes out on the image side: "grid" (cells in place, which have met the text),
                   "vector" (one vector of the pair) or "pair" (both sides, to be compared or read together); for heads,
                   their result type
     """

@@ -93,7 +93,7 @@ last epoch's weights count; no epoch and no setting was chosen on that split by 
 
 {card.scores(record)}
 
-**Limits.** It knows what its training images show and how their captions are worded, and little else: a subject that was
+**Limits.** It knows what its training images show and how their captions are worded, little else: a subject that was
 {card.limits} Captions carry their writers' assumptions about the people shown: not for decisions about people. The
 images and captions are not distributed with the model; the terms of the data are its owners'.
 
