@@ -106,7 +106,7 @@ def test_the_command_line_knows_it(scenes: Path, run: Path, capsys: pytest.Captu
     assert main(words) == 0
     assert "Right" in capsys.readouterr().out
     assert main(["evaluate", str(run), "--data", str(scenes), "--quiet"]) == 0
-    assert "accuracy" in capsys.readouterr().out
+    assert "Right" in capsys.readouterr().out
     assert main(["list", "tasks"]) == 0
     assert "say how many things" in capsys.readouterr().out
     assert main(["package", str(run), "--out", str(scenes / "small")]) == 0

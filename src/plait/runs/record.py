@@ -55,7 +55,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write run.json with the sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
+    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
     write_json(folder / RECORD_FILE, {**record, "files": sealed})
 
