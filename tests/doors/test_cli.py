@@ -121,7 +121,8 @@ def test_fit_then_again(tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture
     assert "late, seed 3: epoch 1/1" in answer.err
     assert answer.data["recipe"]["train"]["seed"] == 3
     assert set(answer.data["metrics"]) >= RECALLS
-    assert answer.data == json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    saved = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert answer.data == {key: saved[key] for key in answer.data}
     again = call(capsys, *words, "--out", tmp_path / "run", "--quiet")
     assert again.code == 0
     assert again.err == ""
@@ -230,14 +231,14 @@ def test_a_wrong_command_line_is_2(capsys: Capture, words: list[str], said: str)
         (["compare", "--data", "DATA", "--fusions", "crossed", "--out", "OUT"], "did you mean 'cross'?"),
         (["compare", "--data", "nowhere", "--fusions", "late", "--out", "OUT"], "no data at 'nowhere'"),
         (["compare", "--data", "DATA", "--fusions", "late", "--limit", "1", "--out", "OUT"], "expected at least 2"),
-        (["compare", "--data", "DATA", "--fusions", "late", "--out", "FILE"], "could not write"),
+        (["compare", "--data", "DATA", "--fusions", "late", "--out", "FILE"], "expected a folder"),
         (["fit", "--data", "DATA", "--recipe", "phots", "--out", "OUT"], "did you mean 'photos'?"),
         (["fit", "--data", "DATA", "--recipe", "gone.toml", "--out", "OUT"], "recipe gone.toml: no such file"),
         (["fit", "--data", "DATA", "--recipe", "WRONG", "--out", "OUT"], "unknown key 'epoch'; did you mean 'epochs'?"),
         (["evaluate", "nowhere", "--data", "DATA"], "nowhere: no such folder"),
         (["evaluate", "DATA", "--data", "DATA"], "holds no finished run"),
         (["evaluate", "RUN", "--data", "DATA", "--split", "tests"], "no split 'tests'"),
-        (["match", "--run", "RUN", "--images", "gone.png", "--texts", "a dog"], "photo gone.png: no such file"),
+        (["match", "--run", "RUN", "--images", "gone.png", "--texts", "a dog"], "gone.png: no such file"),
         (["match", "--run", "RUN", "--images", "PHOTO", "--texts", " "], "sentence 1 of 1 is empty"),
         (["report", "DATA"], "results.json: no such file"),
         (["data", "nowhere"], "no data at 'nowhere'"),

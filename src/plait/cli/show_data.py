@@ -39,7 +39,7 @@ def _masks(found: dict[str, Any]) -> list[str]:
     ]
     if area is not None:
         lines.append(
-            f"part of the photo a mask marks: mean {100 * area['mean']:.1f} %, median {100 * area['median']:.1f} %, "
+            f"part of a photo that is marked: mean {100 * area['mean']:.1f} %, median {100 * area['median']:.1f} %, "
             f"most {100 * area['most']:.1f} %"
         )
     if found["nearly_all_foreground"]:

@@ -52,7 +52,7 @@ class Words:
 
     Fields:
         items:    what one thing asked about is called: "captions", "masks"
-        floor:    what scores as high as the dashed tick: "chance", "the best mask that reads nothing"
+        floor:    what scores as high as the dashed tick: "chance", "a constant answer"
         audit:    below the audit section
         curves:   how the metrics of the training curves are measured
         meanings: (term, meaning) beside those of the metrics

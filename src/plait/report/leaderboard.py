@@ -29,6 +29,7 @@ __all__ = ["leaderboard", "view_buttons", "view_styles"]
 _TOKENS = {"tokens": "word and region tokens are fused", "pooled": "one vector per side is fused"}
 _OVERVIEW = ("main", "Overview")
 _COST = ("cost", "Cost")
+LONG_HEAD = 20
 
 
 def leaderboard(data: ReportData, page: Page) -> str:
@@ -80,7 +81,12 @@ def view_styles(page: Page) -> str:
 
 
 def _head(view: str, label: str) -> str:
-    return f'<th scope="col" class="{view}" data-sort="number"><button type="button">{escape(label)}</button></th>'
+    return f'<th scope="col" class="{view}" data-sort="number">{_button(label)}</th>'
+
+
+def _button(label: str) -> str:
+    """Draw the head of a column; one that is long may take two lines."""
+    return f'<button type="button"{" class=long" if len(label) > LONG_HEAD else ""}>{escape(label)}</button>'
 
 
 def _bar_head(metric: Metric, ends: tuple[float, float], *, ranks: bool) -> str:
@@ -93,8 +99,8 @@ def _bar_head(metric: Metric, ends: tuple[float, float], *, ranks: bool) -> str:
     order = ("descending" if metric.higher_is_better else "ascending") if ranks else ""
     sorted_by = f' aria-sort="{order}"' if order else ""
     return (
-        f'<th scope="col" class="view-main" data-sort="number"{sorted_by}><button type="button">'
-        f'{escape(metric.head)}</button><span class="scale" aria-hidden="true">{ticks}</span></th>'
+        f'<th scope="col" class="view-main" data-sort="number"{sorted_by}>{_button(metric.head)}'
+        f'<span class="scale" aria-hidden="true">{ticks}</span></th>'
     )
 
 
