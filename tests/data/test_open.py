@@ -92,9 +92,7 @@ def test_wrong_splits(tmp_path: Path, splits: object, message: str) -> None:
 def test_nothing_usable(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, 4)
     (folder / "captions.csv").write_text("image,caption\np0.png,\n")
-    with pytest.raises(
-        InputError, match=r"no caption with an image; the first thing skipped: .*row 2: the caption"
-    ):
+    with pytest.raises(InputError, match=r"no caption with an image; the first thing skipped: .*row 2: the caption"):
         open_collection(folder)
     (folder / "captions.csv").unlink()
     with pytest.raises(InputError, match=r"no file of captions; expected captions\.csv .* the folder holds: images"):
