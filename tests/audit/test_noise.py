@@ -1,15 +1,20 @@
-"""Noise: the bound by hand, chance for honest scores, everything for a leak, and the random state left alone."""
+"""Noise: the bound by hand, chance for honest scores, everything for a leak."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
-from plait.audit.by_name import audit_fusion
-from plait.audit.noise import binomial_bound, noise_accuracy
-from plait.audit.subject import WIDTH, subject_of
-from plait.core.config import FusionSettings
-from plait.core.errors import ConfigError
+from plait.audit.noise import binomial_bound, noise_accuracy, noise_tokens
+from plait.audit.random_state import random_state_kept
+from tests.audit.toys import WIDTH, Apart, Sum, Toy
+
+
+def scores_of(kind: type[Toy], seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    model = kind()
+    return model.matched(*noise_tokens(24, WIDTH, pooled_width=WIDTH, seed=seed))
 
 
 def test_the_bound_by_hand() -> None:
@@ -26,46 +31,37 @@ def test_the_bound_by_hand() -> None:
     assert sum(p for k, p in ways.items() if k > bound) <= 1e-5 < sum(p for k, p in ways.items() if k >= bound)
 
 
-@pytest.mark.parametrize(("name", "tokens"), [("late", "tokens"), ("scan_t2i", "tokens"), ("product", "pooled")])
-def test_honest_scores_are_at_chance(name: str, tokens: str) -> None:
-    found = noise_accuracy(subject_of(FusionSettings(name=name, tokens=tokens, pairing="all")), seeds=range(6))  # type: ignore[arg-type]
+def test_an_honest_score_is_at_chance() -> None:
+    found = noise_accuracy(lambda seed: scores_of(Apart, seed), range(6))
     assert found.chance == pytest.approx(100 / 24)
     assert not found.is_leaky
     assert len(found.by_seed) == 6
     assert found.bound < 15
 
 
-def test_a_leak_is_found() -> None:
-    """`product` gives both sides of a pair the same vector, so fusing first answers everything."""
-    found = noise_accuracy(subject_of(FusionSettings(name="product", pairing="matched")), seeds=range(2))
+def test_a_leak_finds_all() -> None:
+    """Both sides of a pair are the same vector, so that fusing first answers everything."""
+    found = noise_accuracy(lambda seed: scores_of(Sum, seed), range(2))
     assert found.accuracy == 100.0
     assert found.is_leaky
 
 
-def test_narrow_where_the_options_allow_it() -> None:
-    assert subject_of(FusionSettings(name="cross", width=256)).fusion.width == WIDTH
-    assert subject_of(FusionSettings(name="cross", width=32, options={"heads": 4})).fusion.width == 32
-    own = FusionSettings(name="cross", width=96, options={"heads": 12})  # 12 divides 96, not 64
-    assert subject_of(own).fusion.width == 96
+def test_noise_is_the_same_for_a_seed() -> None:
+    text, image = noise_tokens(6, 8, pooled_width=3, seed=1)
+    again, _ = noise_tokens(6, 8, pooled_width=3, seed=1)
+    other, _ = noise_tokens(6, 8, pooled_width=3, seed=2)
+    assert torch.equal(text.values, again.values)
+    assert not torch.equal(text.values, other.values)
+    assert text.values.shape == (6, 5, 8)
+    assert text.valid.sum(1).min() >= 2
+    assert image.grid == (2, 3)
+    assert image.pooled is not None
+    assert image.pooled.shape == (6, 3)
 
 
-def test_the_encoders_own_summary_has_its_own_width() -> None:
-    options = {"pool": "encoder", "pooled_width": 40, "hidden": 8}
-    audit = audit_fusion(FusionSettings(name="late", options=options), seeds=2, batch=8)
-    assert audit.influence["text_out"]["text"] > 0.5
-    assert audit.influence["text_out"]["image"] == 0.0
-
-
-def test_leaves_the_random_state_and_repeats_itself() -> None:
+def test_the_random_state_is_kept() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = audit_fusion(FusionSettings(name="cross", options={"dropout": 0.1}), seeds=2, batch=8)
+    with random_state_kept(torch.device("cpu")):
+        torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
-    assert audit_fusion(FusionSettings(name="cross", options={"dropout": 0.1}), seeds=2, batch=8) == first
-
-
-def test_refuses_what_says_nothing() -> None:
-    with pytest.raises(ConfigError, match="expected at least 4 pairs a batch and 1 seed, got 3 and 1"):
-        audit_fusion(FusionSettings(), batch=3, seeds=1)
-    with pytest.raises(ConfigError, match="cannot be paired 'matched'; it can be: all"):
-        audit_fusion(FusionSettings(name="max_sim", pairing="matched"))

@@ -1,26 +1,20 @@
-"""Fusions made to fail one check each, and a model to hold them."""
+"""Models made to fail one check each: what each side becomes is a function of both mean tokens."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from plait.core.types import AttentionMap, EncoderParts, Fused, ImageSpec, MatchScores, Tokens
-from plait.encoders.adapters import Adapter
-from plait.fusion.base.pairs import PairFusion, rows_of
-from plait.heads.pair import PairCosineHead
-from plait.model import FusionModel, Side
+from plait.core.types import AttentionMap, Fused, Tokens
+from plait.nn.pairs import cosine_similarities
+
+__all__ = ["WIDTH", "Apart", "BatchMean", "Idle", "Sum", "TextOnly", "Toy", "noise"]
 
 WIDTH = 8
-SPEC = ImageSpec(1, (0.0,) * 3, (1.0,) * 3)
 
 
-class Toy(PairFusion):
-    """What each side becomes is a function of both mean tokens; a subclass says which."""
-
-    reads: ClassVar = "logit"
+class Toy(nn.Module):
+    """A fusion of aligned means, and the functions that audits take."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,24 +24,36 @@ class Toy(PairFusion):
     def sides(self, text: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         return self.text_map(text), self.image_map(image)
 
-    def meet(
-        self,
-        text: Tokens,
-        image: Tokens,
-        *,
-        text_row: Tensor | None = None,
-        image_row: Tensor | None = None,
-        maps: bool = False,
-    ) -> Fused:
-        text, image = rows_of(text, text_row), rows_of(image, image_row)
-        t, i = text.values.mean(1), image.values.mean(1)
-        text_out, image_out = self.sides(t, i)
-        real = torch.ones(len(t), 1, dtype=torch.bool)
-        shown = AttentionMap(torch.ones(len(t), 1, text.values.shape[1], image.values.shape[1]), "text", "image")
-        return Fused(Tokens(text_out[:, None], real), Tokens(image_out[:, None], real), (shown,) if maps else ())
+    def fused_means(self, text: Tokens, image: Tokens) -> tuple[Tensor, Tensor]:
+        return self.sides(text.values.mean(1), image.values.mean(1))
+
+    def matched(self, text: Tokens, image: Tokens) -> Tensor:
+        """Fuse row i with row i, compare afterwards: the leaky way, (N, N)."""
+        return cosine_similarities(*self.fused_means(text, image))
+
+    def all_pairs(self, text: Tokens, image: Tokens) -> Tensor:
+        """Fuse every text with every image: (N, N), row = image."""
+        rows = len(image)
+        texts = text.take(torch.arange(len(text)).repeat(rows))
+        images = image.take(torch.arange(rows).repeat_interleave(len(text)))
+        text_out, image_out = self.fused_means(texts, images)
+        return (text_out * image_out).sum(-1).view(rows, len(text))
+
+    def outputs(self, text: Tokens, image: Tokens) -> dict[str, Tensor]:
+        text_out, image_out = self.fused_means(text, image)
+        score = torch.nn.functional.cosine_similarity(text_out, image_out)
+        return {"image_out": image_out, "text_out": text_out, "score": score}
+
+    def fuse(self, text: Tokens, image: Tokens) -> Fused:
+        """Fuse with a map of even attention of words over regions."""
+        text_out, image_out = self.fused_means(text, image)
+        real = torch.ones(len(text), 1, dtype=torch.bool)
+        keys = image.values.shape[1]
+        shown = AttentionMap(torch.ones(len(text), 1, text.values.shape[1], keys) / keys, "text", "image")
+        return Fused(Tokens(text_out[:, None], real), Tokens(image_out[:, None], real), (shown,))
 
 
-class Towers(Toy):
+class Apart(Toy):
     """Each side alone: nothing to find in noise."""
 
 
@@ -56,6 +62,14 @@ class Sum(Toy):
 
     def sides(self, text: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         return text + image, text + image
+
+
+class BatchMean(Toy):
+    """Texts are centred on their mean over the call: a score depends on other pairs, though it knows no answer."""
+
+    def all_pairs(self, text: Tokens, image: Tokens) -> Tensor:
+        centre = text.values.mean((0, 1))
+        return super().all_pairs(Tokens(text.values - centre, text.valid), image)
 
 
 class TextOnly(Toy):
@@ -75,22 +89,6 @@ class Idle(Toy):
 
     def sides(self, text: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         return text @ self.packed[:WIDTH].T, self.image_map(image)
-
-
-class DotHead(nn.Module):
-    """The dot product of both sides' mean tokens."""
-
-    def forward(self, fused: Fused) -> MatchScores:
-        values = (fused.text.values.mean(1) * fused.image.values.mean(1)).sum(-1)
-        return MatchScores(values, "logit")
-
-
-def model_of(fusion: nn.Module, pairing: str = "matched") -> FusionModel:
-    """Put a fusion into a model whose sides pass tokens through."""
-    parts = EncoderParts(None, None, WIDTH, WIDTH, SPEC, "toy")
-    head = PairCosineHead() if pairing == "matched" else DotHead()
-    sides = [Side(parts, Adapter()) for _ in range(2)]
-    return FusionModel(sides[0], sides[1], fusion=fusion, head=head, pairing=pairing).eval()
 
 
 def noise(rows: int = 12, count: int = 3, seed: int = 0) -> tuple[Tokens, Tokens]:

@@ -122,8 +122,8 @@ def test_what_cannot_be_probed(tmp_path: Path) -> None:
         InputError, match=r"split 'val' holds 16 photo\(s\) with captions; the probe takes batches of 24"
     ):
         probe_comparison(tmp_path, given, toy_collection(), runs=api, split="val")
+    failed = {"rows": [row("late", status="failed")]}
     with pytest.raises(InputError, match="no run is finished"):
-        failed = {"rows": [row("late", status="failed")]}
         probe_comparison(tmp_path, failed, toy_collection(), runs=api, split="train")
     with pytest.raises(ConfigError, match="a comparison of task 'mask'"):
         probe_comparison(tmp_path, {**given, "task": "mask"}, toy_collection(), runs=api, split="train")

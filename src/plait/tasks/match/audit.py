@@ -46,7 +46,7 @@ AFTER_FIT = ("text shuffled", "image shuffled")
 # millisecond or more. 64 images find any leak above 10.9 % (see `recall_bound`).
 IMAGES, IMAGES_EXPANDED, IMAGES_EXPANDED_AFTER_FIT = 200, 100, 64
 # The partner test needs no statistics: a few pairs show whether a score moves at all.
-PARTNER_PAIRS = 24
+PARTNER_PAIRS = 8
 _LEAK_FIX = 'pairing "itm" or "all", where a score is a function of one image and one text alone'
 _SHOWN_COLUMNS = ("tokens", "pairing")
 
