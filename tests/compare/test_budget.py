@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from plait.compare import budget
+from plait.compare.budget import count_parameters, match_budgets, nearest_width, width_step
 from plait.core.config import FusionSettings, Recipe, read_recipe
 from plait.core.errors import ConfigError
 from plait.data.open import open_collection
-from plait.compare import budget
-from plait.compare.budget import count_parameters, match_budgets, nearest_width, width_step
 from tests.doors.tools import give_splits, write_recipe
 from tests.tiny import make_tiny
 

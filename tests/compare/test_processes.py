@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 import torch
 
+from plait.compare import processes as side_by_side
+from plait.compare.budget import Share
+from plait.compare.plan import Comparison, compare_fusions
+from plait.compare.processes import check_jobs, seldom
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import ConfigError, InputError, TrainingError
 from plait.data.collection import Collection
 from plait.data.open import open_collection
-from plait.compare import processes as side_by_side
-from plait.compare.budget import Share
-from plait.compare.plan import Comparison, compare_fusions
 from plait.train.events import Event, silent
-from plait.compare.processes import check_jobs, seldom
 from tests.doors.tools import TINY, environment, give_splits, write_recipe
 from tests.tiny import make_tiny
 

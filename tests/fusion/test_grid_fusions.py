@@ -14,12 +14,12 @@ from plait.core.errors import ConfigError, ShapeError
 from plait.core.tables import load_entry
 from plait.core.types import MaskLogits, MaskTarget, Tokens
 from plait.fusion import FUSIONS
-from plait.fusion.two_tower.clip_dense import ClipDenseFusion
 from plait.fusion.bilinear.correlation import CorrelationFusion
-from plait.fusion.gated.film import FilmFusion
 from plait.fusion.bilinear.grid_product import GridProductFusion
 from plait.fusion.cross.pixel_word import PixelWordFusion
 from plait.fusion.cross.self_cross import SelfCrossFusion
+from plait.fusion.gated.film import FilmFusion
+from plait.fusion.two_tower.clip_dense import ClipDenseFusion
 from plait.heads.mask import SpatialDecoder
 from plait.objectives.mask import MaskLoss
 

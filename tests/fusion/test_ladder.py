@@ -13,9 +13,9 @@ from plait.core.errors import ConfigError
 from plait.core.tables import load_entry
 from plait.core.types import Tokens
 from plait.fusion import FUSIONS
+from plait.fusion.base.pairs import rows_of
 from plait.fusion.ladder import RUNGS
 from plait.fusion.ladder.pieces import GatedFeed, shared_weights
-from plait.fusion.base.pairs import rows_of
 
 # Parameters at width 256, counted by hand: a norm has 512, a map of 256 to 256 has 65,792, the gated feed-forward
 # 2 (256 * 1024 + 1024) + 1024 * 256 + 256 = 788,736.

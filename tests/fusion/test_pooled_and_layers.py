@@ -6,11 +6,11 @@ import torch
 from plait.core.errors import ConfigError
 from plait.core.types import Tokens
 from plait.fusion.base.aligned import both_directions
-from plait.fusion.single_stream.concat import ConcatFusion
-from plait.fusion.cross.cross import CrossFusion
 from plait.fusion.base.input_norm import Entrance
 from plait.fusion.base.pairs import PairFusion
 from plait.fusion.bilinear.product import ProductFusion
+from plait.fusion.cross.cross import CrossFusion
+from plait.fusion.single_stream.concat import ConcatFusion
 from plait.heads.match import LogitHead, SimilarityHead
 
 

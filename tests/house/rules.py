@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 __all__ = [
+    "FLOORS",
     "MAX_FILE_LINES",
     "MAX_FUNCTION_LINES",
     "MAX_PARAMETERS",
-    "FLOORS",
     "MAY_IMPORT",
     "TASK_FREE",
     "backward_calls",
@@ -57,7 +57,7 @@ _LESS: Mapping[str, frozenset[str]] = {
     "model": frozenset({"core", "nn", "encoders", "fusion", "heads"}),
     "explain": frozenset({"core", "nn", "data", "model"}),
     "report": frozenset({"core", "metrics", "data", "explain"}),
-    "cli": frozenset({"core", "report", "task", "tasks", "listing", "api", "demo"}),
+    "cli": frozenset({"core", "metrics", "report", "task", "tasks", "listing", "api", "demo"}),
     "studio": frozenset({"core", "api"}),
     "__main__": frozenset({"cli"}),
 }

@@ -7,8 +7,9 @@ import pytest
 
 from plait.core.errors import InputError, ShapeError
 from plait.core.metric import Metric
-from plait.metrics.effects import POWER, Spread, effect_size, power_of_tests, power_sentence, spread_of
+from plait.metrics.effects import POWER, Spread, effect_size, power_of_tests, spread_of
 from plait.metrics.statistics import paired_difference, pairwise_tests
+from plait.report.words import power_sentence
 
 
 def test_spread_by_hand() -> None:

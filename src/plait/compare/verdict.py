@@ -10,8 +10,8 @@ from typing import Any
 from plait.compare.differences import untested_pairs
 from plait.compare.ranking import Gap, Gaps, gaps_of, mean_of, ranked
 from plait.core.metric import Metric
-from plait.metrics.effects import power_sentence
 from plait.metrics.significance import FEW_IMAGES
+from plait.report.words import power_sentence
 
 __all__ = ["Verdict", "verdict"]
 

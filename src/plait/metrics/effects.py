@@ -14,7 +14,7 @@ from plait.core.errors import ShapeError
 from plait.core.metric import Metric
 from plait.metrics.significance import checked_values, minimum_detectable_difference, seed_variance
 
-__all__ = ["POWER", "Spread", "effect_size", "power_of_tests", "power_sentence", "spread_of"]
+__all__ = ["POWER", "Spread", "effect_size", "power_of_tests", "spread_of"]
 
 # The chance to see a difference that `detectable` speaks of.
 POWER = 0.8
@@ -173,34 +173,3 @@ def _detectable(test: Mapping[str, Any], alpha: float) -> float:
         alpha=alpha,
         power=POWER,
     )
-
-
-def power_sentence(row: Mapping[str, Any]) -> str:
-    """Put a row of `power_of_tests` into a sentence.
-
-    Example:
-        >>> row = {"photos": 1000, "seeds": 3, "tests": 1, "detectable": 1.44, "seeds_counted": True}
-        >>> power_sentence(row)
-        'With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five.'
-    """
-    if row["detectable"] == 0:
-        return "They scored alike on every photo, so how small a difference could have been seen is unknown."
-    with_ = f"With {row['seeds']} seed{'' if row['seeds'] == 1 else 's'} and {row['photos']:,} photos"
-    unit = " points" if row.get("unit", "%") == "%" else ""
-    many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
-    only = "" if row["seeds_counted"] else "; training noise, unknown with one seed, comes on top"
-    limit = row.get("limit")
-    if limit is not None and row["detectable"] >= limit:
-        return (
-            f"{with_}, nothing but a difference of nearly {limit:g}{unit}, the whole scale, could have been seen"
-            f"{many}{only}."
-        )
-    return (
-        f"{with_}, a true difference under {_size(row['detectable'])}{unit} would be missed more than one time in five"
-        f"{many}{only}."
-    )
-
-
-def _size(value: float) -> str:
-    """Show a size of at least 0.05 with one decimal, a smaller one with one digit: never as 0.0."""
-    return f"{value:.1f}" if value >= 0.05 else f"{value:.1g}"

@@ -33,12 +33,12 @@ def write_items(folder: Path, evaluation: Evaluation) -> None:
     tensors: dict[str, Tensor] = {}
     for one in evaluation.measured:
         key, items = one.metric.key, np.asarray(one.items)
-        tensors[key] = torch.from_numpy(items)
+        tensors[key] = torch.from_numpy(items)  # metrics may share weights, which one file must not
         if one.metric.statistic == "median":
             tensors[f"{key}.owner"] = torch.from_numpy(np.asarray(one.owner, dtype=np.int64))
         else:
             weights = np.ones(len(items)) if one.weights is None else np.asarray(one.weights)
-            tensors[f"{key}.weights"] = torch.from_numpy(weights)
+            tensors[f"{key}.weights"] = torch.from_numpy(weights).clone()
     write_tensors(folder / ITEMS_FILE, tensors, {"split": evaluation.split})
 
 
