@@ -1,4 +1,4 @@
-"""What every metric owes: a definition that fits its task; brute force over all orders of ties; no change by transforms.
+"""What every metric owes: a definition that fits its task, all orders of ties by brute force, no change by transforms.
 
 Transforms are increasing functions of the scores.
 """

@@ -77,7 +77,7 @@ def test_it_learns_evaluates_and_predicts_in_python(scenes: Path, run: Path) -> 
     assert right > len(photos) / 2
     assert plait.count(photos[0], run=run) == model.count(photos[0])
     assert "count" in dir(plait)
-    with pytest.raises(MissingVerbError, match="'count'.*'match'"):
+    with pytest.raises(MissingVerbError, match=r"'count'.*'match'"):
         model.match([photos[0]], ["a thing"])
 
 

@@ -200,9 +200,7 @@ def _package(commands: Commands) -> None:
 
 
 def _demo(commands: Commands) -> None:
-    parser = commands.add_parser(
-        "demo", help="compare four fusions on generated scenes, then use the shipped model on real photos"
-    )
+    parser = commands.add_parser("demo", help="compare four fusions on generated scenes, then use the shipped model")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR")
     _json(parser)
 
