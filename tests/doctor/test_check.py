@@ -13,8 +13,8 @@ import pytest
 from plait.core.errors import InputError
 from plait.doctor import inspection
 from plait.doctor.check import Checkup, check_data
-from plait.doctor.findings import KNOWN
 from plait.doctor.inspection import inspect_images
+from plait.doctor.known import KNOWN
 from plait.doctor.material import TextRow
 from plait.doctor.splits import held_out_rank
 from plait.doctor.texts import caption_ceiling

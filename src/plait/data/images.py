@@ -64,7 +64,7 @@ def to_pixels(rgb: np.ndarray, spec: ImageSpec, *, view: str = "full", seed: int
     part = Image.fromarray(rgb).resize((x1 - x0, y1 - y0), _FILTERS[spec.resample], box=place.box)
     shown = normalise(np.array(part), spec)
     if (x1 - x0, y1 - y0) != (spec.size_px, spec.size_px):
-        square = torch.zeros(3, spec.size_px, spec.size_px)
+        square = shown.new_zeros(3, spec.size_px, spec.size_px)
         square[:, y0:y1, x0:x1] = shown
         shown = square
     return shown.flip(-1) if place.mirrored else shown

@@ -1,7 +1,7 @@
 """What is wrong with a data set, what that does to results, and how to fix it.
 
 `read` reads everything, `inspection` decodes images and masks, `images`, `splits`, `texts` and `masks` check them,
-`findings` says what each finding means, and `fix` writes a cleaned copy of the tables.
+`known` says what each finding means, and `fix` writes a cleaned copy of the tables.
 """
 
 from plait.doctor.check import Checkup, check_data

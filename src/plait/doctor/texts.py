@@ -48,7 +48,7 @@ def text_facts(material: Material) -> dict[str, Any]:
 
 
 def caption_ceiling(rows: list[TextRow]) -> float:
-    """Give text-to-image recall@1 of a perfect model, in percent: equal sentences cannot be told apart.
+    """Give text-to-image recall@1 of a perfect model, in percent: equal sentences cannot be distinguished.
 
     Formula: mean over sentences of 1 / (number of images with the same sentence).
     """

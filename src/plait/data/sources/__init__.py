@@ -1,4 +1,4 @@
-"""Readers of data sets, one file a format; `data/open.py` picks the one that fits."""
+"""Readers of data sets, one file per format; `data/open.py` chooses the one that fits."""
 
 from plait.core.tables import Entry
 
@@ -45,12 +45,12 @@ SOURCES: dict[str, Entry] = {
         "plait.data.scenes.make:generate",
         "generated",
         "-",
-        "scenes or scenes:COUNT: generated shapes whose captions need binding to be told apart",
+        "scenes or scenes:COUNT: generated shapes whose captions can only be distinguished by binding",
     ),
     "scenes_masks": Entry(
         "plait.data.scenes.masks:generate_masks",
         "masks",
         "-",
-        "scenes-masks or scenes-masks:COUNT: generated shapes with phrases that bind and the masks they speak of",
+        "scenes-masks or scenes-masks:COUNT: generated shapes with binding phrases and the masks that they refer to",
     ),
 }

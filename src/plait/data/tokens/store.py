@@ -93,7 +93,7 @@ class TokenStore:
         lengths = self._lengths[rows]
         longest = max(1, int(lengths.max()))
         places = list(zip(self._shard_of[rows].tolist(), self._row_of[rows].tolist(), lengths.tolist(), strict=True))
-        valid = torch.arange(longest)[None, :] < torch.from_numpy(lengths)[:, None]
+        valid = torch.from_numpy(np.arange(longest) < lengths[:, None])
         tokens = Tokens(
             values=self._gather_tokens("values", places, longest, bool((lengths == longest).all())),
             valid=valid,
