@@ -96,13 +96,13 @@ class MaskLoss(nn.Module):
     def __init__(
         self,
         *,
-        cells: str = "bce",
-        overlap: str = "none",
+        cells: Literal["bce", "focal"] = "bce",
+        overlap: Literal["none", "iou", "dice"] = "none",
         weight: float = 1.0,
         positive_weight: float = 1.0,
         gamma: float = 2.0,
         alpha: float = 0.25,
-        empty: str = "skip",
+        empty: Literal["skip", "count"] = "skip",
     ) -> None:
         super().__init__()
         for name, got, allowed in (
