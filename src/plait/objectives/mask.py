@@ -137,7 +137,7 @@ class MaskLoss(nn.Module):
         per_cell, counts = self._cell_terms(values, share)
         area = (counts * valid).flatten(1).sum(1).clamp(min=_TINY)
         total = ((per_cell * valid).flatten(1).sum(1) / area).mean()
-        parts = {self.cells: total.detach()}
+        parts: dict[str, Tensor] = {self.cells: total.detach()}
         if self.overlap != "none":
             lost = self._overlap_term(values.sigmoid(), share, valid)
             parts[self.overlap] = lost.detach()
