@@ -5,15 +5,18 @@ import torch
 from torch import nn
 
 from plait.core.tables import load_entry
+from plait.nn.precision import Precision, autocast_context
 from plait.objectives import OBJECTIVES
+from plait.objectives.base import Contrast
 from plait.objectives.match import Matching
 
 CONTRASTS = [name for name, entry in OBJECTIVES.items() if entry.family in ("contrastive", "ranking")]
 GROUP = torch.tensor([0, 1, 1, 2, 3])
 
 
-def make(name: str) -> nn.Module:
-    objective: nn.Module = load_entry(OBJECTIVES[name])()
+def make(name: str, **options: object) -> Contrast:
+    objective = load_entry(OBJECTIVES[name])(**options)
+    assert isinstance(objective, Contrast)
     return objective
 
 
@@ -56,7 +59,7 @@ def test_gradient_is_right_in_float64(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
-def test_other_captions_of_the_photo_have_no_influence(name: str) -> None:
+def test_other_captions_of_the_image_have_no_influence(name: str) -> None:
     values = scores().requires_grad_()
     make(name)(values, GROUP).total.backward()
     assert values.grad[1, 2] == 0
@@ -116,3 +119,31 @@ def test_state_survives_a_round_trip(name: str) -> None:
         nn.init.constant_(parameter, 0.25)
     other.load_state_dict(objective.state_dict())
     torch.testing.assert_close(objective(scores(), GROUP).total, other(scores(), GROUP).total)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_at_both_precisions_the_loss_is_float32(name: str, precision: Precision) -> None:
+    """Scores come from a matrix product at the loop's precision; what they are worth is added up in float32."""
+    objective = make(name)
+    generator = torch.Generator().manual_seed(1)
+    image, text = torch.randn(5, 8, generator=generator, requires_grad=True), torch.randn(5, 8, generator=generator)
+    with autocast_context(precision):
+        values = 0.2 * image @ text.T
+        loss = objective(values, GROUP).total
+        mined = Matching(make(name))(values, GROUP, lambda rows, columns: values[columns, rows]).total
+    assert values.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
+    assert loss.dtype == mined.dtype == torch.float32
+    torch.testing.assert_close(loss, make(name)(values.float(), GROUP).total)
+    (loss + mined).backward()
+    assert image.grad is not None
+    assert torch.isfinite(image.grad).all()
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_everything_is_made_on_the_device_of_the_scores(name: str) -> None:
+    """A tensor on the CPU does not mix with those of another device, "meta" included, which computes nothing."""
+    options = {"max_violation": False} if name == "triplet" else {}
+    objective = make(name, **options).to("meta").eval()
+    loss = objective(torch.zeros(5, 5, device="meta"), GROUP.to("meta"))
+    assert loss.total.device.type == objective.scale.device.type == "meta"

@@ -28,7 +28,7 @@ def test_equal_scores_cost_the_log_of_the_batch() -> None:
     assert loss.total.item() == pytest.approx(math.log(8), abs=1e-5)
 
 
-def test_captions_of_one_photo_are_ignored() -> None:
+def test_captions_of_one_image_are_ignored() -> None:
     group = torch.tensor([4, 4, 9])
     scores = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
     loss = InfoNCE(scale=2.0)
@@ -41,7 +41,7 @@ def test_captions_of_one_photo_are_ignored() -> None:
     assert loss(scores, group).parts["i2t"].item() == pytest.approx(sum(rows).item() / 3, abs=1e-5)
 
 
-def test_one_photo_costs_nothing_and_moves_nothing() -> None:
+def test_one_image_costs_nothing_and_moves_nothing() -> None:
     scores = torch.randn(3, 3, requires_grad=True)
     loss = InfoNCE()(scores, torch.zeros(3, dtype=torch.int64))
     loss.total.backward()

@@ -1,4 +1,4 @@
-"""Matching: what is mined, what is asked of the fused head, and what happens when nothing can be mined."""
+"""Matching: what is mined, which pairs the fused head scores, and what happens when nothing can be mined."""
 
 import math
 
@@ -12,7 +12,7 @@ from plait.objectives.match import Matching, mine_negatives
 from plait.objectives.triplet import Triplet
 
 
-def test_pairs_asked_for_are_given_ones_then_texts_then_images() -> None:
+def test_scored_pairs_are_given_ones_then_texts_then_images() -> None:
     text, image, label = mine_negatives(torch.randn(6, 6), torch.arange(6))
     assert text[:6].tolist() == image[:6].tolist() == list(range(6))
     assert image[6:12].tolist() == list(range(6))
@@ -31,7 +31,7 @@ def test_mining_follows_the_softmax_of_the_scores() -> None:
     assert image_for_text_0 == pytest.approx(math.e / (math.e + 1), abs=0.03)  # 0.731
 
 
-def test_negatives_are_never_of_the_same_photo() -> None:
+def test_negatives_are_never_of_the_same_image() -> None:
     torch.manual_seed(1)
     group = torch.tensor([0, 0, 0, 1, 2, 2])
     logits = torch.randn(6, 6) + 40 * (group[:, None] == group[None, :])
@@ -51,7 +51,7 @@ def test_value_is_contrast_plus_weighted_cross_entropy() -> None:
         return torch.where(text == image, 2.0, -1.0)
 
     loss = Matching(contrast, weight=0.5)(scores, group, score)
-    # with two photos the only negatives are each other's
+    # with two images the only negatives are each other's
     assert seen == [([0, 1, 1, 0, 0, 1], [0, 1, 0, 1, 1, 0])]
     match = (2 * math.log1p(math.exp(-2)) + 4 * math.log1p(math.exp(-1))) / 6
     assert loss.parts["match"].item() == pytest.approx(match, abs=1e-6)
@@ -73,13 +73,13 @@ def test_gradient_reaches_the_fused_head_and_the_towers_but_not_through_mining()
     torch.testing.assert_close(scores.grad, alone.grad)
 
 
-def test_only_a_batch_of_one_photo_has_no_negatives() -> None:
+def test_only_a_batch_of_one_image_has_no_negatives() -> None:
     assert len(mine_negatives(torch.zeros(3, 3), torch.tensor([7, 7, 8]))[2]) == 9
     for index in mine_negatives(torch.zeros(3, 3), torch.tensor([7, 7, 7])):
         assert len(index) == 0
 
 
-def test_a_batch_of_one_photo_has_no_matching_term() -> None:
+def test_a_batch_of_one_image_has_no_matching_term() -> None:
     scores = torch.randn(2, 2, requires_grad=True)
 
     def never(text: Tensor, image: Tensor) -> Tensor:
@@ -108,13 +108,13 @@ def test_faults_are_named() -> None:
     group = torch.arange(2)
     with pytest.raises(TrainingError, match="tower score is not finite"):
         Matching(InfoNCE())(torch.tensor([[0.0, float("nan")], [0.0, 0.0]]), group, lambda text, image: text.float())
-    with pytest.raises(ShapeError, match=r"one logit a pair, \(6,\), got \(6, 1\)"):
+    with pytest.raises(ShapeError, match=r"one logit per pair, \(6,\), got \(6, 1\)"):
         Matching(InfoNCE())(torch.zeros(2, 2), group, lambda text, image: text[:, None].float())
     with pytest.raises(ConfigError, match="weight: expected 0 or more, got -1"):
         Matching(InfoNCE(), weight=-1.0)
 
 
-def test_the_head_may_be_asked_about_some_of_the_given_pairs() -> None:
+def test_the_head_may_score_some_of_the_given_pairs() -> None:
     torch.manual_seed(0)
     group = torch.tensor([0, 0, 1, 1, 2])
     scores, seen = torch.randn(5, 5), []

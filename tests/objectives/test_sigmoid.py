@@ -29,7 +29,7 @@ def test_first_values_are_siglips() -> None:
     assert loss.bias.item() == -10
 
 
-def test_captions_of_one_photo_are_no_negatives() -> None:
+def test_captions_of_one_image_are_no_negatives() -> None:
     scores = torch.tensor([[0.0, 9.0], [9.0, 0.0]])
     loss = Sigmoid(scale=1.0, bias=0.0)(scores, torch.tensor([5, 5]))
     assert loss.parts["negative"].item() == 0

@@ -20,7 +20,7 @@ def test_sum_and_maximum_worked_by_hand() -> None:
     assert hardest.total.item() == pytest.approx(0.8 / 3, abs=1e-6)
 
 
-def test_captions_of_one_photo_are_no_negatives() -> None:
+def test_captions_of_one_image_are_no_negatives() -> None:
     loss = Triplet(warmup_steps=0)(SCORES, torch.tensor([0, 1, 0]))
     # left: rows 0.1 / 0, 0 / 0.3; columns (0), (0, 0.1), (0)
     assert loss.total.item() == pytest.approx((0.1 + 0.3 + 0.1) / 3, abs=1e-6)

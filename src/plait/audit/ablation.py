@@ -32,10 +32,9 @@ def ablate(
         score: text Tokens (N, T, D) and image Tokens (N, P, D), row i with row i, to (N, N) scores, row = image
     Shapes: text Tokens (N, T, D), image Tokens (N, P, D), every row another image, N of at least 2.
     """
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(text)))
+    order = torch.as_tensor(np.random.default_rng(0).permutation(len(text)), device=text.values.device)
     other = torch.empty_like(order)
     other[order] = order.roll(1)  # one ring through all items: nobody keeps its own
-    other = other.to(text.values.device)
     found = {}
     for kind in kinds:
         side, _, how = kind.partition(" ")

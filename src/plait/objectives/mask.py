@@ -96,13 +96,13 @@ class MaskLoss(nn.Module):
     def __init__(
         self,
         *,
-        cells: str = "bce",
-        overlap: str = "none",
+        cells: Literal["bce", "focal"] = "bce",
+        overlap: Literal["none", "iou", "dice"] = "none",
         weight: float = 1.0,
         positive_weight: float = 1.0,
         gamma: float = 2.0,
         alpha: float = 0.25,
-        empty: str = "skip",
+        empty: Literal["skip", "count"] = "skip",
     ) -> None:
         super().__init__()
         for name, got, allowed in (
@@ -137,7 +137,7 @@ class MaskLoss(nn.Module):
         per_cell, counts = self._cell_terms(values, share)
         area = (counts * valid).flatten(1).sum(1).clamp(min=_TINY)
         total = ((per_cell * valid).flatten(1).sum(1) / area).mean()
-        parts = {self.cells: total.detach()}
+        parts: dict[str, Tensor] = {self.cells: total.detach()}
         if self.overlap != "none":
             lost = self._overlap_term(values.sigmoid(), share, valid)
             parts[self.overlap] = lost.detach()

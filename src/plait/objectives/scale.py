@@ -21,14 +21,15 @@ class _CapFromAbove(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, cap: float) -> Tensor:
-        ctx.is_above = bool(value > cap)
+        ctx.save_for_backward(value > cap)
         return value.clamp(max=cap)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (grad,) = grads
+        (is_above,) = ctx.saved_tensors
         # A gradient step moves against the gradient: a positive one leads back below the cap.
-        return (grad.clamp(min=0.0) if ctx.is_above else grad), None
+        return torch.where(is_above, grad.clamp(min=0.0), grad), None
 
 
 class LearnedScale(nn.Module):

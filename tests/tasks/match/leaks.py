@@ -1,69 +1,55 @@
-"""Fusions that leak in part, and a head whose score is easy to predict. Entries of FUSIONS for tests point here."""
+"""Fusions that leak in part. Entries of FUSIONS for tests point here."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from plait.core.types import Fused, MatchScores, Tokens
-from plait.fusion.base.pairs import PairFusion, rows_of
+from plait.core.types import Fused, Similarities, Tokens
+from plait.fusion.base.fusion import Fusion, SimilarityFusion
+from plait.fusion.base.one_token import one_token
+from plait.nn.pooling import masked_mean
 
-__all__ = ["Centred", "DotHead", "Marked", "SharedMean"]
+__all__ = ["Centred", "Marked", "Means"]
 
 
-class SharedMean(PairFusion):
-    """Both sides alone, one mean token each: honest."""
+class Means(Fusion):
+    """Both sides alone, one mapped mean token each: honest."""
+
+    reads: ClassVar[Literal["similarity", "logit"]] = "logit"
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.text_map = nn.Linear(width, width)
         self.image_map = nn.Linear(width, width)
 
-    def meet(
-        self,
-        text: Tokens,
-        image: Tokens,
-        *,
-        text_row: Tensor | None = None,
-        image_row: Tensor | None = None,
-        maps: bool = False,
-    ) -> Fused:
-        """Fuse chosen rows: text (M, 1, D), image (M, 1, D)."""
-        text, image = rows_of(text, text_row), rows_of(image, image_row)
-        words = self.text_map(text.values).mean(1, keepdim=True)
-        regions = self.image_map(image.values).mean(1, keepdim=True)
-        real = torch.ones(len(words), 1, dtype=torch.bool)
-        return Fused(Tokens(words, real), Tokens(regions, real))
+    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
+        """Fuse aligned pairs: text (B, 1, D), image (B, 1, D)."""
+        words, regions = masked_mean(text.values, text.valid), masked_mean(image.values, image.valid)
+        return Fused(one_token(self.text_map(words)), one_token(self.image_map(regions)))
 
 
-class Centred(SharedMean):
-    """Texts are centred on the mean over the call: a score depends on the other pairs, though it knows no answer."""
+class Centred(Means):
+    """Texts are centred on a mean over the call: a score depends on the other pairs, though it knows no answer."""
 
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Subtract a part of the texts' mean."""
-        return replace(text, values=text.values - 0.5 * text.values.mean((0, 1))), image
-
-
-class Marked(SharedMean):
-    """Every fifth row of both sides gets the same private code: a fifth of the pairs is known by its place."""
-
-    def prepare(self, text: Tokens, image: Tokens) -> tuple[Tokens, Tokens]:
-        """Add the codes."""
-        return self._marked(text), self._marked(image)
-
-    def _marked(self, tokens: Tokens) -> Tokens:
-        rows, _, width = tokens.values.shape
-        codes = torch.zeros(rows, 1, width)
-        marked = torch.arange(0, rows, 5)
-        codes[marked, 0, marked // 5] = 50.0
-        return replace(tokens, values=tokens.values + codes)
+    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
+        """Subtract a part of the texts' mean, then as `Means`."""
+        return super().forward(replace(text, values=text.values - 0.5 * text.values.mean((0, 1))), image)
 
 
-class DotHead(nn.Module):
-    """The dot product of both sides' mean tokens, (B,)."""
+class Marked(SimilarityFusion):
+    """Towers that know every fifth pair by its place in the call, and nothing of any other."""
 
-    def forward(self, fused: Fused) -> MatchScores:
-        values = (fused.text.values.mean(1) * fused.image.values.mean(1)).sum(-1)
-        return MatchScores(values, "logit")
+    def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
+        """Fuse aligned pairs to nothing: (B, 1, D)."""
+        nothing = one_token(torch.zeros_like(text.values[:, 0]))
+        return Fused(nothing, nothing)
+
+    def similarities(self, text: Tokens, image: Tokens) -> Similarities:
+        """Give 1 to row i with row i where i is a multiple of 5, else 0: values (B, C, 1)."""
+        known: Tensor = torch.eye(len(image), len(text))
+        known[torch.arange(len(image)) % 5 > 0] = 0.0
+        return Similarities(known[..., None], torch.ones(1, 1, 1, dtype=torch.bool))

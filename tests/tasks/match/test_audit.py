@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from plait.audit.ablation import ABLATIONS
 from plait.audit.partner import PARTNER_TOLERANCE
@@ -19,8 +18,10 @@ from plait.core.tables import Entry
 from plait.core.types import Tokens
 from plait.data.collection import Caption, Collection, Photo
 from plait.fusion import FUSIONS
+from plait.fusion.base.fusion import SimilarityFusion
+from plait.fusion.gated.film import FilmFusion
 from plait.fusion.two_tower.late import LateFusion
-from plait.heads.match import SimilarityHead
+from plait.heads.match import LogitHead, SimilarityHead
 from plait.model import FusionModel
 from plait.nn.precision import Precision
 from plait.objectives.contrastive import InfoNCE
@@ -32,7 +33,7 @@ from plait.tasks.match.pairings.all_pairs import AllPairs
 from plait.tasks.match.pairings.reranked import Reranked
 from plait.tasks.match.subject import WIDTH, subject_of
 from plait.tasks.match.towers import Towers
-from tests.tasks.match.leaks import DotHead, Marked, SharedMean
+from tests.tasks.match.leaks import Marked
 from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_collection, toy_learner
 
 WAYS = (("late", ""), ("scan_t2i", ""), ("cross", "itm"), ("cross", "all"), ("cross", "matched"))
@@ -58,10 +59,10 @@ def test_a_leak_is_found() -> None:
 
 def test_a_score_that_depends_on_other_pairs_is_leaky(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise is matched at chance and no side is ignored: only the partner test can tell."""
-    for name in ("Centred", "SharedMean"):
+    for name in ("Centred", "Means"):
         entry = Entry(f"tests.tasks.match.leaks:{name}", "toy", "-", "a toy", pairings=("all",))
         monkeypatch.setitem(FUSIONS, f"toy_{name}", entry)
-    honest = audit_recipe(recipe(name="toy_SharedMean"), seeds=6)
+    honest = audit_recipe(recipe(name="toy_Means"), seeds=6)
     assert honest.flags == ()
     assert honest.verdict.startswith("Sound")
     found = audit_recipe(recipe(name="toy_Centred"), seeds=6)
@@ -171,16 +172,11 @@ class NoiseFeed:
         return self.tokens[1].take(torch.from_numpy(images))
 
 
-def dotted(fusion: SharedMean) -> MatchLearner:
-    text, image = bare_sides(WIDE)
-    head: nn.Module = DotHead()
-    with torch.no_grad():
-        for layer in (fusion.text_map, fusion.image_map):
-            layer.weight.copy_(torch.eye(WIDE))
-            layer.bias.zero_()
-    model = FusionModel(text, image, fusion=fusion, head=head)
-    towers = Towers(LateFusion(WIDE), SimilarityHead())
-    learner = MatchLearner(Reranked(model, Matching(InfoNCE()), towers, rerank_k=4))
+def paired(towers: SimilarityFusion) -> MatchLearner:
+    """Give towers with a fused head of random weights, whose logits are small."""
+    torch.manual_seed(0)
+    model = FusionModel(*bare_sides(WIDE), fusion=FilmFusion(WIDE), head=LogitHead(WIDE))
+    learner = MatchLearner(Reranked(model, Matching(InfoNCE()), Towers(towers, SimilarityHead()), rerank_k=4))
     learner.eval()
     return learner
 
@@ -191,7 +187,7 @@ def test_a_partial_leak_does_not_pass_after_a_fit(monkeypatch: pytest.MonkeyPatc
     given = replace(recipe(name="film", pairing="all"), train=TrainSettings(precision="fp32"))
     before = audit_recipe(given, seeds=6)
     assert "leaky" not in before.flags
-    leaky, honest = dotted(Marked(WIDE)), dotted(SharedMean(WIDE))
+    leaky, honest = paired(Marked()), paired(LateFusion(WIDE))
     found = audit_split(before, leaky, feed, given, split="val", thorough=False)
     assert found.data is not None
     assert found.data.images == match_audit.IMAGES_EXPANDED_AFTER_FIT == 64

@@ -39,7 +39,7 @@ class Answers:
 
 def computing(learner: MatchLearner, precision: str) -> torch.autocast:
     """Give the context in which a learner computes at a recipe's precision ("auto", "fp32" or "bf16")."""
-    device = next((str(parameter.device) for parameter in learner.parameters()), "cpu")
+    device = str(next((parameter.device for parameter in learner.parameters()), torch.get_default_device()))
     return autocast_context(resolve_precision(precision, device), device)
 
 
@@ -67,7 +67,7 @@ def evaluate_split(
     learner.eval()
     with computing(learner, precision), torch.no_grad():
         text, image = feed.encode_texts(captions), feed.encode_images(images)
-        own = torch.from_numpy(caption_row).to(text.values.device)
+        own = torch.as_tensor(caption_row, device=text.values.device)
         scores = learner.pairing.split(text, image, own=own, progress=progress)
         measured = _retrieval(scores, caption_row)
         if limit is None:
@@ -154,8 +154,8 @@ def _binding(
         return []
     false_text = feed.encode_texts([feed.counterfactual_row[int(captions[n])] for n in rows])
     device = text.values.device
-    own_image = image.take(torch.from_numpy(caption_row[rows]).to(device))
-    true_text = text.take(torch.from_numpy(rows).to(device))
+    own_image = image.take(torch.as_tensor(caption_row[rows], device=device))
+    true_text = text.take(torch.as_tensor(rows, device=device))
     true_score = learner.pairing.pairs(true_text, own_image).numpy(force=True)
     false_score = learner.pairing.pairs(false_text, own_image).numpy(force=True)
     value = binding_accuracy(true_score, false_score)

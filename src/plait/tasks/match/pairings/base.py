@@ -39,7 +39,7 @@ class Pairing(ABC):
     reranks: ClassVar[bool] = False
     outputs: ClassVar[tuple[str, ...]] = ("score",)
 
-    def __init__(self, model: FusionModel, objective: Contrast | Matching, towers: Towers | None = None) -> None:
+    def __init__(self, model: FusionModel, objective: Contrast | Matching, *, towers: Towers | None = None) -> None:
         self.model = model
         self.objective = objective
         self.towers = towers

@@ -38,7 +38,7 @@ class Reranked(Pairing):
     towers: Towers
 
     def __init__(self, model: FusionModel, objective: Matching, towers: Towers, *, rerank_k: int) -> None:
-        super().__init__(model, objective, towers)
+        super().__init__(model, objective, towers=towers)
         self.rerank_k = rerank_k
 
     @classmethod
