@@ -208,13 +208,14 @@ def sources() -> list[tuple[str, ast.Module]]:
 
 
 def arrays_without_cpu(tree: ast.Module) -> list[int]:
-    """Give the lines of `.numpy()` that no `.cpu()` precedes in the same function."""
+    """Give the lines of `.numpy()` without `force=True` that no `.cpu()` precedes in the same function."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     found = []
     for call in (node for node in ast.walk(tree) if is_method(node, "numpy")):
         around = [f for f in functions if f.lineno <= call.lineno <= (f.end_lineno or 0)]
         inside = max(around, key=lambda f: f.lineno, default=tree)
-        if not any(is_method(node, "cpu") and node.lineno <= call.lineno for node in ast.walk(inside)):
+        moved = any(is_method(node, "cpu") and node.lineno <= call.lineno for node in ast.walk(inside))
+        if not moved and "force=True" not in ast.unparse(call):
             found.append(call.lineno)
     return found
 
@@ -250,6 +251,7 @@ def named_devices(tree: ast.Module) -> list[int]:
 def test_both_rules_find_what_they_look_for() -> None:
     assert arrays_without_cpu(ast.parse("def f(a):\n return a.float().numpy()")) == [2]
     assert arrays_without_cpu(ast.parse("def f(a):\n b = a.cpu()\n return b.numpy()")) == []
+    assert arrays_without_cpu(ast.parse("def f(a):\n return a.numpy(force=True)")) == []
     assert arrays_without_cpu(ast.parse("def f(a):\n a.cpu()\ndef g(a):\n return a.numpy()")) == [4]
     text = "a.to('cuda:1')\nb(device='cpu')\ntorch.device('mps')\na.cuda()\na.to(b.device)\nfit(device='auto')"
     assert named_devices(ast.parse(text)) == [1, 2, 3, 4]
