@@ -65,16 +65,6 @@ def tokens(rows: int = 3, count: int = 4, *, grid: bool = False) -> Tokens:
     return Tokens(values, valid, grid=(2, count // 2) if grid else None, pooled=torch.randn(rows, WIDTH))
 
 
-def test_the_mode_finds_a_tensor_without_a_device() -> None:
-    with NoImplicitDevice():
-        with pytest.raises(AssertionError, match="without device="):
-            torch.zeros(3)
-        with pytest.raises(AssertionError, match="without device="):
-            sinusoid_1d(3, 4)
-        assert torch.zeros(3, device=torch.get_default_device()).sum() == 0
-        assert torch.zeros_like(torch.zeros(3, device=torch.get_default_device())).sum() == 0
-
-
 @pytest.mark.parametrize("kernel", [partial(stacked_similarities, temperature=9.0), max_similarities])
 @pytest.mark.parametrize("rows", [3, 0])
 def test_kernels_of_all_pairs(kernel: Callable[..., Tensor], rows: int) -> None:
