@@ -20,6 +20,14 @@ def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
     assert metadata == {"step": 7, "losses": [0.5]}
 
 
+def test_tensors_that_share_memory_are_written_each(tmp_path: Path) -> None:
+    whole = torch.arange(6.0).view(2, 3)
+    tensors = {"a": whole, "b": whole, "row": whole[1], "column": whole[:, 1], "none": whole[:0]}
+    write_tensors(tmp_path / "w.safetensors", tensors, {})
+    found, _ = read_tensors(tmp_path / "w.safetensors")
+    assert {name: tensor.tolist() for name, tensor in found.items()} == {k: v.tolist() for k, v in tensors.items()}
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"not tensors at all")
     with pytest.raises(CheckpointError, match="not a weight file of Plait, or damaged"):

@@ -37,7 +37,7 @@ class Toy(Learner):
         self.towers = nn.Linear(3, 3)
 
     def loss(self, batch: Batch) -> Loss:
-        raise NotImplementedError
+        return Loss(torch.zeros(()))
 
 
 def test_groups_tell_encoders_and_matrices_apart() -> None:

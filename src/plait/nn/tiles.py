@@ -235,14 +235,14 @@ class AllPairs(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of queries and keys."""
-        # Gradients may be taken inside the autocast of the forward pass, which must not change these products.
+        queries, keys, key_valid = ctx.saved_tensors
+        # As in the forward pass, only the big products are in low precision, also under the caller's autocast.
         with torch.autocast(grad.device.type, enabled=False):
-            to_queries, to_keys = AllPairs._gradients(ctx, grad)
+            to_queries, to_keys = AllPairs._gradients(ctx, queries, keys, key_valid, grad)
         return to_queries, to_keys, None, None, None, None
 
     @staticmethod
-    def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        queries, keys, key_valid = ctx.saved_tensors
+    def _gradients(ctx: Any, queries: Tensor, keys: Tensor, key_valid: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
         rule, plan, product = ctx.rule, ctx.plan, ctx.product
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         for y in plan.y:

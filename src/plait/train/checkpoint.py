@@ -30,8 +30,20 @@ TrainingState = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Replace a safetensors file, with JSON metadata inside, in one step."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Replace a safetensors file, with JSON metadata inside, in one step.
+
+    Tensors may be on any device, and share memory: each is written whole under its own name.
+
+    Raises:
+        StorageError: the disk is full or not writable; the old file, if any, is untouched.
+    """
+    plain: dict[str, Tensor] = {}
+    written: set[int] = set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        place = own.untyped_storage().data_ptr()
+        plain[name] = own.clone() if place in written else own  # safetensors refuses memory that two names share
+        written.add(place)
     write_bytes(path, to_bytes(plain, metadata={"plait": json.dumps(metadata, allow_nan=False)}))
 
 

@@ -235,8 +235,6 @@ class Trainer:
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state().items()}
         tensors |= self.hardware.random_state()
-        # Clones: two names may share one storage, which safetensors refuses.
-        tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         write_tensors(self.state_path, tensors, vars(self.progress))
 
     def _resume(self) -> None:
