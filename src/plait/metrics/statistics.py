@@ -24,7 +24,7 @@ as computed for normal noise and 200 images over all shares of the three kinds o
 3 to 6 % for three, 3 to 5.5 % for five. The low ends are where there is no training noise at all, which two or three
 seeds cannot know; the high ends are where there is hardly anything else. The interval of one fusion's mean rests on
 half as many degrees of freedom as a test of two: where there is hardly anything but training noise, it covers the truth
-in 92 of 100 cases with three seeds and in 88 with two. Five seeds have no such gap.
+in 92 of 100 cases with three seeds, in 88 with two, in 94 with five.
 
 With fewer than `significance.FEW_IMAGES` images the percentile bootstrap is too narrow: its variance lacks the factor
 I / (I - 1), its quantiles are the normal's, and near the end of a scale, where nearly all images agree, it is narrower
