@@ -2,8 +2,8 @@
 
 `benchmarks/self_check.py` holds the cases and, in full size, their bounds. Here each case is drawn 90 times: about 270
 tests of pairs, whose binomial deviation is 1.3 points at 5 %. So single cases are held to their bounds within three of
-their standard errors, and all cases of a kind together to the bounds themselves: 1,080 tests of equal pairs with one
-seed and 1,620 with several, deviations 0.7 and 0.55 points if the pairs of a comparison were independent.
+their standard errors, and all cases of a kind together to the bounds themselves: 1,170 tests of equal pairs with one
+seed and 1,890 with several, deviations 0.6 and 0.5 points if the pairs of a comparison were independent.
 """
 
 from __future__ import annotations
