@@ -236,6 +236,13 @@ class AllPairs(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of queries and keys."""
         queries, keys, key_valid = ctx.saved_tensors
+        # As in the forward pass, only the big products are in low precision, also under the caller's autocast.
+        with torch.autocast(grad.device.type, enabled=False):
+            to_queries, to_keys = AllPairs._gradients(ctx, queries, keys, key_valid, grad)
+        return to_queries, to_keys, None, None, None, None
+
+    @staticmethod
+    def _gradients(ctx: Any, queries: Tensor, keys: Tensor, key_valid: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
         rule, plan, product = ctx.rule, ctx.plan, ctx.product
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         for y in plan.y:
@@ -254,4 +261,4 @@ class AllPairs(torch.autograd.Function):
                     # G = K K^T, and its gradient is symmetric.
                     to_key.baddbmm_(to_gram, key, alpha=2.0)
             to_keys[y.rows, : y.length] = to_key
-        return to_queries, to_keys, None, None, None, None
+        return to_queries, to_keys
