@@ -53,7 +53,7 @@ def test_all_pairs_have_images_in_rows() -> None:
 
 def test_a_missing_summary_is_named() -> None:
     bare = Tokens(IMAGE.values, IMAGE.valid)
-    with pytest.raises(ShapeError, match="the image encoder's own summary of width 2, got none"):
+    with pytest.raises(ShapeError, match=r"image encoder.*width 2, got none"):
         LateFusion(2, pool="encoder")(TEXT, bare)
     wide = Tokens(IMAGE.values, IMAGE.valid, pooled=torch.ones(1, 3))
     with pytest.raises(ShapeError, match="width 2, got width 3"):
@@ -61,5 +61,5 @@ def test_a_missing_summary_is_named() -> None:
 
 
 def test_pools_are_checked() -> None:
-    with pytest.raises(ConfigError, match="pool: expected one of mean, max, attention, gpo, encoder, got 'median'"):
+    with pytest.raises(ConfigError, match=r"pool.*attention, gpo.*'median'"):
         LateFusion(2, pool="median")

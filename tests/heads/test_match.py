@@ -51,16 +51,16 @@ def test_a_pair_without_real_tokens_scores_zero() -> None:
 
 
 def test_similarity_head_refuses_what_is_not_aligned() -> None:
-    with pytest.raises(ShapeError, match=r"aligned one to one, got \(1, 1, 2\) and \(1, 2, 2\)"):
+    with pytest.raises(ShapeError, match=r"aligned.*\(1, 1, 2\) and \(1, 2, 2\)"):
         SimilarityHead()(Fused(tokens([[1.0, 0.0]]), tokens([[1.0, 0.0], [0.0, 1.0]])))
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(ConfigError, match="pool: expected mean, sum or lse, got 'max'"):
+    with pytest.raises(ConfigError, match=r"pool.*mean, sum or lse.*'max'"):
         SimilarityHead(pool="max")
-    with pytest.raises(ConfigError, match="lse_scale: expected a value above 0, got 0"):
+    with pytest.raises(ConfigError, match=r"lse_scale.*above 0.*0"):
         SimilarityHead(lse_scale=0.0)
-    with pytest.raises(ConfigError, match="pool: expected mean, max or attention, got 'lse'"):
+    with pytest.raises(ConfigError, match=r"pool.*mean, max or attention.*'lse'"):
         LogitHead(4, pool="lse")
 
 
@@ -91,5 +91,5 @@ def test_logit_head_prefers_the_fusions_own_summary() -> None:
 
 
 def test_logit_head_names_a_wrong_width() -> None:
-    with pytest.raises(ShapeError, match="logit head: expected text of width 4, got 2"):
+    with pytest.raises(ShapeError, match=r"text of width 4, got 2"):
         LogitHead(4)(PAIR)

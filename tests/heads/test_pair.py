@@ -1,4 +1,4 @@
-"""The reader of matched pairs: a cosine of mean tokens."""
+"""The head of matched pairs: a cosine of mean tokens."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ class Fusion(nn.Module, ABC):
     options by keyword. Where much of the work needs one side alone, `plait.fusion.base.pairs.PairFusion` does it once
     per row.
 
-    Class attributes (the contract tests hold a fusion to what it declares):
+    Attributes (the contract tests hold a fusion to what it declares):
         reads:                 the head of matching that reads it: "logit" (a small network on the fused pair) or
                                "similarity" (cosines of aligned vectors; see `SimilarityFusion`)
         gives_maps:            whether attention maps come when requested; False where nothing attends across sides
-        reads_text:            whether the fused image depends on the text at all; False for controls only
+        image_reads_text:      whether the fused image depends on the text; where it does not, nor does a mask
         unread_with_one_token: the side that the fused pair does not depend on when each side is a single token, or "".
                                A softmax over one key is 1: where only attention weights carry a side, it is lost
         tested_options:        options, beside the defaults, with which the contract tests run this fusion: one mapping
@@ -33,9 +33,9 @@ class Fusion(nn.Module, ABC):
 
     reads: ClassVar[Literal["similarity", "logit"]] = "logit"
     gives_maps: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
     unread_with_one_token: ClassVar[Literal["", "text", "image"]] = ""
     tested_options: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    image_reads_text: bool = True
 
     @abstractmethod
     def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:

@@ -39,7 +39,7 @@ class ImageOnlyFusion(PairFusion[Values, Values]):
     """
 
     gives_maps = False
-    reads_text = False
+    image_reads_text = False
     shares_image = True
 
     def __init__(self, width: int, *, layers: int = 1, heads: int = 8, ratio: float = 2, dropout: float = 0.0) -> None:

@@ -84,6 +84,7 @@ class CrossFusion(PairFusion[Values, Values]):
 
         self.layers = layers
         self.shares_image = direction == "t2i"
+        self.image_reads_text = direction != "t2i"
         # With one direction the other side attends to nothing, so the first self-attention depends on one side alone.
         self.prepares_self_attention = self_attention and direction != "two_way"
         self.t2i = stack(wanted=direction != "i2t")

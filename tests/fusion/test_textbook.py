@@ -1,4 +1,4 @@
-"""The chapter's other designs: what they read, and what comparing a pair with itself gives away."""
+"""The textbook's other designs: what they read, and what comparing a pair with itself gives away."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from plait.nn.pooling import masked_mean
 
 def design(name: str, width: int = 16, **options: int) -> nn.Module:
     torch.manual_seed(0)
-    module: nn.Module = load_entry(FUSIONS[f"chapter/{name}"])(width, **options)
+    module: nn.Module = load_entry(FUSIONS[f"textbook/{name}"])(width, **options)
     return module.eval()
 
 
@@ -28,18 +28,19 @@ def pair(rows: int = 3, words: int = 4, regions: int = 6, width: int = 16) -> tu
 
 
 def test_the_family() -> None:
-    assert expand_fusions(["chapter"]) == [name for name in FUSIONS if name.startswith("chapter/")]
-    assert len(expand_fusions(["chapter"])) == 4
-    assert tokens_seen(FusionSettings(name="chapter/multimodal_embedding")) == "pooled"
+    assert expand_fusions(["textbook"]) == [name for name in FUSIONS if name.startswith("textbook/")]
+    assert len(expand_fusions(["textbook"])) == 4
+    assert tokens_seen(FusionSettings(name="textbook/multimodal_embedding")) == "pooled"
 
 
 @pytest.mark.parametrize("rows_named", [False, True])
-def test_words_become_what_they_read(rows_named: bool) -> None:
+def test_attended_vectors_replace_the_words(rows_named: bool) -> None:
     fusion = design("cross_modal_attention", heads=2)
     text, image = pair()
     row = torch.tensor([2, 0, 0])
     if rows_named:
-        fused = fusion.meet(*fusion.prepare(text, image), text_row=torch.arange(3), image_row=row)
+        words, regions = fusion.prepare_text(text), fusion.prepare_image(image)
+        fused = fusion.meet(words.with_rows(torch.arange(3)), regions.with_rows(row))
         image = image.take(row)
     else:
         fused = fusion(text, image)
@@ -50,7 +51,7 @@ def test_words_become_what_they_read(rows_named: bool) -> None:
     torch.testing.assert_close(kept, regions)
 
 
-def test_one_word_reads_one_region_whatever_it_asks() -> None:
+def test_one_word_attends_to_one_region_whatever_the_word() -> None:
     fusion = design("cross_modal_attention")
     text, image = pair(words=1, regions=1)
     other = Tokens(text.values.flip(0), text.valid)
