@@ -110,7 +110,6 @@ def test_not_text(tmp_path: Path) -> None:
         ({"train": {"lr": "fast"}}, r"key 'lr': expected float, got 'fast'"),
         ({"train": {"lr": True}}, r"key 'lr': expected float, got True"),
         ({"train": {"precision": "fp16"}}, r"expected one of 'auto', 'fp32', 'bf16', got 'fp16'"),
-        ({"task": "dream"}, r"key 'task': expected one of 'match', 'mask', got 'dream'"),
         ({"fusion": {"tokens": "many"}}, r"expected one of 'tokens', 'pooled', got 'many'"),
         ({"fusion": {"options": [1]}}, r"key 'options': expected a table, got \[1\]"),
         ({"image": {"views": "full"}}, r"key 'views': expected a list of strings, got 'full'"),
@@ -169,11 +168,9 @@ def test_the_message_names_the_file(tmp_path: Path) -> None:
         read_recipe(write(tmp_path, "[train]\nepochs = 0\n"))
 
 
-def test_a_mask_recipe_has_an_objective_for_masks() -> None:
-    assert recipe_from_dict({"task": "mask"}).objective.name == "bce_dice"
-    assert recipe_from_dict({"task": "mask", "objective": {"options": {"weight": 2.0}}}).objective.name == "bce_dice"
+def test_an_objective_without_a_name_is_left_to_the_task() -> None:
+    assert recipe_from_dict({"task": "mask"}).objective.name == ""
     assert recipe_from_dict({"task": "mask", "objective": {"name": "focal"}}).objective.name == "focal"
-    assert recipe_from_dict({}).objective.name == "infonce"
 
 
 def test_a_variant_may_name_its_fusion_and_its_objective() -> None:

@@ -12,7 +12,7 @@ from plait.core.errors import PlaitError, UnknownNameError, nearest
 
 def test_every_error_is_a_plait_error_and_is_drawn_in_the_tree() -> None:
     kinds = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
-    assert len(kinds) == 10
+    assert len(kinds) == 11
     for kind in kinds:
         assert issubclass(kind, PlaitError)
         assert kind.__name__ in (errors.__doc__ or "")

@@ -53,8 +53,10 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     assert callable(target), f"{table}[{name!r}]: {entry.target} cannot be called"
     assert target.__doc__, f"{table}[{name!r}]: {entry.target} has no docstring"
     check_options(table, name, target, entry.options or {})
-    if table == "fusion.FUSIONS" and "match" in entry.tasks:
-        assert entry.pairings, f"{table}[{name!r}] has no pairings. Fix: the default first, as in ('all',)"
+    if table == "fusion.FUSIONS":
+        assert entry.gives in ("grid", "vector", "pair"), (
+            f"{table}[{name!r}] does not say what it gives. Fix: gives=..."
+        )
         assert set(entry.pairings) <= {"all", "itm", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
         )
@@ -92,12 +94,13 @@ def test_every_recipe_loads_and_names_what_exists(path: Path) -> None:
     from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
     from plait.fusion import FUSIONS
     from plait.objectives import OBJECTIVES
+    from plait.runs.assemble import completed
 
     recipe = read_recipe(path)
     wanted = [
         ("fusion", FUSIONS, recipe.fusion.name, recipe.fusion.options),
         ("adapter", ADAPTERS, recipe.fusion.adapter, recipe.fusion.adapter_options),
-        ("objective", OBJECTIVES, recipe.objective.name, recipe.objective.options),
+        ("objective", OBJECTIVES, completed(recipe).objective.name, recipe.objective.options),
         ("text encoder", TEXT_ENCODERS, recipe.text.encoder, recipe.text.options),
         ("image encoder", IMAGE_ENCODERS, recipe.image.encoder, recipe.image.options),
     ]

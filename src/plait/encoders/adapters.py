@@ -84,7 +84,7 @@ class _Sides(nn.Module):
                 "adapter: expected image tokens on a grid, which positions need, got tokens without one; "
                 "set positions = false in fusion.adapter_options"
             )
-        return values + sinusoid_2d(tokens.grid, values.shape[-1]).to(values)
+        return values + sinusoid_2d(tokens.grid, values.shape[-1], device=values.device).to(values)
 
     def pool(self, tokens: Tokens) -> Tensor | None:
         if self.pooled is None:

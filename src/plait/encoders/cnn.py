@@ -71,7 +71,7 @@ class SmallCnn(nn.Module):
         x = self.stages(F.relu(self.stem_norm(self.stem(pixels))))
         grid = (x.shape[2], x.shape[3])
         values = self.project(x.flatten(2).transpose(1, 2))
-        values = self.norm(values + sinusoid_2d(grid, values.shape[-1]).to(values))
+        values = self.norm(values + sinusoid_2d(grid, values.shape[-1], device=values.device).to(values))
         return Tokens(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device), grid=grid)
 
 

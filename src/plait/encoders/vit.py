@@ -56,7 +56,7 @@ class SmallVit(nn.Module):
         x = self.embed(pixels)
         grid = (x.shape[2], x.shape[3])
         values = x.flatten(2).transpose(1, 2)
-        values = values + sinusoid_2d(grid, values.shape[-1]).to(values)
+        values = values + sinusoid_2d(grid, values.shape[-1], device=values.device).to(values)
         valid = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         for block in self.blocks:
             values = block(values, valid)

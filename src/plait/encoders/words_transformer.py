@@ -43,7 +43,7 @@ class WordTransformer(nn.Module):
 
     def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
         embedded = self.embedding(ids)
-        values = self.dropout(embedded + sinusoid_1d(ids.shape[1], embedded.shape[-1]).to(embedded))
+        values = self.dropout(embedded + sinusoid_1d(ids.shape[1], embedded.shape[-1], device=ids.device).to(embedded))
         for block in self.blocks:
             values = block(values, valid)
         return Tokens(self.norm(values), is_word(ids, valid))

@@ -58,7 +58,7 @@ def test_what_cannot_be_matched() -> None:
 def test_another_tasks_run_is_refused() -> None:
     class Other(Learner):
         def loss(self, batch):  # type: ignore[no-untyped-def]
-            raise NotImplementedError
+            raise AssertionError("no batch is trained here")
 
     inner = toy_learner("late")
     run = Run(Path("masks"), {}, Recipe(task="mask"), Other(inner.model, inner.objective))

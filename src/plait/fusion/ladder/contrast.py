@@ -74,8 +74,8 @@ class ContrastEnhanced(ByHeads[ContrastParts]):
     def _prepared(self, side: Tokens) -> Prepared[ContrastParts]:
         normed = self.norm(side.values)
         query, key, value = self.project(normed).chunk(3, -1)
-        # A product gives its transposed factor a strided gradient. Through `unbind` it is contiguous, and is summed in the
-        # same order for both sides.
+        # A product gives its transposed factor a strided gradient. Through `unbind` it is contiguous, and is summed in
+        # the same order for both sides.
         (direction,) = F.normalize(self.contrast(normed), dim=-1)[None].unbind()
         return prepared(side, ContrastParts(query, key, value, normed, direction))
 

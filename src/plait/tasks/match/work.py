@@ -20,7 +20,7 @@ from plait.tasks.match.learner import MatchLearner, assemble, use_of
 from plait.tasks.match.predict import MatchModel
 from plait.tasks.match.targets import ImageNumbers
 from plait.train.feed import Feed
-from plait.trained import Model, Run
+from plait.trained import Run
 
 __all__ = ["WORK", "MatchWork"]
 
@@ -93,7 +93,7 @@ class MatchWork:
         """Add what the trained model does with captions or images shuffled, removed or exchanged."""
         return audit_split(before, _matching(learner), feed, recipe, split=split, thorough=thorough)
 
-    def predictor(self, run: Run) -> Model:
+    def predictor(self, run: Run) -> MatchModel:
         """Give a finished run ready for use: `match`."""
         return MatchModel(run)
 
