@@ -101,7 +101,7 @@ def measure(rung: str, *, steps: int = 3, sizes: Sizes | None = None) -> dict[st
             if turn:  # the first step of each warms up
                 times[name].append(perf_counter() - began)
     printed_s, cached_s = median(times["printed"]), median(times["cached"])
-    pairs = {"printed": sizes.batch, "cached": sizes.photos * captions}
+    pairs = {"printed": sizes.batch, "cached": sizes.photos * recipe.train.captions_per_image}
     hours = CAPTIONS_OF_FLICKR8K * EPOCHS * RUNGS / 3600
     return {
         "rung": rung,

@@ -14,6 +14,7 @@ from plait.compare.budget import count_parameters, match_budgets, nearest_width,
 from plait.core.config import FusionSettings, Recipe, read_recipe
 from plait.core.errors import ConfigError
 from plait.data.open import open_collection
+from plait.runs.assemble import completed
 from tests.doors.tools import give_splits, write_recipe
 from tests.tiny import make_tiny
 
@@ -45,7 +46,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Recipe]
     """Give late and cross as recipes, a tiny collection and a cache."""
     folder = tmp_path_factory.mktemp("budget")
     collection = open_collection(give_splits(make_tiny(folder / "squares", photos=24)))
-    base = read_recipe(write_recipe(folder))
+    base = completed(read_recipe(write_recipe(folder)))
     base = replace(base, fusion=replace(base.fusion, width=64))
     cross = replace(base.variants["cross"], width=64)
     recipes = {"late": replace(base, variants={}), "cross": replace(base, fusion=cross, variants={})}
@@ -58,14 +59,14 @@ def test_parameters_agree_with_the_reference(setting: Any, tmp_path: Path) -> No
     assert before["cross"] > 1.1 * before["late"]
     found = match_budgets("params", recipes, collection, out=tmp_path, cache=cache)
     late, cross = found["late"], found["cross"]
-    assert late.told == {"match": "params", "reference": "late", "width": 64, "params": before["late"], "off": 0.0}
+    assert late.budget == {"match": "params", "reference": "late", "width": 64, "params": before["late"], "off": 0.0}
     assert cross.recipe.fusion.width < 64
     assert cross.recipe.fusion.width % 4 == 0
     reached = count_parameters(cross.recipe, collection)
-    assert reached == cross.told["params"]
-    assert cross.told["off"] == pytest.approx(reached / before["late"] - 1)
-    assert abs(cross.told["off"]) <= 0.1
-    assert cross.flags == (("budget off",) if abs(cross.told["off"]) > 0.05 else ())
+    assert reached == cross.budget["params"]
+    assert cross.budget["off"] == pytest.approx(reached / before["late"] - 1)
+    assert abs(cross.budget["off"]) <= 0.1
+    assert cross.flags == (("budget off",) if abs(cross.budget["off"]) > 0.05 else ())
     assert (late.steps, cross.steps) == (None, None)
 
 
@@ -85,7 +86,7 @@ def test_time_gives_steps_and_is_measured_once(setting: Any, tmp_path: Path, mon
     measured: list[str] = []
 
     def timed(trainer: budget.Trainer, *, count: int, warmup: int) -> float:
-        measured.append(type(trainer.model.fusion).__name__)
+        measured.append(type(trainer.learner.model.fusion).__name__)
         return 0.1 if "Late" in measured[-1] else 0.25
 
     monkeypatch.setattr(budget.Trainer, "time_steps", timed)
@@ -93,13 +94,13 @@ def test_time_gives_steps_and_is_measured_once(setting: Any, tmp_path: Path, mon
     steps = found["late"].steps
     assert steps is not None
     assert found["cross"].steps == round(steps * 0.1 / 0.25)
-    assert found["cross"].told["seconds"] == pytest.approx(steps * 0.1)
-    assert found["cross"].told["timed_step_ms"] == 250
+    assert found["cross"].budget["seconds"] == pytest.approx(steps * 0.1)
+    assert found["cross"].budget["timed_step_ms"] == 250
     assert measured == ["LateFusion", "CrossFusion"]
     # another order, another day: nothing is measured again and the reference stays
     again = match_budgets("time", dict(reversed(recipes.items())), collection, out=tmp_path, cache=cache)
     assert again["cross"].steps == found["cross"].steps
-    assert again["late"].told["reference"] == "late"
+    assert again["late"].budget["reference"] == "late"
     assert len(measured) == 2
     assert json.loads((tmp_path / "budget.json").read_text())["fusions"]["cross"]["steps"] == found["cross"].steps
 
@@ -107,7 +108,7 @@ def test_time_gives_steps_and_is_measured_once(setting: Any, tmp_path: Path, mon
 def test_without_matching_nothing_changes(setting: Any, tmp_path: Path) -> None:
     recipes, collection, cache = setting
     found = match_budgets("", recipes, collection, out=tmp_path, cache=cache)
-    assert [(share.recipe, share.steps, share.told) for share in found.values()] == [
+    assert [(share.recipe, share.steps, share.budget) for share in found.values()] == [
         (recipe, None, {}) for recipe in recipes.values()
     ]
     assert not list(tmp_path.iterdir())

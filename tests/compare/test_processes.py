@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import torch
 
-from plait.compare import processes as side_by_side
+from plait.compare import processes
 from plait.compare.budget import Share
-from plait.compare.plan import Comparison, compare_fusions
-from plait.compare.processes import check_jobs, seldom
+from plait.compare.plan import Comparison, Plan, compare_fusions
+from plait.compare.processes import check_jobs, throttled
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import ConfigError, InputError, TrainingError
 from plait.data.collection import Collection
@@ -54,8 +54,9 @@ def setting(folder: Path, text: str = RECIPE) -> tuple[Recipe, Collection]:
 
 def compared(given: tuple[Recipe, Collection], out: Path, fusions: str, **options: Any) -> Comparison:
     recipe, collection = given
-    asked = {"cache": out / "cache", "command": "", "seeds": [0], **options}
-    return compare_fusions(recipe, collection, fusions=fusions.split(","), out=out, **asked)
+    told = {name: options.pop(name) for name in ("cache", "listener") if name in options}
+    plan = Plan(recipe, fusions.split(","), [0], command="", **options)
+    return compare_fusions(plan, collection, out, **{"cache": out / "cache", **told})
 
 
 def test_jobs_that_cannot_be_are_refused(tmp_path: Path) -> None:
@@ -71,8 +72,8 @@ def test_jobs_that_cannot_be_are_refused(tmp_path: Path) -> None:
 def test_steps_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[tuple[str, int]] = []
     now = [0.0]
-    monkeypatch.setattr(side_by_side.time, "monotonic", lambda: now[0])
-    listen = seldom(lambda event: heard.append((event.what, event.done)))
+    monkeypatch.setattr(processes.time, "monotonic", lambda: now[0])
+    listen = throttled(lambda event: heard.append((event.what, event.done)))
     for step in range(1, 11):  # one each 0.1 s: every third is told, and the last
         listen(Event("step", "late", step, 10))
         listen(Event("step", "scoring", step, 100))
@@ -88,24 +89,24 @@ def test_steps_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(side_by_side, "build", lambda recipe, words: recipe)
-    monkeypatch.setattr(side_by_side, "make_words", lambda recipe, collection: None)
+    monkeypatch.setattr(processes, "build", lambda recipe, words: recipe)
+    monkeypatch.setattr(processes, "make_words", lambda recipe, collection: None)
 
     def opened(built: Recipe, recipe: Recipe, collection: Collection, **_: Any) -> None:
         made.append((recipe.fusion.name, recipe.train.seed, recipe.image.size_px))
 
-    monkeypatch.setattr(side_by_side, "open_feed", opened)
+    monkeypatch.setattr(processes, "open_feed", opened)
     base = replace(Recipe(), image=replace(Recipe().image, size_px=32))
     seeded = [replace(base, train=replace(base.train, seed=seed)) for seed in range(3)]
     larger = replace(base, image=replace(base.image, size_px=64))
     asked = [("late", Share(recipe, None, {})) for recipe in (*seeded, larger)]
     (tmp_path / "runs" / "late-s0").mkdir(parents=True)
     (tmp_path / "runs" / "late-s0" / "run.json").write_text("{}")
-    side_by_side._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
+    processes._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
     name = base.fusion.name
     assert made == [(name, 1, 32)], "seed 0 is finished, as is the larger one, and seed 2 has the tokens of seed 1"
     asked[3] = ("late", replace(asked[3][1], recipe=replace(larger, train=replace(base.train, seed=5))))
-    side_by_side._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
+    processes._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
     assert made[1:] == [(name, 1, 32), (name, 5, 64)]
 
 
@@ -150,7 +151,7 @@ def test_an_error_comes_through_as_it_was_raised(tmp_path: Path) -> None:
     gone = given[1].photos[given[1].splits["train"][0]].source
     assert isinstance(gone, Path)
     gone.unlink()
-    with pytest.raises(InputError, match=f"photo {gone}: no such file"):
+    with pytest.raises(InputError, match=f"{gone}: no such file"):
         compared(given, tmp_path / "out", "late,cross", jobs=2)
     assert active_children() == []
     assert not (tmp_path / "out" / "results.json").exists()

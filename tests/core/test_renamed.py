@@ -11,9 +11,7 @@ from plait.core.renamed import RenamedWarning, renamed
 
 
 def test_an_old_key_is_taken_and_its_new_name_is_said() -> None:
-    with pytest.warns(
-        RenamedWarning, match=r"mine\.toml: key 'train.captions_a_photo' is called 'train.captions_per_image'"
-    ):
+    with pytest.warns(RenamedWarning, match="'train.captions_a_photo' is called 'train.captions_per_image'"):
         recipe = recipe_from_dict({"train": {"captions_a_photo": 3}}, where="mine.toml")
     assert recipe.train.captions_per_image == 3
 

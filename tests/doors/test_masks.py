@@ -47,7 +47,7 @@ head = { channels = 16 }
 [train]
 epochs = 2
 batch_size = 8
-captions_a_photo = 2
+captions_per_image = 2
 lr = 5e-3
 encoder_lr = 5e-3
 """

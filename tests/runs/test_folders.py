@@ -39,7 +39,7 @@ def test_an_output_of_another_kind_is_never_overwritten(fitted: Path, tmp_path: 
     assert kind_of(run) == "run"
     assert kind_of(tmp_path) is None
     check_output(run, "run")
-    with pytest.raises(ConfigError, match="holds a run.*a comparison would overwrite it"):
+    with pytest.raises(ConfigError, match=r"holds a run.*a comparison would overwrite it"):
         plait.compare(fitted, run, fusions=["late"], seeds=1, recipe_or_name=recipe_of(fitted))
     before = (run / "weights.safetensors").read_bytes()
     with pytest.raises(ConfigError, match="this is the run itself"):
