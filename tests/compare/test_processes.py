@@ -89,10 +89,11 @@ def test_steps_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(processes, "build", lambda recipe, words: recipe)
+    learner = torch.nn.Linear(1, 1)  # stands for one: only its tokens are asked for
+    monkeypatch.setattr(processes, "assemble", lambda recipe, words: learner)
     monkeypatch.setattr(processes, "make_words", lambda recipe, collection: None)
 
-    def opened(built: Recipe, recipe: Recipe, collection: Collection, **_: Any) -> None:
+    def opened(learner: Any, recipe: Recipe, collection: Collection, **_: Any) -> None:
         made.append((recipe.fusion.name, recipe.train.seed, recipe.image.size_px))
 
     monkeypatch.setattr(processes, "open_feed", opened)
@@ -101,12 +102,12 @@ def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pyte
     larger = replace(base, image=replace(base.image, size_px=64))
     asked = [("late", Share(recipe, None, {})) for recipe in (*seeded, larger)]
     (tmp_path / "runs" / "late-s0").mkdir(parents=True)
-    (tmp_path / "runs" / "late-s0" / "run.json").write_text("{}")
-    processes._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
+    (tmp_path / "runs" / "late-s0" / "run.json").write_text('{"recipe": {}, "metrics": {}}')
+    processes._encode_first(asked, None, tmp_path, cache=tmp_path, device="cpu", listener=silent)  # type: ignore[arg-type]
     name = base.fusion.name
     assert made == [(name, 1, 32)], "seed 0 is finished, as is the larger one, and seed 2 has the tokens of seed 1"
     asked[3] = ("late", replace(asked[3][1], recipe=replace(larger, train=replace(base.train, seed=5))))
-    processes._encode_first(asked, None, tmp_path, cache=tmp_path, listener=silent)  # type: ignore[arg-type]
+    processes._encode_first(asked, None, tmp_path, cache=tmp_path, device="cpu", listener=silent)  # type: ignore[arg-type]
     assert made[1:] == [(name, 1, 32), (name, 5, 64)]
 
 
@@ -166,7 +167,7 @@ def test_a_process_ended_from_outside_is_told_in_a_sentence(tmp_path: Path) -> N
         if event.kind == "epoch":
             os.kill(active_children()[0].pid or 0, signal.SIGKILL)
 
-    said = r"one of late-s0, cross-s0 ended from outside.*memory ran out.*the same command goes on.*fewer jobs than 2"
+    said = r"one of late-s0, cross-s0 was ended from outside.*memory ran out.*the same command goes on.*fewer jobs than 2"
     with pytest.raises(TrainingError, match=said):
         compared(given, tmp_path / "out", "late,cross", jobs=2, listener=end_one)
     assert active_children() == []

@@ -71,7 +71,7 @@ def test_of_a_run(compared: Compared, capsys: Capture) -> None:
     assert data["metric"]["passed"] is True
     assert (data["overlap"]["train"], data["overlap"]["exact"]) == ("train", [])
     told = call(capsys, "audit", run, "--data", compared.data, "--seeds", 2, "--quiet").out
-    assert "8 photos of val, luck ends at" in told
+    assert "8 photos of val; a random score stays below" in told
     assert re.search(r"^image removed +\d", told, re.M)
     bare = call(capsys, "audit", run, "--seeds", 2, "--json").data
     assert "data" not in bare
@@ -101,7 +101,7 @@ def test_leaky_wherever_its_numbers_go(reproduced: dict[str, Any], compared: Com
     assert all("leaky" in entry["flags"] for entry in results["summary"])
     assert results["tests"] == []
     assert results["verdict"].startswith("No fusion gave a result that can be ranked. ladder/v3 and ladder/v4: leaky")
-    assert "is not a matching result" in results["verdict"]
+    assert "not how well the task is solved" in results["verdict"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count(">leaky</span>") >= 4  # leaderboard, legend, audit
     run = out / "runs" / "ladder.v3-s0"
@@ -111,10 +111,10 @@ def test_leaky_wherever_its_numbers_go(reproduced: dict[str, Any], compared: Com
     assert "flags: leaky" in call(capsys, "evaluate", run, "--data", compared.data, "--quiet").out
 
 
-def test_a_leaky_run_is_exported_as_such_and_matches_nothing(
+def test_a_leaky_run_is_packaged_as_such_and_matches_nothing(
     reproduced: dict[str, Any], compared: Compared, tmp_path: Path, capsys: Capture
 ) -> None:
-    api.export(reproduced["out"] / "runs" / "ladder.v3-s0", tmp_path / "small")
+    api.package(reproduced["out"] / "runs" / "ladder.v3-s0", tmp_path / "small")
     assert "**Leaky.** The score has read the answer" in (tmp_path / "small" / "MODEL_CARD.md").read_text()
     photo = next(iter((compared.data / "images").iterdir()))
     answer = call(capsys, "match", "--run", tmp_path / "small", "--images", photo, "--texts", "a red square")
@@ -190,7 +190,7 @@ def test_photos_in_two_splits_are_flagged(tiny_folder: TinyFolder, tmp_path: Pat
         ({"fusion": "late", "data": "scenes"}, "data belongs to a trained run"),
         ({"run": "default", "tokens": "pooled"}, "a run has its own tokens and pairing"),
         ({"fusion": "ladder/v33"}, "did you mean 'ladder/v3'"),
-        ({"fusion": "late", "seeds": 0}, "at least 4 pairs a batch and 1 seed"),
+        ({"fusion": "late", "seeds": 0}, "expected at least 1 set of random weights, got 0"),
     ],
 )
 def test_what_an_audit_refuses(words: dict[str, Any], said: str) -> None:

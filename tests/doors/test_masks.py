@@ -1,4 +1,4 @@
-"""Masks through the doors: a folder of squares with masks, compared, evaluated, asked, exported."""
+"""Masks through the doors: a folder of squares with masks, compared, evaluated, asked, packaged."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmarks import mask_protocols, mask_tables
 from plait import api
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
+from plait.tasks.match.probe import probe_comparison
 from tests.doors.tools import call, give_splits, write_recipe
 from tests.tiny import make_tiny
 
@@ -128,7 +129,7 @@ def test_commands_tell_people_the_same(masked: Masked, tmp_path: Path, capsys: C
     assert told["metrics"] == pytest.approx(row["metrics"])
     assert told["mask"]["threshold"] == row["mask"]["threshold"]
     words = ["--data", masked.data, "--recipe", masked.recipe, "--limit", 8, "--epochs", 1]
-    assert "mIoU with text shuffled" in call(capsys, "fit", *words, "--out", tmp_path / "run").out
+    assert "mIoU with other text" in call(capsys, "fit", *words, "--out", tmp_path / "run").out
 
 
 def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
@@ -144,39 +145,39 @@ def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_pat
     with Image.open(told["files"]["overlay"]) as overlay:
         assert overlay.size == (53, 37)
     assert json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8")) == told
-    everything, told = api.mask(photo, "the square", run=run, threshold=0.0)
+    everything = api.mask(photo, "the square", run=run, threshold=0.0)
     assert everything.mask.all()
-    assert told["files"] == {}
+    assert everything.to_json()["files"] == {}
     answer = call(capsys, "mask", photo, "the square", "--run", run, "--threshold", "1")
-    assert "nothing reaches the threshold" in answer.out
+    assert "no pixel reaches the threshold" in answer.out
 
 
-def test_what_does_not_fit_is_refused_with_a_cure(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
     run, photo = masked.out / "runs" / "pixel_word-s0", np.zeros((20, 30, 3), dtype=np.uint8)
     model = plait.load(run)
     with pytest.raises(InputError, match=r"threshold 2\.0: expected a probability from 0 to 1"):
         model.mask(photo, "a", threshold=2.0)
     with pytest.raises(InputError, match="sentence 1 of 1 is empty"):
         model.mask(photo, " ")
-    with pytest.raises(ConfigError, match="finds regions and does not score photos"):
+    with pytest.raises(ConfigError, match=r"task 'mask' has no 'match'; it has: .*mask"):
         model.match([photo], ["a"])
-    with pytest.raises(ConfigError, match="gives no masks; expected a run of task 'mask'"):
+    with pytest.raises(ConfigError, match=r"task 'match' has no 'mask'; it has: .*match.*use a run of that task"):
         plait.load().mask(photo, "a dog")
-    with pytest.raises(ConfigError, match="a run of task 'mask' is not audited for matching"):
+    with pytest.raises(ConfigError, match="a run of task 'mask' has no audit of its own; `plait evaluate`"):
         api.audit(run, data=masked.data)
-    with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe asks runs that match captions"):
-        api.probe(masked.out, masked.data)
+    with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe is for runs that match captions"):
+        probe_comparison(masked.out, masked.results, api.open_data(masked.data), runs=api, split="val")
     with pytest.raises(ConfigError, match=r"fusion 'late' does not serve task 'mask'; these do: .*pixel_word"):
         plait.compare(masked.data, tmp_path, fusions=["late"], recipe_or_name=masked.recipe)
     with pytest.raises(ConfigError, match=r"leave fusion\.pairing out"):
         plait.compare(masked.data, tmp_path, fusions=["film"], recipe_or_name=masked.recipe, pairing="itm")
     own = api.recipe(masked.recipe)
     with pytest.raises(ConfigError, match=r"objective 'infonce' does not serve task 'mask'; these do: bce, .*focal"):
-        plait.fit(replace(own, objective=ObjectiveSettings()), masked.data, tmp_path / "loss")
-    flat = replace(own, fusion=replace(own.fusion, tokens="pooled", decoder="spatial"))
-    with pytest.raises(ConfigError, match="leaves no grid for decoder 'spatial'; use decoder 'vector'"):
+        plait.fit(replace(own, objective=ObjectiveSettings(name="infonce")), masked.data, tmp_path / "loss")
+    flat = replace(own, fusion=replace(own.fusion, tokens="pooled", head={"name": "spatial"}))
+    with pytest.raises(ConfigError, match=r"head 'spatial' needs a grid; use head = .*vector"):
         plait.fit(flat, masked.data, tmp_path / "flat")
-    matching = replace(own, task="match", fusion=replace(own.fusion, head={}))
+    matching = replace(own, task="match", objective=ObjectiveSettings(name="bce_dice"), fusion=replace(own.fusion, head={}))
     with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
         plait.fit(matching, masked.data, tmp_path / "match")
     captions = make_tiny(tmp_path / "captions")
@@ -185,8 +186,8 @@ def test_what_does_not_fit_is_refused_with_a_cure(masked: Masked, tmp_path: Path
     assert "task 'mask' needs a mask for every caption" in answer.err
 
 
-def test_an_exported_run_of_masks_says_what_it_does(masked: Masked, tmp_path: Path) -> None:
-    api.export(masked.out / "runs" / "pixel_word-s0", tmp_path / "small")
+def test_a_packaged_run_of_masks_says_what_it_does(masked: Masked, tmp_path: Path) -> None:
+    api.package(masked.out / "runs" / "pixel_word-s0", tmp_path / "small")
     card = (tmp_path / "small" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "marks the pixels of a photo" in card
     assert "| mIoU |" in card

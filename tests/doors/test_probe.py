@@ -6,17 +6,30 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import plait
 from plait import api
 from plait.core.errors import InputError
+from plait.tasks.match.probe import probe_comparison, probe_photo
 from tests.doors.conftest import Compared
 from tests.doors.tools import call
 
 
-def test_runs_are_asked_batches_and_five_captions(compared: Compared, capsys: pytest.CaptureFixture[str]) -> None:
+def probe(out: Path, data: Path) -> dict[str, Any]:
+    """Probe the train split in Python, as the command does."""
+    collection = api.verify(api.open_data(data))
+    return probe_comparison(out, api.read_results(out), collection, runs=api, split="train")
+
+
+def choose(out: Path, photo: Path, captions: list[str]) -> list[dict[str, Any]]:
+    """Let every run choose among captions of one photo; the first is right."""
+    return probe_photo(out, api.read_results(out), photo, captions, runs=api, right=0)
+
+
+def test_runs_are_given_batches_and_five_captions(compared: Compared, capsys: pytest.CaptureFixture[str]) -> None:
     answer = call(capsys, "probe", compared.out, "--data", compared.data, "--split", "train", "--json", "--quiet")
     assert answer.code == 0
     found = answer.data
@@ -33,7 +46,7 @@ def test_runs_are_asked_batches_and_five_captions(compared: Compared, capsys: py
         curve = next(r for r in compared.results["rows"] if r["fusion"] == row["fusion"])["curve"]
         assert row["train_loss"] == curve[-1]["loss"]
     assert [row["rank"] for row in found["rows"]] == [1, 2]
-    again = api.probe(compared.out, compared.data, split="train")
+    again = probe(compared.out, compared.data)
     assert again["rows"] == found["rows"]
 
 
@@ -61,27 +74,30 @@ def test_a_leaky_run_is_asked_too_and_says_so(compared: Compared, tmp_path: Path
     recipe = api.recipe(compared.recipe)
     recipe = replace(recipe, variants={}, fusion=replace(recipe.fusion, name="ladder/v3", pairing="matched"))
     plait.compare(compared.data, tmp_path, fusions=["ladder/v3"], seeds=1, epochs=1, recipe_or_name=recipe)
-    row = api.probe(tmp_path, compared.data, split="train")["rows"][0]
+    row = probe(tmp_path, compared.data)["rows"][0]
     assert (row["pairing"], "leaky" in row["flags"]) == ("matched", True)
     captions = ["a red square on green", "a blue square on white"]
-    (one,) = api.probe_one(tmp_path, compared.data / "images" / "p000.png", captions)
+    (one,) = choose(tmp_path, compared.data / "images" / "p000.png", captions)
     assert "leaky" in one["flags"]
+
+
+def test_neither_data_nor_a_photo_is_a_wrong_command(compared: Compared, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = call(capsys, "probe", compared.out)
+    assert (answer.code, "either --data, or --photo with --captions" in answer.err) == (2, True)
 
 
 def test_what_cannot_be_asked(compared: Compared, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = call(capsys, "probe", compared.out, "--data", compared.data, "--quiet")
     assert answer.code != 0
-    assert "split 'val' holds 8 photo(s) with captions; the probe asks batches of 24" in answer.err
-    answer = call(capsys, "probe", compared.out)
-    assert (answer.code, "either --data, or --photo with --captions" in answer.err) == (2, True)
+    assert "split 'val' holds 8 photo(s) with captions; the probe takes batches of 24" in answer.err
     answer = call(capsys, "probe", tmp_path / "none", "--data", compared.data)
     assert answer.code != 0
     assert "results.json" in answer.err
     with pytest.raises(InputError, match="two captions or more"):
-        api.probe_one(compared.out, compared.data / "images" / "p000.png", ["one"])
+        choose(compared.out, compared.data / "images" / "p000.png", ["one"])
     shutil.copytree(compared.out, tmp_path / "failed")
     results = json.loads((tmp_path / "failed" / "results.json").read_text())
     results["rows"] = [{**row, "status": "failed"} for row in results["rows"]]
     (tmp_path / "failed" / "results.json").write_text(json.dumps(results))
     with pytest.raises(InputError, match="no run is finished"):
-        api.probe(tmp_path / "failed", compared.data, split="train")
+        probe(tmp_path / "failed", compared.data)

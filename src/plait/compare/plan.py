@@ -22,6 +22,7 @@ from plait.compare.verdict import verdict
 from plait.core.config import Recipe, recipe_to_dict, variant
 from plait.core.errors import ConfigError
 from plait.core.files import read_json, write_json
+from plait.core.metric import metric_table
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.runs.assemble import completed
@@ -107,7 +108,7 @@ def compare_fusions(
     metric = task.headline([key for row in rows for key in row["metrics"]])
     summary = best_first(summarise(rows, out, task.metrics), metric)
     tests = differences(rows, out, task.metrics)
-    power = power_of_tests(tests)
+    power = power_of_tests(tests, metrics=metric_table(task.metrics))
     said = verdict(summary, tests, rows=rows, metric=metric, power=power)
     results = {
         "task": task.name,
@@ -122,7 +123,7 @@ def compare_fusions(
         "tests": tests,
         "power": power,
         "verdict": said.text,
-        "verdict_parts": {"finding": said.finding, "rest": list(said.rest)},
+        "verdict_parts": said.to_json(),
     }
     write_json(out / "results.json", results)
     write_json(out / "gallery.json", merged_gallery(out, results, collection))

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from plait.core.errors import CheckpointError, ConfigError
-from plait.core.files import write_bytes, write_json
+from plait.core.files import write_bytes
 from plait.metrics.intervals import interval_of
 from plait.runs.fit import WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
-from plait.runs.record import RECORD_FILE, finished_record
+from plait.runs.record import finished_record, write_record
 from plait.runs.weights import WEIGHTS_FILE
 from plait.task import Task
 from plait.tasks import find_task
@@ -58,7 +58,7 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
     if words.exists():
         write_bytes(out / words.name, words.read_bytes())
     write_bytes(out / "MODEL_CARD.md", _card(record, folder, path.stat().st_size).encode())
-    write_json(out / RECORD_FILE, {**record, "weights": "float16"})
+    write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
 
