@@ -113,7 +113,8 @@ def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.slow
 def test_side_by_side_gives_what_turns_give(tmp_path: Path, one_thread: None) -> None:
-    given, heard = setting(tmp_path), []
+    given = setting(tmp_path)
+    heard: list[Event] = []
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = [os.environ.get(name) for name in names]
     beside = compared(given, tmp_path / "beside", "cross,broken,late", jobs=2, listener=heard.append)
@@ -167,7 +168,9 @@ def test_a_process_ended_from_outside_is_told_in_a_sentence(tmp_path: Path) -> N
         if event.kind == "epoch":
             os.kill(active_children()[0].pid or 0, signal.SIGKILL)
 
-    said = r"one of late-s0, cross-s0 was ended from outside.*memory ran out.*the same command goes on.*fewer jobs than 2"
+    said = (
+        r"one of late-s0, cross-s0 was ended from outside.*memory ran out.*the same command goes on.*fewer jobs than 2"
+    )
     with pytest.raises(TrainingError, match=said):
         compared(given, tmp_path / "out", "late,cross", jobs=2, listener=end_one)
     assert active_children() == []

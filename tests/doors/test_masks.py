@@ -177,7 +177,9 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     flat = replace(own, fusion=replace(own.fusion, tokens="pooled", head={"name": "spatial"}))
     with pytest.raises(ConfigError, match=r"head 'spatial' needs a grid; use head = .*vector"):
         plait.fit(flat, masked.data, tmp_path / "flat")
-    matching = replace(own, task="match", objective=ObjectiveSettings(name="bce_dice"), fusion=replace(own.fusion, head={}))
+    matching = replace(
+        own, task="match", objective=ObjectiveSettings(name="bce_dice"), fusion=replace(own.fusion, head={})
+    )
     with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
         plait.fit(matching, masked.data, tmp_path / "match")
     captions = make_tiny(tmp_path / "captions")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,18 @@ def test_both_steps_train_and_are_timed() -> None:
 def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [f"ladder/{rung}" for rung in PRINTED] == [name for name in FUSIONS if name.startswith("ladder/")]
     figure = {"mean": 21.04, "low": 19.5, "high": 22.51}
-    entry = {"fusion": "ladder/v3", "t2i_r1": figure, "i2t_r1": figure, "seeds": 3, "train_s": 61.2, "params": 1234567}
+    entry: dict[str, Any] = {
+        "fusion": "ladder/v3",
+        "t2i_r1": figure,
+        "i2t_r1": figure,
+        "seeds": 3,
+        "train_s": 61.2,
+        "params": 1234567,
+    }
     entry["t2i_r1_fused"] = figure
     row = {"fusion": "ladder/v3", "audit": {"noise_accuracy": 100.0}}
     (tmp_path / "results.json").write_text(json.dumps({"summary": [entry], "rows": [row]}))
-    asked = dict.fromkeys(("loss", "accuracy", "separation", "five_accuracy", "five_margin"), figure)
+    asked: dict[str, Any] = dict.fromkeys(("loss", "accuracy", "separation", "five_accuracy", "five_margin"), figure)
     asked |= {"fusion": "ladder/v3", "train_loss": 1.5, "rank": 4}
     (tmp_path / "probe.json").write_text(json.dumps({"rows": [asked]}))
     found, none = Found(tmp_path), Found(None)
