@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plait.core.errors import ConfigError
 from plait.core.files import write_json
 from plait.task import Answer
 
@@ -60,14 +59,13 @@ class ProbeCommand:
     def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
         """Probe a split, and write probe.json beside results.json; or let every run choose for one photo.
 
-        Raises:
-            ConfigError: neither data nor a photo with captions, or both.
+        Neither data nor a photo with captions, or both, is a wrong command line: exit code 2.
         """
         from plait.tasks.match.probe import probe_comparison, probe_photo
 
         photo, captions, out = arguments.photo, arguments.captions, arguments.out
         if (photo is None) == (arguments.data is None) or (photo is None) != (captions is None):
-            raise ConfigError("plait probe: expected either --data, or --photo with --captions")
+            return Answer(None, "plait probe: expected either --data, or --photo with --captions", code=2)
         results = api.read_results(out)
         if photo is not None:
             rows = probe_photo(out, results, photo, captions, runs=api, right=arguments.right - 1)
