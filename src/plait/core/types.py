@@ -234,7 +234,7 @@ class MatchScores:
 
 @dataclass(frozen=True)
 class MaskLogits:
-    """The region of the image that each text refers to, at the decoder's own resolution in the image encoder's input frame.
+    """The region of the image that each text refers to, in the image encoder's input frame at the decoder's resolution.
 
     Fields:
         values: (B, h, w) float logits, unbounded; sigmoid gives the probability that the cell is foreground
