@@ -19,8 +19,8 @@ from plait.encoders import ADAPTERS
 from plait.encoders.choose import adapter
 from plait.encoders.cnn import SmallCnn
 from plait.encoders.vit import SmallVit
-from plait.encoders.words import WordGru
-from plait.encoders.words_transformer import WordTransformer
+from plait.encoders.words.gru import WordGru
+from plait.encoders.words.transformer import WordTransformer
 from plait.heads.mask import SpatialDecoder, VectorDecoder
 from plait.heads.match import LogitHead, SimilarityHead
 from plait.nn.attention import MultiHeadAttention, attend_rows

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from plait.core.errors import CheckpointError, ConfigError, ShapeError
-from plait.encoders import hub
 from plait.encoders.choose import image_parts, text_parts
-from plait.encoders.hub_image import HubImage, hub_image, read_image_spec
-from plait.encoders.hub_text import HubTextInput, hub_text
+from plait.encoders.hub import folder as hub
+from plait.encoders.hub.image import HubImage, hub_image, read_image_spec
+from plait.encoders.hub.text import HubTextInput, hub_text
 
 transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from plait.core.errors import ConfigError, MissingPackageError, OfflineError
-from plait.encoders import hub
-from plait.encoders.hub_text import hub_text
+from plait.encoders.hub import folder as hub
+from plait.encoders.hub.text import hub_text
 
 pytest.importorskip("huggingface_hub")
 

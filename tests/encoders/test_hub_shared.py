@@ -12,8 +12,8 @@ from plait.core.errors import ConfigError
 from plait.core.types import Tokens
 from plait.encoders.adapters import NoAdapter
 from plait.encoders.choose import adapter, image_parts, text_parts
-from plait.encoders.hub_image import hub_image
-from plait.encoders.hub_text import hub_text
+from plait.encoders.hub.image import hub_image
+from plait.encoders.hub.text import hub_text
 from plait.fusion.two_tower.clip_dense import ClipDenseFusion
 from plait.heads.mask import SpatialDecoder
 from tests.encoders.test_hub import CAPTIONS, write_model

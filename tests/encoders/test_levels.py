@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from plait.core.errors import ConfigError
-from plait.encoders import efficientnet_lite2 as lite2
-from plait.encoders.efficientnet_lite2 import efficientnet_lite2
+from plait.encoders.efficientnet import lite2
+from plait.encoders.efficientnet.lite2 import efficientnet_lite2
 
 pytestmark = pytest.mark.skipif(find_spec(lite2.MODULE) is None, reason="package with the weights is not installed")
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from plait.core.errors import CheckpointError, ConfigError, MissingPackageError
-from plait.encoders import efficientnet_lite2 as lite2
-from plait.encoders import minilm as mini
-from plait.encoders.efficientnet import FrozenHead, FrozenTrunk, _images_at_once, _varied, load_efficientnet
-from plait.encoders.efficientnet_lite2 import efficientnet_lite2
-from plait.encoders.minilm import minilm
+from plait.encoders.bert import minilm as mini
+from plait.encoders.bert.minilm import minilm
+from plait.encoders.efficientnet import lite2
+from plait.encoders.efficientnet.lite2 import efficientnet_lite2
+from plait.encoders.efficientnet.network import load_efficientnet
+from plait.encoders.efficientnet.parts import FrozenHead, FrozenTrunk, _images_at_once, _varied
 from plait.encoders.packaged import packaged_file
 from plait.nn.precision import autocast_context, resolve_precision
 

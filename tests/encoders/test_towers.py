@@ -8,8 +8,8 @@ import torch
 from plait.core.errors import ConfigError, ShapeError
 from plait.encoders.cnn import SmallCnn, cnn_small
 from plait.encoders.vit import SmallVit, vit_small
-from plait.encoders.words import WordGru, words
-from plait.encoders.words_transformer import WordTransformer, words_transformer
+from plait.encoders.words.gru import WordGru, words
+from plait.encoders.words.transformer import WordTransformer, words_transformer
 from plait.nn.precision import Precision, autocast_context
 
 IDS = torch.tensor([[1, 4, 5, 6, 2], [1, 7, 2, 0, 0]])

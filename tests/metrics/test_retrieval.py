@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from plait.core.errors import InputError, ShapeError
+from plait.metrics.binding import binding_accuracy
 from plait.metrics.retrieval import (
-    binding_accuracy,
     hits,
     image_contributions,
     image_to_text,

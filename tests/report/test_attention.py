@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plait.report.attention import attention_maps, attention_section, evenness
+from plait.report.charts.attention import attention_maps, attention_section, evenness
 
 
 def _entry(weights: list[list[float]], what: str = "text->image attention, layer 0, one head") -> dict[str, Any]:

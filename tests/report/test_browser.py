@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from plait.report.page import write_report
-from plait.tasks.match.page import PAGE
+from plait.tasks.match.show.page import PAGE
 from tests.report.sample import sample_gallery, sample_results
 
 pytestmark = pytest.mark.browser

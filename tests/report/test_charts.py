@@ -9,7 +9,10 @@ from itertools import pairwise
 import pytest
 
 from plait.core.metric import Metric
-from plait.report.charts import curves, interval_bar, log_ticks, nice_ticks, plain_lines, scatter
+from plait.report.charts.bars import interval_bar
+from plait.report.charts.curves import curves, plain_lines
+from plait.report.charts.scatter import scatter
+from plait.report.charts.ticks import log_ticks, nice_ticks
 from plait.report.text import (
     MISSING,
     cell_of,

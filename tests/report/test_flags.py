@@ -6,7 +6,7 @@ from pathlib import Path
 
 from plait.report.flags import FLAG_WORDS, flag_badges, flags_of_runs, legend
 from plait.report.page import write_report
-from plait.tasks.match.page import PAGE
+from plait.tasks.match.show.page import PAGE
 from tests.report.sample import sample_results
 
 

@@ -14,7 +14,7 @@ from plait.core.errors import InputError, StorageError
 from plait.report.page import write_report as write_page
 from plait.report.words import power_sentence
 from plait.tasks import find_task
-from plait.tasks.match.page import PAGE
+from plait.tasks.match.show.page import PAGE
 from tests.report.sample import HOSTILE, sample_gallery, sample_results
 
 RECORDED = Path(__file__).parents[2] / "benchmarks" / "results"

@@ -6,25 +6,25 @@ __all__ = ["ADAPTERS", "IMAGE_ENCODERS", "TEXT_ENCODERS"]
 
 TEXT_ENCODERS: dict[str, Entry] = {
     "minilm": Entry(
-        "plait.encoders.minilm:minilm",
+        "plait.encoders.bert.minilm:minilm",
         "packaged",
         "Wang et al. 2020; Reimers & Gurevych 2019",
         "all-MiniLM-L6-v2, 6 layers, 384 wide, from a package: needs no network",
     ),
     "words": Entry(
-        "plait.encoders.words:words",
+        "plait.encoders.words.gru:words",
         "from scratch",
         "Faghri et al. 2018",
         "word embeddings and a bidirectional GRU",
     ),
     "words_transformer": Entry(
-        "plait.encoders.words_transformer:words_transformer",
+        "plait.encoders.words.transformer:words_transformer",
         "from scratch",
         "Vaswani et al. 2017",
         "word embeddings and a small transformer",
     ),
     "hub": Entry(
-        "plait.encoders.hub_text:hub_text",
+        "plait.encoders.hub.text:hub_text",
         "hub",
         "-",
         "hub:NAME or hub:FOLDER, any text encoder of transformers: BERT, CLIP's text tower, ...",
@@ -33,7 +33,7 @@ TEXT_ENCODERS: dict[str, Entry] = {
 
 IMAGE_ENCODERS: dict[str, Entry] = {
     "efficientnet_lite2": Entry(
-        "plait.encoders.efficientnet_lite2:efficientnet_lite2",
+        "plait.encoders.efficientnet.lite2:efficientnet_lite2",
         "packaged",
         "Tan & Le 2019",
         "EfficientNet-Lite2 with ImageNet weights, grid at stride 8, 16 or 32, from a package: needs no network",
@@ -51,7 +51,7 @@ IMAGE_ENCODERS: dict[str, Entry] = {
         "a small residual network with positions on its grid",
     ),
     "hub": Entry(
-        "plait.encoders.hub_image:hub_image",
+        "plait.encoders.hub.image:hub_image",
         "hub",
         "-",
         "hub:NAME or hub:FOLDER, any image encoder of transformers: ResNet, ViT, CLIP's image tower, ...",

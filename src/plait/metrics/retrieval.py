@@ -1,4 +1,4 @@
-"""Rank images for captions and captions for images: recall, median rank, average precision, binding accuracy.
+"""Rank images for captions and captions for images: recall, median rank, average precision.
 
 Everything here looks only at the *order* of the scores, so any increasing transform of them (a temperature, a sigmoid)
 leaves every number as it is, up to ties that rounding makes or breaks.
@@ -17,11 +17,11 @@ import numpy as np
 from torch import Tensor
 
 from plait.core.errors import InputError, ShapeError
+from plait.metrics.numbers import as_numbers
 
 __all__ = [
     "ImageContributions",
     "Ranks",
-    "binding_accuracy",
     "hits",
     "image_contributions",
     "image_to_text",
@@ -264,7 +264,7 @@ def image_contributions(
     images = scores.shape[0] if scores.ndim else 0
     by_text = text_to_image(scores, caption_image)
     by_image = image_to_text(scores, caption_image)
-    owner = _numbers(caption_image)
+    owner = as_numbers(caption_image)
     captions = np.bincount(owner, minlength=images)
     values: dict[str, np.ndarray] = {}
 
@@ -281,42 +281,8 @@ def image_contributions(
     return ImageContributions(values, captions, by_text.rank, by_image.rank, by_image.query)
 
 
-def binding_accuracy(score_true: np.ndarray | Tensor, score_counterfactual: np.ndarray | Tensor) -> float:
-    """Give how often an image scores its true caption above the counterfactual one, in percent; a tie counts half.
-
-    Shapes:
-        score_true:           (N,) float, image n against its caption
-        score_counterfactual: (N,) float, the same image against the caption with one fact changed
-    Score scale: any; chance is 50 and so are constant scores.
-    Undefined when: N is 0 (an error).
-    Raises:
-        ShapeError: the two differ in shape, or are not one-dimensional.
-        InputError: nothing to compare, or a score is not a number.
-    Example:
-        >>> binding_accuracy(np.array([0.9, 0.5]), np.array([0.1, 0.5]))
-        75.0
-    """
-    true, false = _numbers(score_true), _numbers(score_counterfactual)
-    if true.ndim != 1 or true.shape != false.shape:
-        raise ShapeError(f"binding scores: expected two vectors of one length, got {true.shape} and {false.shape}")
-    if len(true) == 0:
-        raise InputError("binding scores: expected at least one image with a counterfactual caption, got none")
-    for name, values in (("true", true), ("counterfactual", false)):
-        if np.isnan(values).any():
-            raise InputError(f"binding scores, {name} captions: {int(np.isnan(values).sum())} are not numbers (NaN)")
-    return float(((true > false) + 0.5 * (true == false)).mean() * 100.0)
-
-
-def _numbers(values: Any) -> np.ndarray:
-    if isinstance(values, Tensor):
-        # bfloat16 has no NumPy type; float32 holds every one of its values exactly
-        is_half = values.is_floating_point() and values.element_size() < 4
-        values = (values.float() if is_half else values).numpy(force=True)
-    return np.asarray(values)
-
-
 def _checked(scores: Any, caption_image: Any) -> tuple[np.ndarray, np.ndarray]:
-    table, owner = _numbers(scores), _numbers(caption_image)
+    table, owner = as_numbers(scores), as_numbers(caption_image)
     if table.ndim != 2 or owner.ndim != 1 or table.shape[1] != len(owner):
         raise ShapeError(
             "scores and caption_image: expected (images, captions) and (captions,), "

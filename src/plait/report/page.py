@@ -15,10 +15,10 @@ from typing import Any
 
 from plait.core.errors import InputError, StorageError
 from plait.core.metric import metric_table
-from plait.report.attention import attention_maps
+from plait.report.charts.attention import attention_maps
+from plait.report.charts.leaderboard import view_styles
 from plait.report.gallery import safe_photos
 from plait.report.layout import Page, ReportData
-from plait.report.leaderboard import view_styles
 from plait.report.older import current_results
 from plait.report.sections import sections
 from plait.report.text import cell_of, count, escape, figure, floor_text, inline_json

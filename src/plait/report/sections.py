@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plait.report.attention import attention_section
-from plait.report.charts import curves, scatter
+from plait.report.charts.attention import attention_section
+from plait.report.charts.curves import curves
+from plait.report.charts.leaderboard import leaderboard, view_buttons
+from plait.report.charts.matrix import tests_matrix
+from plait.report.charts.scatter import scatter
 from plait.report.flags import legend
 from plait.report.layout import Page, ReportData
-from plait.report.leaderboard import leaderboard, view_buttons
-from plait.report.matrix import tests_matrix
 from plait.report.tables import data_card, reproduce, runs_table
 from plait.report.text import empty, escape, floor_text
 from plait.report.words import times_note

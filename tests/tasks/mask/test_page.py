@@ -9,8 +9,8 @@ import pytest
 
 from plait.report.flags import FLAG_WORDS
 from plait.report.page import write_report
-from plait.tasks.mask.gallery_section import safe_masks
-from plait.tasks.mask.page import PAGE
+from plait.tasks.mask.show.gallery_section import safe_masks
+from plait.tasks.mask.show.page import PAGE
 from tests.report.sample import HOSTILE
 
 PICTURE = "data:image/jpeg;base64,AAAA"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from plait.tasks.mask.card import CARD
 from plait.tasks.mask.metrics import METRIC_OF
-from plait.tasks.mask.terminal import TERMINAL
+from plait.tasks.mask.show.card import CARD
+from plait.tasks.mask.show.terminal import TERMINAL
 from tests.tasks.mask.test_page import METRICS, results
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from plait.core.config import Recipe, TrainSettings
 from plait.data.collection import Collection, Photo
-from plait.tasks.match.gallery import merge_galleries
+from plait.tasks.match.show.gallery import merge_galleries
 from plait.tasks.match.work import WORK
 from tests.tasks.match.toys import ToyFeed, toy_collection, toy_learner
 

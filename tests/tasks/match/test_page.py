@@ -9,7 +9,7 @@ import pytest
 
 from plait.report.flags import FLAG_WORDS
 from plait.report.page import write_report
-from plait.tasks.match.page import PAGE
+from plait.tasks.match.show.page import PAGE
 from tests.report.sample import HOSTILE, sample_gallery, sample_results
 
 AUDIT: dict[str, Any] = {

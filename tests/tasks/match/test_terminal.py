@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from plait.tasks.match.card import CARD
 from plait.tasks.match.metrics import METRIC_OF
-from plait.tasks.match.terminal import TERMINAL
+from plait.tasks.match.show.card import CARD
+from plait.tasks.match.show.terminal import TERMINAL
 from tests.report.sample import sample_results
 
 

@@ -35,8 +35,8 @@ TASK = Task(
     recipe_for=_recipe_for,
     verb="mask",
     work="plait.tasks.mask.work:WORK",
-    page="plait.tasks.mask.page:PAGE",
-    terminal="plait.tasks.mask.terminal:TERMINAL",
-    card="plait.tasks.mask.card:CARD",
+    page="plait.tasks.mask.show.page:PAGE",
+    terminal="plait.tasks.mask.show.terminal:TERMINAL",
+    card="plait.tasks.mask.show.card:CARD",
     commands=("plait.tasks.mask.command:MASK",),
 )

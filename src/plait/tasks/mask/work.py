@@ -15,10 +15,10 @@ from plait.model import Learner, Side
 from plait.task import Progress, Use, Work
 from plait.tasks.mask.assemble import assemble, use_of
 from plait.tasks.mask.evaluate import evaluate_masks
-from plait.tasks.mask.gallery import merge_masks, show_masks
 from plait.tasks.mask.learner import MaskLearner, eval_mode
 from plait.tasks.mask.metrics import CONSTANT, miou_key
 from plait.tasks.mask.predict import MaskModel
+from plait.tasks.mask.show.gallery import merge_masks, show_masks
 from plait.tasks.mask.targets import MaskTargets, check_masks
 from plait.trained import Run
 
@@ -75,11 +75,11 @@ class MaskWork:
         return bool(metrics["miou"] > max(metrics[miou_key(kind)] for kind in CONSTANT))
 
     def gallery(self, learner: Learner, feed: Feed, evaluation: Evaluation, *, fusion: str) -> dict[str, Any]:
-        """Collect a run's gallery; see `plait.tasks.mask.gallery.show_masks`."""
+        """Collect a run's gallery; see `plait.tasks.mask.show.gallery.show_masks`."""
         return show_masks(_mask_learner(learner), feed, evaluation, fusion=fusion)
 
     def merge_galleries(self, shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """Join the galleries of a comparison; see `plait.tasks.mask.gallery.merge_masks`."""
+        """Join the galleries of a comparison; see `plait.tasks.mask.show.gallery.merge_masks`."""
         return merge_masks(shown)
 
     def audit_recipe(self, recipe: Recipe, *, seeds: int) -> Audit | None:

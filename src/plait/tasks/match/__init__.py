@@ -35,8 +35,8 @@ TASK = Task(
     recipe_for=_recipe_for,
     verb="match",
     work="plait.tasks.match.work:WORK",
-    page="plait.tasks.match.page:PAGE",
-    terminal="plait.tasks.match.terminal:TERMINAL",
-    card="plait.tasks.match.card:CARD",
+    page="plait.tasks.match.show.page:PAGE",
+    terminal="plait.tasks.match.show.terminal:TERMINAL",
+    card="plait.tasks.match.show.card:CARD",
     commands=("plait.tasks.match.command:MATCH", "plait.tasks.match.command:PROBE"),
 )

@@ -31,7 +31,7 @@ from plait.tasks.match.evaluate import computing
 from plait.tasks.match.learner import MatchLearner, use_of
 from plait.tasks.match.pairings import find_pairing
 from plait.tasks.match.score import widened_tokens
-from plait.tasks.match.subject import Subject, attended, audited_parameters, outputs_of, subject_of
+from plait.tasks.match.show.subject import Subject, attended, audited_parameters, outputs_of, subject_of
 from plait.train.feed import Feed
 
 __all__ = ["AFTER_FIT", "audit_encoded", "audit_recipe", "audit_split", "audit_subject"]

@@ -11,7 +11,8 @@ import torch
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation, Measured
 from plait.core.types import Tokens
-from plait.metrics.retrieval import ImageContributions, binding_accuracy, image_contributions, retrieval_metrics
+from plait.metrics.binding import binding_accuracy
+from plait.metrics.retrieval import ImageContributions, image_contributions, retrieval_metrics
 from plait.nn.precision import autocast_context, resolve_precision
 from plait.task import Progress
 from plait.tasks.match.learner import MatchLearner

@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 
 from plait.core.errors import ConfigError
 from plait.core.types import EncoderParts
-from plait.encoders.bert import BertConfig, cut_bert, load_bert
+from plait.encoders.bert.network import BertConfig, cut_bert, load_bert
+from plait.encoders.bert.pieces import WordPieceInput
 from plait.encoders.packaged import packaged_file
-from plait.encoders.pieces import WordPieceInput
 
 __all__ = ["minilm"]
 

@@ -13,8 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from plait.core.errors import CheckpointError, ConfigError, ShapeError
 from plait.core.types import EncoderParts, ImageSpec, Tokens
-from plait.encoders.hub import find_folder, folder_identity, read_json
-from plait.encoders.hub_text import load_tower, towers_of
+from plait.encoders.hub.folder import find_folder, folder_identity, read_json
+from plait.encoders.hub.text import load_tower, towers_of
 
 __all__ = ["HubImage", "hub_image", "read_image_spec"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plait.report.charts import plain_lines
+from plait.report.charts.curves import plain_lines
 from plait.report.layout import Layout, Page, ReportData, View, Words
 from plait.report.text import MISSING, cell_of, empty, escape, value_of
-from plait.tasks.mask.gallery_section import gallery_section
 from plait.tasks.mask.metrics import ABLATED, CONSTANT, METRIC_OF, METRICS, miou_key
+from plait.tasks.mask.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from plait.report.layout import Badge, Layout, Page, View, Words
 from plait.report.text import number_of
-from plait.tasks.match.audit_section import audit_section
-from plait.tasks.match.gallery_section import gallery_section
 from plait.tasks.match.metrics import METRICS
+from plait.tasks.match.show.audit_section import audit_section
+from plait.tasks.match.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 

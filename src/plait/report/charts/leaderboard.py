@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plait.core.metric import Metric
-from plait.report.charts import interval_bar, nice_ticks
+from plait.report.charts.bars import interval_bar
+from plait.report.charts.ticks import nice_ticks
 from plait.report.flags import flag_badges
 from plait.report.layout import Page, ReportData
 from plait.report.text import (

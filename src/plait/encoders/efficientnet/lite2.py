@@ -9,7 +9,8 @@ import torch
 
 from plait.core.errors import ConfigError
 from plait.core.types import EncoderParts, ImageSpec
-from plait.encoders.efficientnet import BLOCKS, HEAD_WIDTH, FrozenHead, FrozenTrunk, TrainedTop, load_efficientnet
+from plait.encoders.efficientnet.network import BLOCKS, HEAD_WIDTH, load_efficientnet
+from plait.encoders.efficientnet.parts import FrozenHead, FrozenTrunk, TrainedTop
 from plait.encoders.packaged import packaged_file
 
 __all__ = ["efficientnet_lite2"]

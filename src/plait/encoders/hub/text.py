@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.types import EncoderParts, TextInput, Tokens
-from plait.encoders.bert import BertConfig, Pool, cut_bert, load_bert
-from plait.encoders.hub import find_folder, folder_identity, read_json, transformers_class, weight_files
-from plait.encoders.pieces import WordPieceInput
+from plait.encoders.bert.network import BertConfig, Pool, cut_bert, load_bert
+from plait.encoders.bert.pieces import WordPieceInput
+from plait.encoders.hub.folder import find_folder, folder_identity, read_json, transformers_class, weight_files
 from plait.nn.pooling import masked_mean
 
 __all__ = ["HubText", "HubTextInput", "hub_text", "load_tower", "towers_of"]

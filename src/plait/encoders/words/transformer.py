@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError
 from plait.core.types import EncoderParts, TextInput, Tokens
-from plait.encoders.words import PAD, check_vocabulary, is_word
+from plait.encoders.words.gru import PAD, check_vocabulary, is_word
 from plait.nn.blocks import SelfBlock
 from plait.nn.dropout import Dropout
 from plait.nn.positions import sinusoid_1d

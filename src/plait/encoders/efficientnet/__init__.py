@@ -1,0 +1,1 @@
+"""EfficientNet-Lite2 (Tan & Le 2019): the packaged image encoder."""

@@ -1,0 +1,1 @@
+"""Text encoders trained from scratch on words."""

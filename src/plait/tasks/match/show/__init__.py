@@ -1,0 +1,1 @@
+"""What matching shows: its part of the report, of terminals and of model cards."""
