@@ -14,7 +14,8 @@ from plait.data.batch import TokenViews
 from plait.nn.precision import Precision, autocast_context
 from plait.train.features import Features, all_texts, prepare
 from plait.train.feed import Feed
-from tests.train.toys import VIEWS, Groups, toy_collection, toy_feed, toy_learner
+from tests.toys import toy_collection
+from tests.train.toys import VIEWS, Groups, toy_feed, toy_learner
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from plait.core.config import Recipe, TrainSettings
 from plait.core.errors import ConfigError, InputError, MissingVerbError
 from plait.nn.precision import Precision
 from plait.trained import Model, Run
-from tests.train.toys import toy_collection, toy_learner
+from tests.toys import toy_collection
+from tests.train.toys import toy_learner
 
 Open = Callable[..., Model]
 

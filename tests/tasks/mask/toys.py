@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from plait.core.types import Batch, EncoderParts, ImageSpec, Level, Tokens
 from plait.data.collection import Caption, Collection, Photo
 from plait.data.images import read_pixels
 from plait.data.masks.source import MaskSource
-from plait.encoders.adapters import Adapter
 from plait.fusion.cross.pixel_word import PixelWordFusion
 from plait.heads.mask import SpatialDecoder
 from plait.model import FusionModel, Side
@@ -24,39 +22,20 @@ from plait.objectives.mask import MaskLoss
 from plait.tasks.mask.learner import MaskLearner
 from plait.tasks.mask.targets import MaskTargets
 from plait.tasks.mask.work import WORK
+from tests.toys import COLOURS, WIDTH, Lift, text_side
 
 __all__ = ["SIDE", "MaskFeed", "mask_collection", "mask_learner", "mask_recipe", "train_masks"]
 
 SIDE = 16
-WIDTH = 16
-WORDS = 64
-COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220), "white": (240, 240, 240)}
 # "red" and "blue" have one hash among the toys' words, and "green" that of "the".
 NAMES = {"blue": "navy", "green": "lime"}
 
 
-class HashedWords:
-    """A `TextInput`: each word's number is its hash."""
+class LeveledLift(Lift):
+    """Tokens to the common width, finer levels as they are."""
 
-    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        rows = [[1 + crc32(word.encode()) % (WORDS - 1) for word in text.split()] for text in texts]
-        longest = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-        return ids, ids > 0
-
-    def pieces(self, text: str) -> list[str]:
-        return text.split()
-
-
-class WordTable(nn.Module):
-    """Ids to vectors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Embedding(WORDS, WIDTH)
-
-    def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
-        return Tokens(self.table(ids), valid)
+    def forward(self, tokens: Tokens) -> Tokens:
+        return Tokens(self.project(tokens), tokens.valid, grid=tokens.grid, levels=tokens.levels)
 
 
 class Cells(nn.Module):
@@ -71,27 +50,10 @@ class Cells(nn.Module):
         return Tokens(coarse, valid, grid=(4, 4), levels=(Level(grid(8), (8, 8)),))
 
 
-class Lift(Adapter):
-    """Tokens to the common width, finer levels as they are."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.map = nn.Linear(width, WIDTH)
-        self.drop = nn.Dropout(0.1)
-
-    def project(self, tokens: Tokens) -> Tensor:
-        lifted: Tensor = self.drop(self.map(tokens.values))
-        return lifted
-
-    def forward(self, tokens: Tokens) -> Tokens:
-        return Tokens(self.project(tokens), tokens.valid, grid=tokens.grid, levels=tokens.levels)
-
-
 def toy_sides() -> tuple[Side, Side]:
     """Give the two sides: words trained from scratch, image cells frozen."""
     spec = ImageSpec(SIDE, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    text = Side(EncoderParts(None, WordTable(), WIDTH, None, HashedWords(), "toy words"), Lift(WIDTH))
-    return text, Side(EncoderParts(Cells(), None, 3, None, spec, "toy grid", (3,)), Lift(3))
+    return text_side(), Side(EncoderParts(Cells(), None, 3, None, spec, "toy grid", (3,)), LeveledLift(3))
 
 
 def mask_learner(seed: int = 0) -> MaskLearner:

@@ -34,7 +34,8 @@ from plait.tasks.match.pairings.reranked import Reranked
 from plait.tasks.match.show.subject import WIDTH, subject_of
 from plait.tasks.match.towers import Towers
 from tests.tasks.match.leaks import Marked
-from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_learner
+from tests.toys import toy_collection
 
 WAYS = (("late", ""), ("scan_t2i", ""), ("cross", "itm"), ("cross", "all"), ("cross", "matched"))
 WIDE = 64

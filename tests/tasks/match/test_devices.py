@@ -13,7 +13,8 @@ from plait.core.config import TrainSettings
 from plait.tasks.match.audit import audit_recipe, audit_split
 from plait.tasks.match.evaluate import evaluate_split
 from tests.contracts.placement import NoImplicitDevice
-from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_learner
+from tests.toys import toy_collection
 
 WAYS = (("late", ""), ("scan_t2i", ""), ("cross", "itm"), ("cross", "all"), ("cross", "matched"))
 

@@ -11,7 +11,8 @@ from plait.data.collection import Caption, Collection, Photo
 from plait.nn.precision import Precision
 from plait.tasks.match.evaluate import evaluate_split
 from plait.tasks.match.metrics import METRIC_OF
-from tests.tasks.match.toys import ToyFeed, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, toy_learner
+from tests.toys import toy_collection
 
 PRECISIONS = ("fp32", "bf16")
 WAYS = (("late", ""), ("scan_t2i", ""), ("cross", "itm"), ("cross", "all"), ("cross", "matched"))

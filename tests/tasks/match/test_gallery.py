@@ -10,7 +10,8 @@ from plait.core.config import Recipe, TrainSettings
 from plait.data.collection import Collection, Photo
 from plait.tasks.match.show.gallery import merge_galleries
 from plait.tasks.match.work import WORK
-from tests.tasks.match.toys import ToyFeed, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, toy_learner
+from tests.toys import toy_collection
 
 RECIPE = Recipe(train=TrainSettings(precision="fp32"))
 

@@ -19,7 +19,8 @@ from plait.objectives.match import Matching
 from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.pairings.reranked import Reranked
 from plait.tasks.match.towers import Towers
-from tests.tasks.match.toys import ToyFeed, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, toy_learner
+from tests.toys import toy_collection
 
 WIDTH, IN, SUMMARY = 16, 12, 24
 

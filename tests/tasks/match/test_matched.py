@@ -13,7 +13,8 @@ from plait.nn.precision import Precision, autocast_context
 from plait.tasks.match.learner import MatchLearner, assemble, pairing_of
 from plait.tasks.match.pairings.matched import Matched
 from plait.tasks.match.score import compare_sides, fused_sides
-from tests.tasks.match.toys import WIDTH, ToyFeed, noise, recipe, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_learner
+from tests.toys import WIDTH, toy_collection
 
 PRECISIONS = ("fp32", "bf16")
 

@@ -15,7 +15,8 @@ from plait.nn.precision import Precision
 from plait.tasks.match.predict import MatchModel, learner_of
 from plait.tasks.match.work import WORK
 from plait.trained import Run
-from tests.tasks.match.toys import toy_collection, toy_learner
+from tests.tasks.match.toys import toy_learner
+from tests.toys import toy_collection
 
 PHOTOS = [photo.source for photo in toy_collection().photos[:3]]
 TEXTS = ["red left of blue", "green and then white"]

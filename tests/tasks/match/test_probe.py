@@ -22,7 +22,8 @@ from plait.tasks.match.predict import MatchModel
 from plait.tasks.match.probe import probe_comparison, probe_photo
 from plait.train.events import silent
 from plait.trained import Model, Run
-from tests.tasks.match.toys import ToyFeed, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, toy_learner
+from tests.toys import toy_collection
 
 WAYS = {"late": ("late", ""), "cross": ("cross", "itm"), "leaky": ("cross", "matched")}
 

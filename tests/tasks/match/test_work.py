@@ -22,7 +22,8 @@ from plait.tasks.match.learner import MatchLearner, assemble
 from plait.tasks.match.pairings import PAIRINGS, find_pairing
 from plait.tasks.match.pairings.base import Pairing
 from plait.tasks.match.work import WORK, MatchWork
-from tests.tasks.match.toys import ToyFeed, recipe, toy_collection, toy_learner
+from tests.tasks.match.toys import ToyFeed, recipe, toy_learner
+from tests.toys import toy_collection
 
 
 def made(given: Recipe) -> MatchLearner:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zlib import crc32
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from plait.core.config import recipe_from_dict
-from plait.core.types import Batch, EncoderParts, ImageSpec, Tokens
+from plait.core.types import Batch, Tokens
 from plait.data.batch import PixelSource, load_pixels
-from plait.data.collection import Caption, Collection, Photo
-from plait.encoders.adapters import Adapter
+from plait.data.collection import Collection
 from plait.fusion.base.fusion import SimilarityFusion
 from plait.fusion.cross.cross import CrossFusion
 from plait.fusion.stacked.scan import ScanTextToImage
 from plait.fusion.two_tower.late import LateFusion
 from plait.heads.match import LogitHead, SimilarityHead
 from plait.heads.pair import PairCosineHead
-from plait.model import FusionModel, Learner, Side
+from plait.model import FusionModel, Learner
 from plait.objectives.contrastive import InfoNCE
 from plait.objectives.match import Matching
 from plait.tasks.match.learner import MatchLearner
@@ -28,65 +25,15 @@ from plait.tasks.match.pairings.all_pairs import AllPairs
 from plait.tasks.match.pairings.matched import Matched
 from plait.tasks.match.pairings.reranked import Reranked
 from plait.tasks.match.towers import Towers
+from tests.toys import WIDTH, toy_sides
 
-__all__ = ["WIDTH", "ToyFeed", "noise", "recipe", "toy_collection", "toy_learner"]
-
-WIDTH = 16
-WORDS = 64
-COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220), "white": (240, 240, 240)}
-
-
-class HashedWords:
-    """A `TextInput`: each word's number is its hash."""
-
-    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        rows = [[1 + crc32(word.encode()) % (WORDS - 1) for word in text.split()] for text in texts]
-        longest = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-        return ids, ids > 0
-
-    def pieces(self, text: str) -> list[str]:
-        return text.split()
-
-
-class Words(nn.Module):
-    """Ids to vectors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = nn.Embedding(WORDS, WIDTH)
-
-    def forward(self, ids: Tensor, valid: Tensor) -> Tokens:
-        return Tokens(self.table(ids), valid)
-
-
-class Cells(nn.Module):
-    """Pixels to a 2 x 2 grid of mean colours."""
-
-    def forward(self, pixels: Tensor) -> Tokens:
-        grid = nn.functional.adaptive_avg_pool2d(pixels, 2).flatten(2).transpose(1, 2)
-        return Tokens(grid, torch.ones(grid.shape[:2], dtype=torch.bool), grid=(2, 2))
-
-
-class Lift(Adapter):
-    """Tokens to the common width."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.map = nn.Linear(width, WIDTH)
-        self.drop = nn.Dropout(0.1)
-
-    def project(self, tokens: Tokens) -> Tensor:
-        lifted: Tensor = self.drop(self.map(tokens.values))
-        return lifted
+__all__ = ["ToyFeed", "noise", "recipe", "toy_learner"]
 
 
 def toy_learner(fusion: str = "late", seed: int = 0, *, pairing: str = "", rerank_k: int = 4) -> MatchLearner:
     """Give a learner: words trained from scratch, image cells frozen. "cross" is paired "itm" unless `pairing` is."""
     torch.manual_seed(seed)
-    spec = ImageSpec(8, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    text = Side(EncoderParts(None, Words(), WIDTH, None, HashedWords(), "toy words"), Lift(WIDTH))
-    image = Side(EncoderParts(Cells(), None, 3, None, spec, "toy cells"), Lift(3))
+    text, image = toy_sides()
     if fusion != "cross":
         parts: dict[str, type[SimilarityFusion]] = {"late": LateFusion, "scan_t2i": ScanTextToImage}
         model = FusionModel(text, image, fusion=parts[fusion](WIDTH), head=SimilarityHead())
@@ -99,25 +46,6 @@ def toy_learner(fusion: str = "late", seed: int = 0, *, pairing: str = "", reran
     if pairing == "all":
         return MatchLearner(AllPairs(model, InfoNCE(scale=1.0)))
     return MatchLearner(Reranked(model, Matching(InfoNCE()), towers, rerank_k=rerank_k))
-
-
-def toy_collection(photos: int = 48) -> Collection:
-    """Give photos of a left and a right colour, two captions each; a third of the photos are held out."""
-    random = np.random.default_rng(0)
-    names = list(COLOURS)
-    made, captions = [], []
-    for number in range(photos):
-        left, right = random.choice(names, 2)
-        pixels = np.zeros((8, 8, 3), np.uint8)
-        pixels[:, :4], pixels[:, 4:] = COLOURS[left], COLOURS[right]
-        pixels[0, 0] = number  # no two photos are equal
-        made.append(Photo(f"p{number}", pixels))
-        for wording in ("{} left of {}", "{} and then {}"):
-            text = wording.format(left, right)
-            captions.append(Caption(f"c{len(captions)}", text, number, f"{right} left of {left}"))
-    third = photos // 3
-    splits = {"train": tuple(range(2 * third)), "val": tuple(range(2 * third, photos))}
-    return Collection("toys", "tests", tuple(made), tuple(captions), splits)
 
 
 class ToyFeed:

@@ -80,7 +80,10 @@ def folded(conv: nn.Conv2d, norm: _FixedNorm) -> tuple[Tensor, Tensor]:
 
 
 class ConvNorm(nn.Module):
-    """What `folded` gives, computed once and kept as buffers outside the state dict."""
+    """What `folded` gives, computed once and kept as buffers outside the state dict.
+
+    Shapes: (B, C in, H, W) -> (B, C out, ceil(H / stride), ceil(W / stride)) float
+    """
 
     weight: Tensor
     bias: Tensor
@@ -101,6 +104,8 @@ def conv_norm(x: Tensor, conv: _SameConv, norm: _FixedNorm) -> Tensor:
     """Apply a convolution and its normalisation as one convolution; gradients reach both.
 
     Folding in each step takes a product over the weights and saves two passes over the much larger activations.
+
+    Shapes: (B, C in, H, W) -> (B, C out, ceil(H / stride), ceil(W / stride)) float
     """
     x, padding = conv.pad(x)
     weight, bias = folded(conv, norm)
@@ -108,6 +113,7 @@ def conv_norm(x: Tensor, conv: _SameConv, norm: _FixedNorm) -> Tensor:
 
 
 def relu6(x: Tensor) -> Tensor:
+    """Bound (B, C, H, W), or any shape, to [0, 6], in place."""
     # In place: the input is always a new tensor, and a copy would take a third of the total time.
     return F.relu6(x, inplace=True)
 
@@ -139,7 +145,10 @@ class Block(nn.Module):
 
 
 class FoldedBlock(nn.Module):
-    """A frozen `Block` with every normalisation folded into its convolution. Not differentiable in its weights."""
+    """A frozen `Block` with every normalisation folded into its convolution. Not differentiable in its weights.
+
+    Shapes: (B, C in, H, W) -> (B, C out, ceil(H / stride), ceil(W / stride)) float
+    """
 
     def __init__(self, block: Block) -> None:
         super().__init__()

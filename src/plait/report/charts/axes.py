@@ -43,8 +43,10 @@ def draw_axes(
     x_ticks: Sequence[float],
     x_name: str,
     unit: str,
+    *,
     show: Any = "{:g}".format,
 ) -> str:
+    """Draw grid, axes and tick labels; `unit` follows the highest tick, `show` turns an x tick into its label."""
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     parts = []
     for tick in y_ticks:
@@ -100,6 +102,7 @@ def _label(name: str, x: float, y: float, order: Sequence[str]) -> str:
 
 
 def svg(parts: Sequence[str], label: str) -> str:
+    """Join drawn parts to one picture; `label` is what a screen reader says."""
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
@@ -107,4 +110,5 @@ def svg(parts: Sequence[str], label: str) -> str:
 
 
 def figure(title: str, body: str) -> str:
+    """Put a picture, or a sentence in its place, under a title."""
     return f'<figure class="panel"><figcaption>{escape(title)}</figcaption>{body}</figure>'

@@ -27,7 +27,7 @@ def scatter(summary: Sequence[Mapping[str, Any]], key: str, *, title: str, order
     frame = Frame(min(costs) / 1.3, max(costs) * 1.3, ticks[0], ticks[-1], log_x=True)
     show = {"params": thousands, "train_s": seconds}.get(key, _short_ms)
     x_ticks = time_ticks(frame.x0, frame.x1) if key == "train_s" else log_ticks(frame.x0, frame.x1)
-    drawn = [draw_axes(frame, ticks, x_ticks, title, metric.unit, _short_time if key == "train_s" else show)]
+    drawn = [draw_axes(frame, ticks, x_ticks, title, metric.unit, show=_short_time if key == "train_s" else show)]
     ends, names = [], []
     for name, cost, (mean, low, high) in sorted(dots, key=lambda dot: dot[2][0]):
         x, y = frame.x(cost), frame.y(mean)
