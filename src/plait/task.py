@@ -63,6 +63,14 @@ class Work(Protocol):
         """Join the sides with fusion, head and objective. The order of drawing weights is fusion, head, the rest."""
         ...
 
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give the recipe of the run that must be trained before this one and that it begins from, or None."""
+        ...
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Take over the weights of the first stage's learner. Called only where `first_stage` gives a recipe."""
+        ...
+
     def targets(self, learner: Learner, feed: Feed) -> Targets:
         """Give what `Batch.target` holds for the captions of a collection, made once a feed."""
         ...

@@ -217,7 +217,7 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pairing",
-        choices=("all", "itm", "matched"),
+        choices=("all", "itm", "rerank", "matched"),
         help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
     )
 

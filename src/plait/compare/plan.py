@@ -158,7 +158,7 @@ def _entrant(plan: Plan, fusion: str, seed: int) -> Recipe:
     """Give the recipe of one fusion of the comparison under one seed."""
     found = variant(plan.recipe, fusion)
     settings = replace(found.fusion, pairing=plan.pairing or found.fusion.pairing)
-    return completed(replace(found, fusion=settings, train=replace(plan.recipe.train, seed=seed)))
+    return completed(replace(found, fusion=settings, train=replace(found.train, seed=seed)))
 
 
 def _seeded(share: Share, seed: int) -> Share:

@@ -121,7 +121,8 @@ def make_record(
         "flags": list(dict.fromkeys((*evaluation.flags, *audit_flags))),
         **({} if audit is None else {"audit": audit.to_json()}),
         **({recipe.task: evaluation.details} if evaluation.details else {}),
-        "params": sum(parameter.numel() for parameter in learner.trained_parameters()),
+        # Those of a first stage too: they were trained for this model, and are part of it.
+        "params": sum(parameter.numel() for parameter in learner.parameters()),
         "steps": result.steps,
         "step_ms": result.step_ms,
         "train_s": result.train_s,

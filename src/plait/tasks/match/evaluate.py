@@ -126,6 +126,10 @@ def _retrieval(scores: SplitScores, caption_row: np.ndarray) -> list[Measured]:
             items = image_contributions(matrix.numpy(force=True), caption_row).values[f"{way}_r1"]
             value = float(np.average(items, weights=weights[way]))
             measured.append(Measured(METRIC_OF[f"{way}_r1_{order}"], value, items, weights[way]))
+            if order == "towers":
+                gained = parts[way].values[f"{way}_r1"] - items
+                value = float(np.average(gained, weights=weights[way]))
+                measured.append(Measured(METRIC_OF[f"{way}_r1_gain"], value, gained, weights[way]))
     return measured
 
 

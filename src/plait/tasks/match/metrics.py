@@ -53,6 +53,20 @@ def _direction(way: str) -> tuple[Metric, ...]:
             meaning="Mean average precision over all right answers, in percent.",
         ),
         Metric(
+            key=f"{way}_r1_towers",
+            label=f"{label} R@1 of its own towers",
+            column=f"{column} R@1, own towers",
+            meaning="R@1 of the towers' order, which the fused head re-ranks.",
+        ),
+        Metric(
+            key=f"{way}_r1_gain",
+            label=f"{label} R@1 gained over its own towers",
+            column=f"{column} R@1, gain over own towers",
+            meaning="What the fused head adds: R@1 minus that of its own towers, on the same images under the same "
+            "seed. The interval is of the paired difference.",
+            bounds=(-100.0, 100.0),
+        ),
+        Metric(
             key=f"{way}_r1_fused",
             label=f"{label} R@1 of the fused head alone",
             column=f"{column} R@1, fused head alone",

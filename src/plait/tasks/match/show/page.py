@@ -13,10 +13,11 @@ from plait.tasks.match.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 
-_FIGURES = ("r1", "r5", "r10", "median_rank", "map", "r1_fused", "r1_random")
+_FIGURES = ("r1", "r5", "r10", "median_rank", "map", "r1_towers", "r1_gain", "r1_fused", "r1_random")
 _PAIRINGS = {
     "all": "every photo is scored with every caption through the fusion",
     "itm": "two towers, then a fused head re-ranks the towers' best candidates",
+    "rerank": "towers are trained first and kept; then a fused head learns to re-rank their best candidates",
     "matched": "the protocol of some papers: each photo is fused with its own caption first",
 }
 
