@@ -88,11 +88,13 @@ class Side(nn.Module):
     @torch.no_grad()
     def freeze(self, *raw: Tensor) -> Tokens:
         """Run what is not trained: (ids, valid) for text, (pixels,) for images -> Tokens, without gradients."""
-        frozen = self._frozen[0]
         if not self.has_frozen:
             raise ShapeError("this side has no frozen encoder: all of it is trained, so pass raw input to forward")
-        found = raw if frozen is None else (frozen(*raw),)
-        tokens: Tokens = self.trained(*found) if self._is_fixed and self.trained is not None else found[0]
+        frozen = self._frozen[0]
+        found: tuple[Any, ...] = raw if frozen is None else (frozen(*raw),)
+        if self._is_fixed and self.trained is not None:
+            found = (self.trained(*found),)
+        tokens: Tokens = found[0]
         return tokens
 
     def encode(self, *raw: Tensor | Tokens) -> Tokens:
