@@ -12,6 +12,7 @@ from plait.core.errors import ConfigError
 from plait.model import Side
 from plait.objectives.match import Matching
 from plait.tasks.match.learner import MatchLearner, pairing_of
+from plait.tasks.match.parts import with_summaries
 
 __all__ = ["take_towers", "towers_recipe"]
 
@@ -30,7 +31,7 @@ def towers_recipe(recipe: Recipe) -> Recipe | None:
     plain = recipe_to_dict(recipe)
     own = plain["fusion"]
     summaries = {key: value for key, value in own["adapter_options"].items() if key in ("pooled_width", "dropout")}
-    towers = own["towers"]
+    towers = with_summaries(recipe.fusion).towers
     plain |= {"name": "towers", "first": {}, "variants": {}}
     plain["objective"]["match"] = {}
     plain["fusion"] = {

@@ -92,5 +92,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     *_direction("t2i"),
     *_direction("i2t"),
+    Metric(
+        key="t2i_agreement",
+        label="agreement with caption similarity",
+        column="Agreement",
+        meaning="Rank correlation, per caption, of its scores for the other images with how alike their captions are "
+        "(weighted words in common). 0 is chance: the order of near misses, which recall does not see.",
+        unit="",
+        bounds=(-1.0, 1.0),
+    ),
 )
 METRIC_OF = metric_table(METRICS)

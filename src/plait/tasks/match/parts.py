@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -21,7 +22,7 @@ from plait.objectives.match import Matching
 from plait.tasks.match import TASK
 from plait.tasks.match.towers import Towers
 
-__all__ = ["make_contrast", "make_matching", "make_model", "make_towers", "objective_name"]
+__all__ = ["make_contrast", "make_matching", "make_model", "make_towers", "objective_name", "with_summaries"]
 
 # Heads that read one vector per side of a fused pair.
 _LOGIT_HEADS = ("logit", "compare")
@@ -62,6 +63,11 @@ def make_towers(settings: FusionSettings) -> Towers:
     if not isinstance(fusion, SimilarityFusion) or not isinstance(head, SimilarityHead):
         raise ConfigError("towers: expected fusion 'late' to give similarities and head 'similarity' to read them")
     return Towers(fusion, head)
+
+
+def with_summaries(settings: FusionSettings) -> FusionSettings:
+    """Give settings whose towers read the encoders' summaries, unless they say otherwise."""
+    return replace(settings, towers={"pool": "encoder", **settings.towers})
 
 
 def objective_name(recipe: Recipe) -> str:

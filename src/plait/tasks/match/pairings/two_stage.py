@@ -12,7 +12,7 @@ from plait.core.errors import ConfigError
 from plait.core.types import Loss
 from plait.model import Side
 from plait.tasks.match.pairings.reranked import Reranked
-from plait.tasks.match.parts import make_matching, make_model, make_towers
+from plait.tasks.match.parts import make_matching, make_model, make_towers, with_summaries
 
 __all__ = ["TwoStage"]
 
@@ -38,7 +38,8 @@ class TwoStage(Reranked):
         """
         for side in (text, image):
             side.fix_encoder()
-        model, towers, objective = make_model(recipe, text, image), make_towers(recipe.fusion), make_matching(recipe)
+        model, towers = make_model(recipe, text, image), make_towers(with_summaries(recipe.fusion))
+        objective = make_matching(recipe)
         if not towers.reads_summaries:
             raise ConfigError(
                 'pairing "rerank": expected towers that read the encoders\' summaries alone, got '

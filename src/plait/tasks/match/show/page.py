@@ -45,7 +45,7 @@ PAGE = Page(
     layout=Layout(
         bars=("binding_accuracy", "t2i_r1", "i2t_r1"),
         views=(
-            View("texttoimage", "Text → image", tuple(f"t2i_{name}" for name in _FIGURES)),
+            View("texttoimage", "Text → image", (*(f"t2i_{name}" for name in _FIGURES), "t2i_agreement")),
             View("imagetotext", "Image → text", tuple(f"i2t_{name}" for name in _FIGURES)),
         ),
         runs=("t2i_r1", "i2t_r1"),
