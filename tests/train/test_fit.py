@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import torch
 
 from plait.core.config import TrainSettings
-from plait.core.errors import CheckpointError, TrainingError
+from plait.core.errors import CheckpointError, StorageError, TrainingError
 from plait.nn.precision import Precision
 from plait.train.checkpoint import current_names, read_tensors, write_tensors
 from plait.train.events import Event, Listener, silent
@@ -125,11 +127,38 @@ def test_a_state_of_the_earlier_layout_is_resumed(make: Make, tmp_path: Path, fu
     old = {}
     for name, tensor in tensors.items():
         new = next((new for new in began if name.startswith(new)), "")
-        old[began.get(new, "") + name.removeprefix(new)] = tensor
+        renamed = name.removeprefix(new).replace("input_norm.", "entrance.").replace("feed_forward", "feed")
+        old[began.get(new, "") + renamed] = tensor
+    assert any("entrance." in name for name in old) == any("feed." in name for name in old) == (fusion == "cross")
     assert current_names(old).keys() == tensors.keys() == current_names(tensors).keys()
     assert any(name.startswith("average.text.trained.") for name in old)
     write_tensors(first.state_path, old, metadata)
     second = make("b", fusion)
+    run(second)
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize(("write", "after"), [(1, "its first step"), (2, "the last checkpoint")])
+def test_a_full_disk_says_where_training_continues(
+    make: Make, monkeypatch: pytest.MonkeyPatch, write: int, after: str
+) -> None:
+    whole = make("a")
+    run(whole)
+    replace_file, written = os.replace, []
+
+    def full(temporary: Path, path: Path) -> None:
+        written.append(path)
+        if len(written) == write:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(temporary, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("plait.core.files.os.replace", full)
+        first, words = make("b"), f"free some space .* same command again; .* continues from {after}"
+        with pytest.raises(StorageError, match=words), first.resumable():
+            run(first)
+    assert {path.name for path in written} == {"state.safetensors"}
+    second = make("b")
     run(second)
     assert_same_end(whole, second)
 

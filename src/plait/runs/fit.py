@@ -88,17 +88,18 @@ def fit_run(
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
-    result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
-    evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
-    audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-    sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
-    record = make_record(
-        recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
-    )
-    save_weights(folder, learner, {"recipe": plan["recipe"]})
-    write_items(folder, evaluation)
-    write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
-    write_record(folder, record, FILES)
+    with trainer.resumable():
+        result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
+        evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
+        audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
+        sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        record = make_record(
+            recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
+        )
+        save_weights(folder, learner, {"recipe": plan["recipe"]})
+        write_items(folder, evaluation)
+        write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
+        write_record(folder, record, FILES)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
