@@ -1,11 +1,11 @@
-"""What one model scores under the protocols that masks from instructions were published with, and under a leak-free one.
+"""What one model scores under the published protocols of masks from instructions, and under a leak-free one.
 
     python -m benchmarks.mask_protocols --data DIR --meant out/mask_losses --kept out/mask_kept --json
 
 `--meant` and `--kept` are comparisons with the recipe `mask_losses` on the same photos: the first with the region
 that a text refers to as foreground, the second with the rest of the photo (`DIR#polarity=background`), which is the
-result of reading an edit's mask as "not black". Every run of two fusions is scored on its training rows and on the held-out
-photos, by mean IoU, beside a mask that marks everything.
+result of reading an edit's mask as "not black". Every run of two fusions is scored on its training rows and on the
+held-out photos, by mean IoU, beside a mask that marks everything.
 """
 
 from __future__ import annotations
