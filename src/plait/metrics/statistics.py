@@ -18,8 +18,8 @@ once in 100. f is Satterthwaite's with the mean square before the subtraction (`
 smaller one, tests at 5 % would reject up to 8 % for three seeds.
 
 What `benchmarks/self_check.py` measures, and `benchmarks/results/self_check.json` holds, are two cases that must not be
-confused. One seed: nothing is known about training noise; intervals and tests speak of these trained models on other
-images, and `seeds_counted` is False. Several seeds: they speak of the fusions, trained again. Errors of a test at 5 %,
+confused. One seed: nothing is known about training noise; intervals and tests are about these trained models on other
+images, and `seeds_counted` is False. Several seeds: they are about the fusions, trained again. Errors of a test at 5 %,
 as computed for normal noise and 200 images over all shares of the three kinds of noise: 3 to 7.5 % for two seeds each,
 3 to 6 % for three, 3 to 5.5 % for five. The low ends are where there is no training noise at all, which two or three
 seeds cannot know; the high ends are where there is hardly anything else. The interval of one fusion's mean rests on

@@ -37,7 +37,7 @@ from plait.train.hardware import choose_hardware
 __all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
-# What a run's record vouches for.
+# The files whose hashes are in a run's record.
 FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
@@ -63,11 +63,11 @@ def fit_run(
         steps:  optimiser steps, in place of the recipe's epochs
         label:  what progress calls it; "" = the fusion's name
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
-        device: "auto", "cpu", "cuda" or "mps"; a run may go on on another device
+        device: "auto", "cpu", "cuda" or "mps"; a run may continue on another device
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
-        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
+        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command continues.
     """
     hardware = choose_hardware(device)
     recipe = completed(recipe, device=hardware.device)

@@ -88,7 +88,7 @@ def open_run_feed(
 def evaluate_run(
     run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
 ) -> Evaluation:
-    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen anew.
+    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen again.
 
     Raises:
         ConfigError: no such split.

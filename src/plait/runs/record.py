@@ -23,7 +23,7 @@ from plait.train.fit import FitResult
 __all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "whole_record", "write_record"]
 
 RECORD_FILE = "run.json"
-# Read in blocks: weights may be larger than what memory has to spare.
+# Read in blocks: weights may be larger than the free memory.
 _BLOCK = 2**20
 
 
