@@ -1,4 +1,4 @@
-"""Bad input and bad luck: a clear error, or a listed skip; what is finished is kept."""
+"""Bad input and failures: a clear error, or a listed skip; what is finished is kept."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_empty_captions_are_skipped_and_listed(tiny_folder: TinyFolder, compare:
     assert answer.data["data"]["captions"] == 24
 
 
-def test_one_caption_a_photo_works(tiny_folder: TinyFolder, compare: Compare) -> None:
+def test_one_caption_per_photo_works(tiny_folder: TinyFolder, compare: Compare) -> None:
     data = give_splits(tiny_folder(photos=16, captions=1), 6)
     answer = compare(data, fusions="late,cross")
     assert answer.code == 0
@@ -154,9 +154,9 @@ def test_one_failed_run_leaves_the_others(
     later = compare(data, fusions="late")
     assert later.code == 3
     assert [(row["fusion"], row["status"]) for row in later.data["rows"]][1] == ("cross", "failed")
-    mended = compare(data, fusions="cross,late")
-    assert mended.code == 0, "what failed is tried again by the same command"
-    assert mended.data["rows"][1]["metrics"] == rows["late"]["metrics"]
+    repeated = compare(data, fusions="cross,late")
+    assert repeated.code == 0, "what failed is tried again by the same command"
+    assert repeated.data["rows"][1]["metrics"] == rows["late"]["metrics"]
 
 
 def test_every_run_failed(tiny_folder: TinyFolder, compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_a_stopped_fit_ends_with_the_same_weights_bit_for_bit(make: Make, fusion
     second = make("b", fusion)
     seen: list[int] = []
     result = run(second, lambda e: seen.append(e.done) if e.kind == "step" else None)
-    assert seen[0] in (11, 12), "it began anew, or skipped a step"
+    assert seen[0] in (11, 12), "it started again, or skipped a step"
     assert result.steps == whole.progress.step == 24
     assert_same_end(whole, second)
 
@@ -94,7 +94,7 @@ def test_a_fit_stopped_after_an_epochs_last_step_keeps_the_epochs_entry(make: Ma
 
 
 @pytest.mark.parametrize("later", [0, 3])
-def test_a_state_of_an_earlier_version_without_an_epochs_entry_is_mended(
+def test_a_state_of_an_earlier_version_without_an_epochs_entry_is_completed(
     make: Make, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
     """Such a state holds the epoch's losses, and those of the steps that followed."""

@@ -11,7 +11,7 @@ from plait.core.types import Tokens
 
 __all__ = ["PARTNER_TOLERANCE", "partner_influence"]
 
-# Honest scores give 0. Padding to another length changes the order of sums, and with it the last bits: what is below a
+# Leak-free scores give 0. Padding to another length changes the order of sums, and with it the last bits: what is below a
 # thousandth of the scores' spread counts as that.
 PARTNER_TOLERANCE = 1e-3
 _ROUNDING = 1e-5
