@@ -41,7 +41,7 @@ class Side(nn.Module):
         frozen = self._frozen[0]
         if frozen is not None:
             frozen._apply(fn, recurse)
-        side: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # PyTorch's has no annotations
+        side: Self = super()._apply(fn, recurse)
         return side
 
     @property

@@ -35,7 +35,7 @@ _PRIVATE = {
     r"knock(?:s|ed)?": "say what is called",
     r"(?:speaks?|spoke|spoken) of": "refer to, or be about",
     r"(?:steps?|pairs?|rows?|tokens?|vectors?|captions?|figures?|seconds?|ms|s|layers?|projections?|once|number)"
-    r"[ _]an?[ _](?:step|epoch|seed|photo|image|batch|row|side|pair|direction|second|minute|core|phrase|caption)": "per",
+    r"[ _]an?[ _](?:step|epoch|seed|photo|image|batch|row|side|pair|direction|second|core|phrase|caption)": "per",
 }
 _PATH = re.compile(r"(?<![\w.}>)])/(?:work|home|root|Users|tmp|mnt|opt|srv|data)/[\w.]")
 _HOST = re.compile(r"https?://([^\s/\"'<>)\]}:]+)(:\d+)?")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -199,7 +200,7 @@ def _inherited(threads: int) -> Iterator[None]:
     wanted = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
-    masked = hasattr(signal, "pthread_sigmask")
+    masked = sys.platform != "win32"
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
     try:
         yield
