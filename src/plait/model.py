@@ -25,8 +25,8 @@ class Side(nn.Module):
     Formula: adapter(trained(frozen(raw))).
 
     The frozen part is held outside PyTorch's registration: it is neither trained, saved nor counted, and a run that
-    reads cached tokens may drop it. The trained part can be fixed as well (`fix_encoder`): it is saved and counted, but
-    takes no gradient, and its tokens are cached.
+    reads cached tokens may drop it. `to` moves it with the side. The trained part can be fixed as well (`fix_encoder`):
+    it is saved and counted, but takes no gradient, and its tokens are cached.
     """
 
     def __init__(self, parts: EncoderParts, adapter: Adapter) -> None:
@@ -58,6 +58,14 @@ class Side(nn.Module):
         for part in self._fixed:
             part.eval()
         return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Change all tensors, as `to` and its kin do: those of the frozen part too, which PyTorch does not know of."""
+        frozen = self._frozen[0]
+        if frozen is not None:
+            frozen._apply(fn, recurse)
+        side: Self = super()._apply(fn, recurse)
+        return side
 
     @property
     def has_frozen(self) -> bool:
