@@ -108,7 +108,7 @@ class CountWork:
 
     def begin_from(self, learner: Learner, first: Learner) -> None:
         """Refuse: there is no first stage."""
-        raise NotImplementedError("task 'count' has one stage")
+        raise TypeError("task 'count' trains in one stage")
 
     def targets(self, learner: Learner, feed: Feed) -> CountTargets:
         photos = feed.collection.photos

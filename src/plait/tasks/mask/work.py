@@ -50,7 +50,7 @@ class MaskWork:
 
     def begin_from(self, learner: Learner, first: Learner) -> None:
         """Refuse: there is no first stage."""
-        raise NotImplementedError("task 'mask' has one stage")
+        raise ConfigError("task 'mask' trains in one stage; no run begins from another")
 
     def targets(self, learner: Learner, feed: Feed) -> MaskTargets:
         """Give the captions' masks at the resolution of the learner's head, which is found by running it once."""
