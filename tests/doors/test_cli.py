@@ -66,8 +66,10 @@ def test_compare_tells_people_the_same(compared: Compared, capsys: Capture) -> N
     assert answer.code == 0
     best = compared.results["summary"][0]
     assert re.search(rf"^{best['fusion']} .* {best['t2i_r1']['mean']:.1f} ", answer.out, re.M)
-    finding, rest = verdict_of(compared.results)
-    assert all(sentence in answer.out for sentence in (finding, *rest))
+    finding, rest, warnings = verdict_of(compared.results)
+    assert finding
+    assert warnings
+    assert all(sentence in answer.out for sentence in (finding, *rest, *warnings))
     assert f"report: {compared.out / 'report.html'}" in answer.out
     assert "epoch" not in answer.err, "a finished run was trained again"
 

@@ -16,6 +16,7 @@ from benchmarks import mask_protocols, mask_tables
 from plait import api
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
+from plait.core.made import joined
 from plait.tasks.match.probe import probe_comparison
 from tests.doors.tools import call, give_splits, write_recipe
 from tests.tiny import make_tiny
@@ -100,7 +101,7 @@ def test_compare_keeps_the_contract_for_masks(masked: Masked) -> None:
     means = [entry["miou"]["mean"] for entry in results["summary"]]
     assert means == sorted(means, reverse=True)
     assert "mIoU" in results["verdict"]
-    assert json.loads((masked.out / "results.json").read_text(encoding="utf-8")) == results
+    assert joined(json.loads((masked.out / "results.json").read_text(encoding="utf-8"))) == results
     assert "mIoU" in (masked.out / "report.html").read_text(encoding="utf-8")
     gallery = json.loads((masked.out / "gallery.json").read_text(encoding="utf-8"))
     assert set(gallery["masks"][0]["results"]) == {"pixel_word", "pooled"}

@@ -18,6 +18,7 @@ from plait.core.config import FusionSettings, Recipe, overridden
 from plait.core.errors import ConfigError
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
+from plait.core.made import parted
 from plait.data.collection import Collection
 from plait.data.tokens.cache import cache_root
 from plait.listing import fitting_recipe, read_named
@@ -162,7 +163,7 @@ def compare(
 def requested_by(found: Comparison, command: str) -> Comparison:
     """Let results.json and the report name the very command line that was typed, not one made up from options."""
     results = {**found.results, "command": command}
-    write_json(found.folder / "results.json", results)
+    write_json(found.folder / "results.json", parted(results))
     report(found.folder)
     return replace(found, results=results)
 

@@ -85,7 +85,11 @@ def _on_data(data: dict[str, Any]) -> list[str]:
     known = {"as trained": data["whole"], **data["ablations"], **data.get("baselines", {})}
     metrics = [metric_of(key) for key in data["whole"]]
     rows = [[name, *(figure(metric, value.get(metric.key)) for metric in metrics)] for name, value in known.items()]
-    head = f"{data['photos']} photos of {data['split']}; a random score stays below {data['bound']:.1f} %"
+    chance = 100.0 / data["photos"]
+    head = (
+        f"{data['photos']} photos of {data['split']}, one caption each: chance {chance:.1f} %, a random score stays below "
+        f"{data['bound']:.1f} %"
+    )
     return ["", head, table(rows, ["scored with", *(metric.short_head for metric in metrics)])]
 
 

@@ -22,6 +22,7 @@ from plait.compare.verdict import verdict
 from plait.core.config import Recipe, recipe_to_dict, variant
 from plait.core.errors import ConfigError
 from plait.core.files import read_json, write_json
+from plait.core.made import parted
 from plait.core.metric import metric_table
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
@@ -125,7 +126,7 @@ def compare_fusions(
         "verdict": said.text,
         "verdict_parts": said.to_json(),
     }
-    write_json(out / "results.json", results)
+    write_json(out / "results.json", parted(results))
     write_json(out / "gallery.json", merged_gallery(out, results, collection))
     return Comparison(out, results, sum(row["status"] == "failed" for row in rows))
 

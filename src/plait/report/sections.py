@@ -22,6 +22,8 @@ __all__ = ["Section", "sections"]
 Section = tuple[str, str, str]
 
 _COSTS = (("step_ms", "Time per step"), ("train_s", "Training time"), ("params", "Parameters"))
+# A point of a curve is measured on images of this split, whatever split the results are from.
+_CURVE_SPLIT = "val"
 _STATISTICS = (
     (
         "Interval",
@@ -125,10 +127,12 @@ def _curves(data: ReportData, page: Page) -> Section:
     rows = data.drawn_rows
     if not any(row.get("curve") for row in rows):
         return _section("curves", "Curves", "Training curves", empty("No training curve is recorded."))
-    shown = [(metric.key, metric.column, metric.unit) for metric in page.metrics if metric.on_curve]
+    shown = [
+        (metric.key, f"{metric.column}, {_CURVE_SPLIT}", metric.unit) for metric in page.metrics if metric.on_curve
+    ]
     drawn = [
         curves(rows, key, title=title, unit=unit, order=data.order)
-        for key, title, unit in (*shown, ("loss", "Training loss", ""))
+        for key, title, unit in (*shown, ("loss", "Loss, train", ""))
     ]
     more = page.curves(data) if page.curves is not None else ""
     note = _note(

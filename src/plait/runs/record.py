@@ -15,6 +15,7 @@ from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import CheckpointError
 from plait.core.evaluation import Evaluation
 from plait.core.files import read_json, write_json
+from plait.core.made import joined, parted
 from plait.data.collection import Collection
 from plait.model import Learner
 from plait.task import Use
@@ -42,7 +43,7 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
             f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
             "the run makes it whole"
         )
-    return record
+    return joined(record)
 
 
 def whole_record(folder: Path) -> dict[str, Any] | None:
@@ -57,7 +58,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
     """Write run.json with sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
-    write_json(folder / RECORD_FILE, {**record, "files": sealed})
+    write_json(folder / RECORD_FILE, parted({**record, "files": sealed}))
 
 
 def damage(folder: Path, record: Mapping[str, Any]) -> str:

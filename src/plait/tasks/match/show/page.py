@@ -53,8 +53,10 @@ PAGE = Page(
         items="captions",
         floor="chance",
         audit=(
-            "In percent. An honest score finds no more than chance in noise, and falls to chance when captions or "
-            "photos are shuffled among the pairs. One that does not fall has read the answer from the pairing."
+            "In percent. An honest score falls to chance when captions or photos are shuffled among the pairs, and "
+            "finds no more than chance in noise. One that does not fall has read the answer from the pairing. Photos "
+            "are fewer here than in the leaderboard, with one caption each, so that figures are higher: compare them "
+            "with the chance of their own row."
         ),
         curves="Recalls are measured on part of the validation split.",
         meanings=(
