@@ -11,6 +11,7 @@ from plait.api.data import check_data, clear_cache, describe, open_data, show_ca
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
 from plait.api.use import load, load_run, open_feed, package, read_results, task_verb
 from plait.listing import list_names
+from plait.runs.recipe_text import recipe_text
 from plait.tasks import all_tasks
 from plait.train.events import silent
 
@@ -31,6 +32,7 @@ __all__ = [
     "read_results",
     "recipe",
     "recipe_for",
+    "recipe_text",
     "report",
     "requested_by",
     "show_cache",

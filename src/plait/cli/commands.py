@@ -36,6 +36,7 @@ def run(arguments: Namespace) -> int:
         "evaluate": _evaluate,
         "audit": _audit,
         "list": _list,
+        "recipe": _recipe,
         "data": _data,
         "cache": _cache,
         "report": _report,
@@ -167,6 +168,14 @@ def _list(arguments: Namespace) -> int:
 
     rows = list_names(arguments.kind)
     _print(arguments, rows, show.names(rows))
+    return 0
+
+
+def _recipe(arguments: Namespace) -> int:
+    from plait import api
+
+    text = api.recipe_text(arguments.name)
+    _print(arguments, {"name": arguments.name, "recipe": text}, text.rstrip("\n"))
     return 0
 
 

@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     _audit(commands)
     _of_tasks(commands)
     _list(commands)
+    _recipe(commands)
     _data(commands)
     _cache(commands)
     _report(commands)
@@ -144,6 +145,15 @@ def _of_tasks(commands: Commands) -> None:
 def _list(commands: Commands) -> None:
     parser = commands.add_parser("list", help="show what there is: tasks, fusions, encoders, recipes, ...")
     parser.add_argument("kind", choices=KINDS)
+    _json(parser)
+
+
+def _recipe(commands: Commands) -> None:
+    parser = commands.add_parser("recipe", help="print a recipe to edit: `plait recipe NAME > my.toml`")
+    parser.add_argument(
+        "name",
+        help="a recipe's name (`plait list recipes`), a .toml file, or a run's folder for the run's whole recipe",
+    )
     _json(parser)
 
 
