@@ -169,7 +169,7 @@ def test_fit_says_its_flags(tiny_folder: TinyFolder, tmp_path: Path, capsys: Cap
     assert answer.code == 0
     assert (answer.data["pairing"], answer.data["tokens"]) == ("all", "pooled")
     assert "single-key" in answer.data["flags"]
-    assert "flags: single-key" in call(capsys, *words, "--quiet").out
+    assert "flag: single-key: some attention has a single key" in call(capsys, *words, "--quiet").out
 
 
 def test_photos_in_two_splits_are_flagged(tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture) -> None:

@@ -85,13 +85,17 @@ def evaluate(
     run: str | Path,
     data: str | Path | Collection,
     *,
-    split: str = "val",
+    split: str | None = None,
     limit: int | None = None,
     device: str = "auto",
     cache: Path | None = None,
     listener: Listener = silent,
 ) -> Evaluation:
-    """Score a split of a data set with a finished run; the figures are those of the run's task."""
+    """Score a split of a data set with a finished run; the figures are those of the run's task.
+
+    Args:
+        split: None = the one that `fit` and `compare` report: test if there is one, else val
+    """
     cache = cache or cache_root()
     loaded = load_run(run, device=device)
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)

@@ -18,6 +18,7 @@ __all__ = ["run"]
 
 RUN_FAILED = 3
 AUDIT_FLAGGED = 1
+DATA_WRONG = 1
 WRONG_COMMAND = 2
 
 
@@ -118,6 +119,7 @@ def _evaluate(arguments: Namespace) -> int:
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
+        collection = api.verify(collection, listener=listener)
         found = api.evaluate(
             arguments.run, collection, split=arguments.split, device=arguments.device, listener=listener
         )
@@ -128,6 +130,7 @@ def _evaluate(arguments: Namespace) -> int:
         "captions": len(found.captions),
         "score_kind": found.score_kind,
         "flags": list(found.flags),
+        "skipped": skipped_of(collection),
         "metrics": found.metrics,
         "intervals": intervals(found),
     }
@@ -144,9 +147,10 @@ def _audit(arguments: Namespace) -> int:
     if _several_devices(arguments):
         return WRONG_COMMAND
     data = arguments.data
-    if data is not None:
-        data = api.open_data(data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
+        if data is not None:
+            data = api.open_data(data, limit=arguments.limit, images=arguments.images)
+            data = api.verify(data, listener=listener)
         found = api.audit(
             arguments.run,
             fusion=arguments.fusion,
@@ -159,6 +163,8 @@ def _audit(arguments: Namespace) -> int:
             listener=listener,
         )
     result = found.to_json()
+    if data is not None:
+        result["skipped"] = skipped_of(data)
     _print(arguments, result, show.audit(result))
     return AUDIT_FLAGGED if arguments.strict and found.flags else 0
 
@@ -188,9 +194,14 @@ def _data(arguments: Namespace) -> int:
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
             )
         _print(arguments, checked, show_data.checked(checked))
+        errors = checked["counts"]["error"]
+        if arguments.strict and errors:
+            kinds = "1 kind of error" if errors == 1 else f"{errors} kinds of error"
+            complain(f"plait data check: {kinds}, so under --strict the exit code is {DATA_WRONG}")
+            return DATA_WRONG
         return 0
-    if arguments.fix or arguments.out:
-        complain("plait data: --fix and --out belong to `plait data check DATA`")
+    if arguments.fix or arguments.out or arguments.strict:
+        complain("plait data: --fix, --out and --strict belong to `plait data check DATA`")
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)
     if arguments.verify:
@@ -252,6 +263,11 @@ class _listening:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def skipped_of(collection: Any) -> list[dict[str, str]]:
+    """Give what was left out of a data set: where, and why."""
+    return [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped]
 
 
 def _several_devices(arguments: Namespace) -> bool:

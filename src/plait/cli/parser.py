@@ -108,7 +108,9 @@ def _evaluate(commands: Commands) -> None:
     parser = commands.add_parser("evaluate", help="score a split with a finished run")
     parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
     _data_options(parser)
-    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument(
+        "--split", help="train, val or test (default, as in `plait fit`: test if there is one, else val)"
+    )
     _device_options(parser)
     _json(parser)
 
@@ -161,7 +163,7 @@ def _data(commands: Commands) -> None:
     parser = commands.add_parser(
         "data",
         help="say what is in a data set; `plait data check DATA` says what is wrong with it",
-        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
+        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--strict] [--json] [--quiet]",
     )
     parser.add_argument(
         "data",
@@ -174,6 +176,7 @@ def _data(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="check: where check.html and check.json are written")
     parser.add_argument("--fix", type=Path, metavar="DIR", help="check: where cleaned captions and splits are written")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--strict", action="store_true", help="check: exit with 1 if there is an error; otherwise 0")
     parser.add_argument("--verify", action="store_true", help="decode every photo too")
     _json(parser)
 

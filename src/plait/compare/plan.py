@@ -21,7 +21,7 @@ from plait.compare.summary import best_first, summarise
 from plait.compare.verdict import verdict
 from plait.core.config import Recipe, recipe_to_dict, variant
 from plait.core.errors import ConfigError
-from plait.core.files import read_json, write_json
+from plait.core.files import read_json, remove_leftovers, write_json
 from plait.core.made import parted
 from plait.core.metric import metric_table
 from plait.data.collection import Collection
@@ -99,6 +99,7 @@ def compare_fusions(
     split = split_for_results(dict(collection.splits))
     check_output(out, "comparison")
     _claim(out, plan, collection)
+    remove_leftovers(out)
     first = {fusion: _entrant(plan, fusion, plan.seeds[0]) for fusion in plan.fusions}
     shares = match_budgets(plan.match, first, collection, out=out, cache=cache, device=plan.device, listener=listener)
     # Seed by seed: stopped early, every fusion has had its turn.

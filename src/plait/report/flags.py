@@ -7,7 +7,7 @@ from typing import Any
 
 from plait.report.text import badge, escape
 
-__all__ = ["FLAG_WORDS", "flag_badges", "flag_sentences", "flags_of_runs", "legend"]
+__all__ = ["FLAG_WORDS", "flag_badges", "flag_sentences", "flags_of_runs", "legend", "warnings_of"]
 
 # flag -> (kind of badge, what it means)
 FLAG_WORDS = {
@@ -38,6 +38,11 @@ def flag_sentences(record: Mapping[str, Any]) -> list[str]:
         ["ignores the text: the figures do not fall when every photo gets another photo's text"]
     """
     return [": ".join(filter(None, (flag, FLAG_WORDS.get(flag, ("", ""))[1]))) for flag in flags_of_runs(record, ())]
+
+
+def warnings_of(record: Mapping[str, Any]) -> list[str]:
+    """Give the lines with which an answer repeats what its run's record says against it."""
+    return [f"warning: this run has the flag {sentence}" for sentence in flag_sentences(record)]
 
 
 def flag_badges(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:

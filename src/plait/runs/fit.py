@@ -16,7 +16,7 @@ import torch
 from plait.core.config import Recipe
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
-from plait.core.files import write_json
+from plait.core.files import remove_leftovers, write_json
 from plait.data.collection import Collection
 from plait.data.text import WordInput
 from plait.model import Learner
@@ -25,7 +25,7 @@ from plait.runs.claim import claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
-from plait.runs.record import make_record, whole_record, write_record
+from plait.runs.record import make_record, whole_record, with_status, write_record
 from plait.runs.weights import WEIGHTS_FILE, save_weights
 from plait.task import Task
 from plait.tasks import find_task
@@ -79,8 +79,9 @@ def fit_run(
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     claim(folder, plan)
+    remove_leftovers(folder)  # a killed run may have left one as large as its weights and optimiser
     if (record := whole_record(folder)) is not None:
-        return record, None
+        return with_status(record), None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)

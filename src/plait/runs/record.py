@@ -19,11 +19,23 @@ from plait.core.made import joined, parted
 from plait.data.collection import Collection
 from plait.model import Learner
 from plait.task import Use
+from plait.tasks import find_task
 from plait.train.fit import FitResult
 
-__all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "whole_record", "write_record"]
+__all__ = [
+    "DID_NOT_TRAIN",
+    "OK",
+    "RECORD_FILE",
+    "damage",
+    "finished_record",
+    "make_record",
+    "whole_record",
+    "with_status",
+    "write_record",
+]
 
 RECORD_FILE = "run.json"
+OK, DID_NOT_TRAIN = "ok", "did not train"
 # Read in blocks: weights may be larger than what memory has to spare.
 _BLOCK = 2**20
 
@@ -53,6 +65,20 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
     except CheckpointError:
         return None
     return None if record is None or damage(folder, record) else record
+
+
+def with_status(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a record with "status": "ok", or "did not train" where its task finds its figures no better than nothing.
+
+    A run that did not train has that flag too. Records of earlier versions hold no status; it is found anew.
+    """
+    found = dict(record)
+    if "status" not in found:
+        learned = find_task(found["recipe"]["task"]).load_work().learned(found)
+        found["status"] = OK if learned else DID_NOT_TRAIN
+    if found["status"] == DID_NOT_TRAIN:
+        found["flags"] = list(dict.fromkeys((*found.get("flags", ()), DID_NOT_TRAIN)))
+    return found
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
@@ -103,7 +129,7 @@ def make_record(
         sitting: what times depend on: {"jobs", "threads", "device"}
     """
     audit_flags = () if audit is None else audit.flags
-    return {
+    found = {
         "plait": version("plait"),
         "torch": torch.__version__,
         "recipe": recipe_to_dict(recipe),
@@ -131,3 +157,4 @@ def make_record(
         "curve": result.curve,
         **sitting,
     }
+    return with_status(found)
