@@ -48,15 +48,13 @@ def test_what_a_killed_run_left_is_removed(again: str, tmp_path: Path, capsys: p
     data, recipe = give_splits(make_tiny(tmp_path / "squares", photos=24)), write_recipe(tmp_path)
     words = [str(word) for word in ("fit", "--data", data, "--recipe", recipe, "--quiet", "--out")]
     run = tmp_path / "run"
-    process = subprocess.Popen(
-        [sys.executable, "-c", HANGS, *words, str(run)], stdout=subprocess.PIPE, env=environment(), text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "written\n"
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-c", HANGS, *words, str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "written\n"
+        finally:
+            process.kill()
     (left,) = leftovers(run)
     state = run / "state.safetensors"
     assert left.stat().st_size > 50_000
