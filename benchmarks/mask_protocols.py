@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from plait.core.made import joined
 from plait import api
 from plait.core.made import joined
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import pytest
 
 from plait import api
 from plait.core.errors import ConfigError
+from tests.doctor.sick import healthy, sick
 from tests.doors.conftest import Compared
 from tests.doors.tools import call
-from tests.doctor.sick import healthy, sick
 
 Capture = pytest.CaptureFixture[str]
 DID_NOT_TRAIN = "did not train: no better than a model that reads nothing"
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def untrained(compared: Compared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def untrained(compared: Compared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a run whose record says that its figures are those of random answers."""
     run = tmp_path_factory.mktemp("untrained") / "run"
     shutil.copytree(compared.out / "runs" / "late-s0", run)
@@ -32,7 +31,7 @@ def untrained(compared: Compared, tmp_path_factory: pytest.TempPathFactory) -> I
     for key in ("status", "flags"):  # as an earlier version wrote it
         record.pop(key)
     (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    yield run
+    return run
 
 
 def test_fit_says_that_it_did_not_train_as_compare_does(compared: Compared, tmp_path: Path, capsys: Capture) -> None:

@@ -13,7 +13,8 @@ from plait.api.use import load, load_run, open_feed, package, read_results, task
 from plait.listing import list_names
 from plait.runs.recipe_text import recipe_text
 from plait.tasks import all_tasks
-from plait.train.events import silent
+from plait.train.events import several, silent
+from plait.train.listeners import open_logs
 
 __all__ = [
     "audit",
@@ -28,6 +29,7 @@ __all__ = [
     "load_run",
     "open_data",
     "open_feed",
+    "open_logs",
     "package",
     "read_results",
     "recipe",
@@ -35,6 +37,7 @@ __all__ = [
     "recipe_text",
     "report",
     "requested_by",
+    "several",
     "show_cache",
     "silent",
     "verify",

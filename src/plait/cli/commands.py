@@ -250,17 +250,26 @@ def _demo(arguments: Namespace) -> int:
 
 
 class _listening:
-    """A progress bar for the time of a verb, or nothing with --quiet."""
+    """A progress bar for the time of a verb, or nothing with --quiet; and the logs that --log names."""
 
     def __init__(self, arguments: Namespace) -> None:
         self.bar = arguments.progress = None if arguments.quiet else ProgressBar()
+        self.names: list[str] = getattr(arguments, "log", [])
+        self.out: Any = getattr(arguments, "out", None)
+        self.logs: list[Any] = []
 
     def __enter__(self) -> Any:
-        from plait.api import silent
+        from plait import api
 
-        return self.bar or silent
+        shown = self.bar or api.silent
+        if not self.names:
+            return shown
+        self.logs = api.open_logs(self.names, self.out)
+        return api.several([shown, *self.logs])
 
     def __exit__(self, *error: object) -> None:
+        for log in self.logs:
+            log.close()
         if self.bar is not None:
             self.bar.close()
 

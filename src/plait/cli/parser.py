@@ -67,6 +67,7 @@ def _fit(commands: Commands) -> None:
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -100,6 +101,7 @@ def _compare(commands: Commands) -> None:
         help="train N runs side by side, each on its part of the cores (default 1)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -232,6 +234,16 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
         "--pairing",
         choices=("all", "itm", "matched"),
         help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
+    )
+
+
+def _log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="also log figures to tensorboard and wandb (pip install 'plait[tensorboard]', 'plait[wandb]')",
     )
 
 

@@ -94,8 +94,8 @@ def _on_data(data: dict[str, Any]) -> list[str]:
     rows = [[name, *(figure(metric, value.get(metric.key)) for metric in metrics)] for name, value in known.items()]
     chance = 100.0 / data["photos"]
     head = (
-        f"{data['photos']} photos of {data['split']}, one caption each: chance {chance:.1f} %, a random score stays below "
-        f"{data['bound']:.1f} %"
+        f"{data['photos']} photos of {data['split']}, one caption each: chance {chance:.1f} %, a random score stays "
+        f"below {data['bound']:.1f} %"
     )
     return ["", head, table(rows, ["scored with", *(metric.short_head for metric in metrics)])]
 

@@ -47,8 +47,8 @@ def few_images_sentence(images: int) -> str:
         'Only 1 photo was measured'
     """
     return (
-        f"Only {images} {'photo was' if images == 1 else 'photos were'} measured: with fewer than {FEW_IMAGES}, intervals "
-        "and tests are rough, and other photos may order the fusions differently."
+        f"Only {images} {'photo was' if images == 1 else 'photos were'} measured: with fewer than {FEW_IMAGES}, "
+        "intervals and tests are rough, and other photos may order the fusions differently."
     )
 
 

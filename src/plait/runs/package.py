@@ -90,7 +90,8 @@ encoders are not in it; they come from their own packages and are checked by SHA
 `{data["split"]}` split, which shares no image with it: {data["photos"]:,} images, {data["captions"]:,} captions. The
 last epoch's weights count; no epoch and no setting was chosen on that split by the training command.
 
-{leaky}{against}**Numbers** ({data["split"]}, n = {data["photos"]:,} images, one seed; 95 % bootstrap intervals over images):
+{leaky}{against}**Numbers** ({data["split"]}, n = {data["photos"]:,} images, one seed; 95 % bootstrap intervals over
+images):
 
 | metric | value | 95 % |
 | --- | --- | --- |
