@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def _fit(commands: Commands) -> None:
     _fusion_options(parser)
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
+    _minutes_option(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
     _log_options(parser)
     _device_options(parser)
@@ -100,6 +102,7 @@ def _compare(commands: Commands) -> None:
         metavar="N",
         help="train N runs side by side, each on its part of the cores (default 1)",
     )
+    _minutes_option(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
     _log_options(parser)
     _device_options(parser)
@@ -237,6 +240,15 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _minutes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help="train as many of the recipe's epochs as fit into N minutes, all else included; the same for all runs",
+    )
+
+
 def _log_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log",
@@ -277,6 +289,16 @@ def _whole(text: str, least: int) -> int:
     number = int(digits) if digits.isdecimal() else -1
     if number < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+    return number
+
+
+def _minutes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of minutes above 0, got {text!r}")
     return number
 
 

@@ -40,6 +40,7 @@ def record(found: dict[str, Any], out: Path) -> str:
     lines.append(
         f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms per step)"
     )
+    lines += [found["limit"]["sentence"]] if found.get("limit") else []
     return "\n".join([*lines, f"saved in {out}"])
 
 

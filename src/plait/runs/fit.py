@@ -7,7 +7,7 @@ each metric, for paired tests) and `events.jsonl`. While it trains there is also
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def fit_run(
     label: str = "",
     jobs: int = 1,
     device: str = "auto",
+    limit: Mapping[str, Any] | None = None,
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], Evaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
@@ -64,6 +65,7 @@ def fit_run(
         label:  what progress calls it; "" = the fusion's name
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
         device: "auto", "cpu", "cuda" or "mps"; a run may go on on another device
+        limit:  what the record says of a limit of time that set the recipe's epochs (`plait.runs.time_limit`)
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
@@ -92,7 +94,8 @@ def fit_run(
     result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
     evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
     audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-    sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+    sitting: dict[str, Any] = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+    sitting |= {} if limit is None else {"limit": dict(limit)}
     record = make_record(
         recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
     )

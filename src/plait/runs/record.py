@@ -126,7 +126,7 @@ def make_record(
     """Put a run's figures, costs and origins together.
 
     Arguments:
-        sitting: what times depend on: {"jobs", "threads", "device"}
+        sitting: what times depend on: {"jobs", "threads", "device"}, and the limit of time, if there was one
     """
     audit_flags = () if audit is None else audit.flags
     found = {
