@@ -200,7 +200,7 @@ def _limit(
     listener: Listener,
     is_new: bool,
 ) -> Limit | None:
-    """Give how much training fits into the plan's time: what an earlier command decided here, or what is decided now."""
+    """Give how much training fits into the plan's time: what an earlier command decided here, or what is found now."""
     if plan.minutes is None:
         return None
     known = known_limit(out, plan.minutes)

@@ -8,13 +8,13 @@ from typing import Any
 from plait.report.charts.attention import attention_section
 from plait.report.charts.curves import curves
 from plait.report.charts.leaderboard import leaderboard, view_buttons
-from plait.report.charts.matrix import tests_matrix
+from plait.report.charts.matrix import is_small, tests_matrix
 from plait.report.charts.scatter import scatter
 from plait.report.flags import legend
 from plait.report.layout import Page, ReportData
 from plait.report.tables import data_card, reproduce, runs_table
 from plait.report.text import empty, escape, floor_text
-from plait.report.words import times_note
+from plait.report.words import few_images_sentence, times_note
 
 __all__ = ["Section", "sections"]
 
@@ -97,6 +97,8 @@ def _tests(data: ReportData) -> Section:
         "after Holm's correction for all tests; a pale one is not distinguishable from none, whatever its sign. Point "
         "at a cell for its interval and effect size."
     )
+    few = [int(row["photos"]) for row in data.power if is_small(row)]
+    body += _note(few_images_sentence(min(few))) if few else ""
     matrices = tests_matrix(data)
     return _section(
         "tests",

@@ -54,9 +54,9 @@ PAGE = Page(
         floor="chance",
         audit=(
             "In percent. An honest score falls to chance when captions or photos are shuffled among the pairs, and "
-            "finds no more than chance in noise. One that does not fall has read the answer from the pairing. Photos "
-            "are fewer here than in the leaderboard, with one caption each, so that figures are higher: compare them "
-            "with the chance of their own row."
+            "finds no more than chance in noise. One that does not fall has read the answer from the pairing. Here "
+            "every photo has one caption, and there may be fewer photos than in the leaderboard: compare a figure "
+            "with the chance of its own row."
         ),
         curves="Recalls are measured on part of the validation split.",
         meanings=(
