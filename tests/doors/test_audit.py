@@ -71,7 +71,7 @@ def test_of_a_run(compared: Compared, capsys: Capture) -> None:
     assert data["metric"]["passed"] is True
     assert (data["overlap"]["train"], data["overlap"]["exact"]) == ("train", [])
     told = call(capsys, "audit", run, "--data", compared.data, "--seeds", 2, "--quiet").out
-    assert "8 photos of val; a random score stays below" in told
+    assert "8 photos of val, one caption each: chance 12.5 %, a random score stays below" in told
     assert re.search(r"^image removed +\d", told, re.M)
     bare = call(capsys, "audit", run, "--seeds", 2, "--json").data
     assert "data" not in bare

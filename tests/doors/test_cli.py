@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plait.data.verify import check_photo
+from plait.core.made import joined
 from plait.report.words import verdict_of
 from tests.conftest import TinyFolder
 from tests.doors.conftest import Compared
@@ -123,7 +124,7 @@ def test_fit_then_again(tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture
     assert "late, seed 3: epoch 1/1" in answer.err
     assert answer.data["recipe"]["train"]["seed"] == 3
     assert set(answer.data["metrics"]) >= RECALLS
-    saved = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    saved = joined(json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8")))
     assert answer.data == {key: saved[key] for key in answer.data}
     again = call(capsys, *words, "--out", tmp_path / "run", "--quiet")
     assert again.code == 0
