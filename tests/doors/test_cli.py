@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from plait.data.verify import check_photo
 from plait.core.made import joined
+from plait.data.verify import check_photo
 from plait.report.words import verdict_of
 from tests.conftest import TinyFolder
 from tests.doors.conftest import Compared
@@ -75,7 +75,7 @@ def test_compare_tells_people_the_same(compared: Compared, capsys: Capture) -> N
     assert "epoch" not in answer.err, "a finished run was trained again"
 
 
-def test_report_is_written_anew(compared: Compared, capsys: Capture) -> None:
+def test_report_is_written_again(compared: Compared, capsys: Capture) -> None:
     path = compared.out / "report.html"
     before = path.read_text(encoding="utf-8")
     path.unlink()

@@ -68,7 +68,7 @@ def fit(
 
     Args:
         tokens:  "tokens" or "pooled", in place of the recipe's
-        pairing: "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
+        pairing: "all", "itm", "rerank" or "matched" (leaky, for reproduction only), in place of the recipe's
         minutes: train as many of the recipe's epochs as fit into this time, encoding and evaluation included
         device:  "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
     Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.

@@ -25,7 +25,7 @@ _BEGAN = time.time()
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent, whatever happens and whoever else writes it.
+    """Write a file so that it is complete or absent, whatever happens and whichever other process writes it.
 
     Raises:
         OSError: as the system gives it; the old file, if any, is unchanged and no temporary file is left.

@@ -19,6 +19,7 @@ _VARYING = frozenset(
         "command",
         "device",
         "eval_s",
+        "first_stage_s",
         "jobs",
         "measured_s",
         "peak_mb",

@@ -57,7 +57,7 @@ def run_recipe(folder: Path) -> Recipe:
         raise CheckpointError(f"{folder}: expected the folder of a run, with run.json or plan.json, got none{hint}")
     plain = _record(found).get("recipe")
     if not isinstance(plain, dict):
-        raise CheckpointError(f"{found}: expected a 'recipe'; the file is damaged. The command that made it mends it")
+        raise CheckpointError(f"{found}: expected a 'recipe'; the file is damaged. The command that made it repairs it")
     steps = _record(folder / "plan.json").get("steps") if (folder / "plan.json").is_file() else None
     with warnings.catch_warnings():  # a run of an earlier version is not the user's to change
         warnings.simplefilter("ignore", RenamedWarning)

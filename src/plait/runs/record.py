@@ -36,7 +36,7 @@ __all__ = [
 
 RECORD_FILE = "run.json"
 OK, DID_NOT_TRAIN = "ok", "did not train"
-# Read in blocks: weights may be larger than what memory has to spare.
+# Read in blocks: weights may be larger than the free memory.
 _BLOCK = 2**20
 
 
@@ -53,7 +53,7 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or "recipe" not in record or "metrics" not in record:
         raise CheckpointError(
             f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
-            "the run makes it whole"
+            "the run repairs it"
         )
     return joined(record)
 
@@ -70,7 +70,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
 def with_status(record: Mapping[str, Any]) -> dict[str, Any]:
     """Give a record with "status": "ok", or "did not train" where its task finds its figures no better than nothing.
 
-    A run that did not train has that flag too. Records of earlier versions hold no status; it is found anew.
+    A run that did not train has that flag too. Records of earlier versions hold no status; it is found again.
     """
     found = dict(record)
     if "status" not in found:
@@ -82,7 +82,7 @@ def with_status(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
+    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, when they are complete."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
     write_json(folder / RECORD_FILE, parted({**record, "files": sealed}))
 
@@ -148,7 +148,8 @@ def make_record(
         "flags": list(dict.fromkeys((*evaluation.flags, *audit_flags))),
         **({} if audit is None else {"audit": audit.to_json()}),
         **({recipe.task: evaluation.details} if evaluation.details else {}),
-        "params": sum(parameter.numel() for parameter in learner.trained_parameters()),
+        # Those of a first stage too: they were trained for this model, and are part of it.
+        "params": sum(parameter.numel() for parameter in learner.parameters()),
         "steps": result.steps,
         "step_ms": result.step_ms,
         "train_s": result.train_s,

@@ -216,7 +216,7 @@ def limit_run(
     if (folder / "plan.json").is_file():
         raise ConfigError(
             f"{folder} holds another run, which was not begun with a limit of {minutes:g} minutes; choose another "
-            "--out, or delete that folder to start anew"
+            "--out, or delete that folder to start again"
         )
     recipes = {recipe.fusion.name: (recipe, 1)}
     return decide(
