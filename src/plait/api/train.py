@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,14 @@ from plait.core.config import FusionSettings, Recipe, overridden
 from plait.core.errors import ConfigError
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
+from plait.core.made import parted
 from plait.data.collection import Collection
 from plait.data.tokens.cache import cache_root
 from plait.listing import fitting_recipe, read_named
 from plait.runs.assemble import completed
 from plait.runs.fit import fit_run
 from plait.runs.open import audit_run, evaluate_run
+from plait.runs.time_limit import check_minutes, limit_run
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
 from plait.train.hardware import choose_hardware
@@ -55,6 +58,7 @@ def fit(
     tokens: str | None = None,
     pairing: str | None = None,
     limit: int | None = None,
+    minutes: float | None = None,
     device: str = "auto",
     devices: int = 1,
     cache: Path | None = None,
@@ -65,18 +69,41 @@ def fit(
     Args:
         tokens:  "tokens" or "pooled", in place of the recipe's
         pairing: "all", "itm", "rerank" or "matched" (leaky, for reproduction only), in place of the recipe's
+        minutes: train as many of the recipe's epochs as fit into this time, encoding and evaluation included
         device:  "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
     Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
-    cache = cache or cache_root()
+    cache, began = cache or cache_root(), time.monotonic()
     choose_hardware(device, devices=devices)
+    check_minutes(minutes)
     collection = open_data(data, limit=limit)
     chosen = overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
     find_task(chosen.task).load_work().use(completed(chosen))  # before every image is decoded
     collection = verify(collection, cache=cache, listener=listener)
-    record, _ = fit_run(chosen, collection, Path(out), cache=cache, device=device, listener=listener)
+    fits = None
+    if minutes is not None:
+        fits = limit_run(
+            chosen,
+            collection,
+            Path(out),
+            minutes=minutes,
+            began=began,
+            cache=cache,
+            device=device,
+            listener=listener,
+        )
+        chosen = fits.apply(chosen)
+    record, _ = fit_run(
+        chosen,
+        collection,
+        Path(out),
+        cache=cache,
+        device=device,
+        limit=None if fits is None else fits.to_json(),
+        listener=listener,
+    )
     return record
 
 
@@ -84,13 +111,17 @@ def evaluate(
     run: str | Path,
     data: str | Path | Collection,
     *,
-    split: str = "val",
+    split: str | None = None,
     limit: int | None = None,
     device: str = "auto",
     cache: Path | None = None,
     listener: Listener = silent,
 ) -> Evaluation:
-    """Score a split of a data set with a finished run; the figures are those of the run's task."""
+    """Score a split of a data set with a finished run; the figures are those of the run's task.
+
+    Args:
+        split: None = the one that `fit` and `compare` report: test if there is one, else val
+    """
     cache = cache or cache_root()
     loaded = load_run(run, device=device)
     collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
@@ -108,6 +139,7 @@ def compare(
     tokens: str | None = None,
     pairing: str | None = None,
     match_budget: str | None = None,
+    minutes: float | None = None,
     jobs: int = 1,
     device: str = "auto",
     listener: Listener = silent,
@@ -123,6 +155,7 @@ def compare(
         epochs:  in place of the recipe's
         tokens, pairing: as in `fit`, for all of these fusions
         match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
+        minutes: train as many epochs as fit into this time, encoding and evaluation included, the same for all runs
         jobs:    how many runs train side by side, each in a process of its own with its part of the threads; a script
             uses several below `if __name__ == "__main__":`
         device:  "auto", "cpu", "cuda" or "mps"
@@ -130,7 +163,8 @@ def compare(
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may be
             requested.
     """
-    out, cache = Path(out), cache_root()
+    out, cache, began = Path(out), cache_root(), time.monotonic()
+    check_minutes(minutes, match_budget or "")
     collection = open_data(data)
     chosen = overridden(recipe_for(recipe_or_name, collection), tokens, None)
     names = expand_fusions(list(fusions), chosen.variants)
@@ -142,7 +176,7 @@ def compare(
     collection = verify(collection, cache=cache, listener=listener)
     if epochs is not None:
         chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
-    options = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
+    options = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget, "minutes": minutes}
     options["jobs"] = jobs if jobs > 1 else None
     plan = Plan(
         chosen,
@@ -153,6 +187,8 @@ def compare(
         match=match_budget or "",
         jobs=jobs,
         device=device,
+        minutes=minutes,
+        began=began,
     )
     comparison = compare_fusions(plan, collection, out, cache=cache, listener=listener)
     report(out)
@@ -162,7 +198,7 @@ def compare(
 def requested_by(found: Comparison, command: str) -> Comparison:
     """Let results.json and the report name the very command line that was typed, not one made up from options."""
     results = {**found.results, "command": command}
-    write_json(found.folder / "results.json", results)
+    write_json(found.folder / "results.json", parted(results))
     report(found.folder)
     return replace(found, results=results)
 

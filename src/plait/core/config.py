@@ -147,6 +147,7 @@ class TrainSettings:
         precision:    "auto" (what this CPU does fast), "fp32" or "bf16"
         seed:         initial weights, order of the data, views, negatives
         checkpoint_s: seconds between resumable checkpoints inside an epoch; one is always written at its end
+        steps:        optimiser steps in place of `epochs`, the schedule's length too; 0 = all steps of the epochs
     """
 
     epochs: int = 5
@@ -161,6 +162,7 @@ class TrainSettings:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
     checkpoint_s: float = 60.0
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -344,13 +346,16 @@ def _check_ranges(recipe: Recipe, where: str) -> None:
         "train.captions_per_image": train.captions_per_image,
         "train.lr": train.lr,
         "train.seed": train.seed + 1,
+        "train.steps": train.steps + 1,
         "fusion.width": recipe.fusion.width,
         "fusion.rerank_k": recipe.fusion.rerank_k,
         "text.max_tokens": recipe.text.max_tokens - 2,
     }
     for key, value in positive.items():
         if not value > 0:
-            smallest = {"train.batch_size": "2", "train.seed": "0", "text.max_tokens": "3"}.get(key, "a value above 0")
+            smallest = {"train.batch_size": "2", "train.seed": "0", "train.steps": "0", "text.max_tokens": "3"}.get(
+                key, "a value above 0"
+            )
             raise ConfigError(f"{where}, key {key!r}: expected at least {smallest}")
     if not 0 <= train.warmup_frac <= 1 or not 0 <= train.ema_decay < 1:
         raise ConfigError(f"{where}: train.warmup_frac must lie in [0, 1] and train.ema_decay in [0, 1)")
