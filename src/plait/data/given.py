@@ -14,9 +14,24 @@ from torch import Tensor
 from plait.core.errors import ConfigError, InputError, PlaitError
 from plait.core.ranges import MOST_SEEDS, RANGES, Range, checked_number
 from plait.data.collection import Photo
-from plait.data.images import decoded, rgb_of_pillow
+from plait.data.images import PillowImage, decoded, rgb_of_pillow
 
-__all__ = ["as_path", "fusion_names", "image_list", "photo_of", "seed_list", "text_list"]
+__all__ = [
+    "ImageInput",
+    "Images",
+    "Texts",
+    "as_path",
+    "fusion_names",
+    "image_list",
+    "photo_of",
+    "seed_list",
+    "text_list",
+]
+
+# An image, one or several of them, and one text or several: what verbs of models take.
+ImageInput = str | os.PathLike[str] | bytes | np.ndarray | Tensor | PillowImage
+Images = ImageInput | Iterable[ImageInput]
+Texts = str | Iterable[str]
 
 _ACCEPTED = (
     "a path, the bytes of an image file, a Pillow image, an array (H, W, 3) or (H, W) of uint8, or a tensor (3, H, W) "

@@ -24,6 +24,7 @@ __all__ = [
     "MAX_PIXELS",
     "FileFacts",
     "Geometry",
+    "PillowImage",
     "Stored",
     "check_photo",
     "decoded",
@@ -39,6 +40,8 @@ __all__ = [
     "to_pixels",
 ]
 
+# What Pillow calls an image; no other file of this room knows that library.
+PillowImage = Image.Image
 # Larger images are refused before decoding: 90 megapixels are 270 MB of RGB, which a PNG of a few kB can contain.
 MAX_PIXELS = 89_478_485
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")

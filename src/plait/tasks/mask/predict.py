@@ -45,7 +45,7 @@ class MaskModel(Model):
         name = "array" if isinstance(image, np.ndarray) else str(image)
         rgb = load_rgb(image)
         with self._precision():
-            regions, words = self.encode_images([rgb]), self.encode_texts([text])
+            regions, words = self.image_tokens([rgb]), self.text_tokens([text])
             cells = self._learner.probabilities(words, regions)[0]
         probability = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec))
         mask = probability >= least

@@ -136,7 +136,7 @@ def probe_photo(
             continue
         model = runs.load(out / row["run"])
         learner = learner_of(model.run)
-        image, text = model.encode_images([photo]), model.encode_texts(captions)
+        image, text = model.image_tokens([photo]), model.text_tokens(captions)
         with computing(learner, model.recipe.train.precision):
             scores = learner.pairing.choices(text, image)
         kept = {key: row[key] for key in ("fusion", "tokens", "pairing", "flags", "seed")}
