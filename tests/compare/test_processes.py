@@ -18,7 +18,8 @@ import torch
 
 from plait.compare import processes
 from plait.compare.budget import Share
-from plait.compare.plan import Comparison, Plan, compare_fusions
+from plait.compare.comparison import Comparison
+from plait.compare.plan import Plan, compare_fusions
 from plait.compare.processes import check_jobs, throttled
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import ConfigError, InputError, TrainingError

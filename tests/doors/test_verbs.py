@@ -37,7 +37,7 @@ def test_a_run_of_another_version_is_named(compared: Compared, tmp_path: Path) -
     record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
     del record["files"]  # as in runs of earlier versions, which hold no sizes and hashes
     (path.parent / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    ask = {"fusions": ["late"], "seeds": 1, "recipe_or_name": compared.recipe}
+    ask = {"fusions": ["late"], "seeds": 1, "recipe": compared.recipe}
     with pytest.raises(CheckpointError, match=r"holds no 't2i_median_rank', another version of Plait wrote it; delete"):
         plait.compare(compared.data, out, **ask)  # type: ignore[arg-type]
     shutil.rmtree(path.parent)
