@@ -215,7 +215,7 @@ def _heed_interrupts() -> None:
 @needs_proc
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_no_process_outlives_its_command(tmp_path: Path, how: signal.Signals, code: int) -> None:
-    given = setting(tmp_path, f"{TINY}checkpoint_s = 0.0\n".replace("epochs = 2", "epochs = 8"))
+    given = setting(tmp_path, f"{TINY}checkpoint_s = 0.001\n".replace("epochs = 2", "epochs = 8"))
     out, log = tmp_path / "out", tmp_path / "log"
     words = ["--data", tmp_path / "squares", "--recipe", tmp_path / "tiny.toml", "--out", out]
     command = [sys.executable, "-m", "plait", "compare", "--fusions", "late,cross", "--seeds", "1", "--jobs", "2"]

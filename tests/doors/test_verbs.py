@@ -20,10 +20,15 @@ from tests.doors.conftest import Compared
 def test_compare_wants_fusions_and_seeds(compared: Compared, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected at least one fusion; `plait list fusions` shows them"):
         plait.compare(compared.data, tmp_path, fusions=[])
-    for seeds in (0, [], [3, -1]):
-        with pytest.raises(ConfigError, match="expected at least one seed, none below 0, got"):
-            plait.compare(compared.data, tmp_path, fusions=["late"], seeds=seeds)
-    with pytest.raises(ConfigError, match="jobs: expected at least 1, got 0"):
+    for seeds in (0, [], [3, -1], "3", True, [2**32]):
+        with pytest.raises(ConfigError, match=r"seeds.*expected .*(one seed|from 0|from 1|seeds=3)"):
+            plait.compare(compared.data, tmp_path, fusions=["late"], seeds=seeds)  # type: ignore[arg-type]
+    for epochs in (0, -1, "3", 1.5):
+        with pytest.raises(ConfigError, match=r"key 'train\.epochs': expected a whole number from 1"):
+            plait.compare(compared.data, tmp_path, fusions="late", epochs=epochs)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"key 'train\.epochs': expected a whole number from 1"):
+            plait.fit(compared.data, tmp_path, epochs=epochs)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="jobs: expected a whole number from 1 to 1,000, got 0"):
         plait.compare(compared.data, tmp_path, fusions=["late"], jobs=0)
     assert list(tmp_path.iterdir()) == []
 

@@ -174,7 +174,7 @@ def compare(
     collection = open_data(data, limit=limit, images=images)
     chosen = overridden(recipe_for(recipe, collection), tokens=tokens, epochs=epochs)
     names = expand_fusions(wanted, chosen.variants)
-    options = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
+    options: dict[str, object] = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
     options |= {"limit": limit, "images": images, "jobs": jobs if jobs > 1 else None}
     plan = Plan(
         chosen,

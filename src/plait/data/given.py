@@ -55,7 +55,7 @@ def image_list(images: Any) -> list[Photo]:
     return [photo_of(one, f"image {n + 1} of {len(given)}", number=n) for n, one in enumerate(given)]
 
 
-def photo_of(image: Any, name: str, *, number: int = 0) -> Photo:
+def photo_of(image: Any, name: str, *, number: int | None = None) -> Photo:
     """Read one image: a path (str or Path), bytes, a Pillow image, an array or a tensor.
 
     Shapes:
@@ -63,23 +63,24 @@ def photo_of(image: Any, name: str, *, number: int = 0) -> Photo:
         tensor: (3, H, W) uint8, or float in [0, 1]
     Arguments:
         name:   what a message calls it, such as "image 2 of 5"
-        number: position in the list, for the id of an image that is no file
+        number: position in the list, for the id of an image that is no file; None = it stands alone
     Raises:
         InputError: as said; whether a file can be read shows when it is read.
     """
     if isinstance(image, str | os.PathLike):
         path = as_path(image, name, error=InputError)
         return Photo(str(path), path)
+    place = "" if number is None else f" {number}"
     if isinstance(image, bytes | bytearray | memoryview):
-        return Photo(f"bytes {number}", decoded(bytes(image), name))
+        return Photo(f"bytes{place}", decoded(bytes(image), name))
     if isinstance(image, Tensor):
-        return Photo(f"tensor {number}", _rgb_of_tensor(image, name))
+        return Photo(f"tensor{place}", _rgb_of_tensor(image, name))
     if isinstance(image, np.ndarray):
-        return Photo(f"array {number}", _rgb_of_array(image, name))
+        return Photo(f"array{place}", _rgb_of_array(image, name))
     pillow = rgb_of_pillow(image, name)
     if pillow is None:
         raise InputError(f"{name}: expected {_ACCEPTED}, got {_said(image)}")
-    return Photo(f"Pillow image {number}", pillow)
+    return Photo(f"Pillow image{place}", pillow)
 
 
 def text_list(texts: Any, what: str = "sentence") -> list[str]:
