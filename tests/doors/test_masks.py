@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     model = plait.load(run)
     with pytest.raises(InputError, match=r"threshold 2\.0: expected a probability from 0 to 1"):
         model.mask(photo, "a", threshold=2.0)
-    with pytest.raises(InputError, match="sentence 1 of 1 is empty"):
+    with pytest.raises(InputError, match="phrase 1 of 1 is empty"):
         model.mask(photo, " ")
     with pytest.raises(ConfigError, match=r"task 'mask' has no 'match'; it has: .*mask"):
         model.match([photo], ["a"])
