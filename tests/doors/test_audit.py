@@ -27,7 +27,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, plait_cache: Path, comp
         out,
         fusions=["ladder/v3", "ladder/v4"],
         seeds=1,
-        recipe_or_name=compared.recipe,
+        recipe=compared.recipe,
         tokens="pooled",
         pairing="matched",
     )
@@ -190,7 +190,7 @@ def test_photos_in_two_splits_are_flagged(tiny_folder: TinyFolder, tmp_path: Pat
         ({"fusion": "late", "data": "scenes"}, "data belongs to a trained run"),
         ({"run": "default", "tokens": "pooled"}, "a run has its own tokens and pairing"),
         ({"fusion": "ladder/v33"}, "did you mean 'ladder/v3'"),
-        ({"fusion": "late", "seeds": 0}, "expected at least 1 set of random weights, got 0"),
+        ({"fusion": "late", "seeds": 0}, "seeds: expected a whole number from 1 to 1,000, got 0"),
     ],
 )
 def test_what_an_audit_refuses(words: dict[str, Any], said: str) -> None:

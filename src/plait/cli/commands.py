@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -66,23 +65,24 @@ def _of_task(arguments: Namespace) -> int:
 def _fit(arguments: Namespace) -> int:
     from plait import api
 
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
-    recipe = api.recipe_for(arguments.recipe, collection)
-    changes = {key: getattr(arguments, key) for key in ("epochs", "seed") if getattr(arguments, key) is not None}
-    recipe = replace(recipe, train=replace(recipe.train, **changes))
     with _listening(arguments) as listener:
-        record = api.fit(
-            recipe,
-            collection,
+        run = api.fit(
+            arguments.data,
             arguments.out,
+            recipe=arguments.recipe,
+            fusion=arguments.fusion,
+            epochs=arguments.epochs,
+            seed=arguments.seed,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
             minutes=arguments.minutes,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             devices=arguments.devices,
             listener=listener,
         )
-    _print(arguments, record, show.record(record, arguments.out))
+    _print(arguments, run.record, show.record(run.record, arguments.out))
     return 0
 
 
@@ -91,20 +91,21 @@ def _compare(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.compare(
-            collection,
+            arguments.data,
             arguments.out,
             fusions=arguments.fusions,
             seeds=arguments.seeds,
             epochs=arguments.epochs,
-            recipe_or_name=arguments.recipe,
+            recipe=arguments.recipe,
             match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
             minutes=arguments.minutes,
             jobs=arguments.jobs,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             listener=listener,
         )
@@ -119,12 +120,11 @@ def _evaluate(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
+    run = api.load_run(arguments.run, device=arguments.device)
     collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         collection = api.verify(collection, listener=listener)
-        found = api.evaluate(
-            arguments.run, collection, split=arguments.split, device=arguments.device, listener=listener
-        )
+        found = api.evaluate(run, collection, split=arguments.split, device=arguments.device, listener=listener)
     result = {
         "run": str(arguments.run),
         "split": found.split,
@@ -192,9 +192,9 @@ def _data(arguments: Namespace) -> int:
 
     if arguments.check:
         with _listening(arguments) as listener:
-            checked = api.check_data(
+            checked = api.check(
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
-            )
+            ).record
         _print(arguments, checked, show_data.checked(checked))
         errors = checked["counts"]["error"]
         if arguments.strict and errors:
@@ -202,7 +202,7 @@ def _data(arguments: Namespace) -> int:
             complain(f"plait data check: {kinds}, so under --strict the exit code is {DATA_WRONG}")
             return DATA_WRONG
         return 0
-    if arguments.fix or arguments.out or arguments.strict:
+    if arguments.fix is not None or arguments.out is not None or arguments.strict:
         complain("plait data: --fix, --out and --strict belong to `plait data check DATA`")
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)
