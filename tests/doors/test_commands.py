@@ -108,6 +108,7 @@ AUDIT = SimpleNamespace(
 )
 ANSWERS: dict[str, Any] = {
     "open_data": "collection",
+    "load_run": "run",
     "verify": SimpleNamespace(skipped=(SimpleNamespace(where="a.jpg", reason="cut off"),)),
     "fit": SimpleNamespace(record=RECORD),
     "compare": COMPARED,
