@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,7 @@ class Evaluation:
         details:    what else the task's report shows, as plain data; kept in the run's record under the task's name
         eval_s:     seconds from tokens to figures
         answers:    what the task's gallery needs (scores, masks); never saved
+        pictures:   name -> (H, W, 3) uint8, what a task shows of a curve's point; a run that trains keeps each as a file
     """
 
     split: str
@@ -57,6 +59,7 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     eval_s: float = 0.0
     answers: Any = None
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Say in one line what was measured; `metrics` gives every figure."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 __all__ = [
     "AttentionMap",
     "Batch",
+    "CaptionLogits",
     "EncoderParts",
     "Fused",
     "ImageSpec",
@@ -241,6 +242,23 @@ class MaskLogits:
     """
 
     values: Tensor
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class CaptionLogits:
+    """The next word after each word of a caption, of V known words.
+
+    Fields:
+        values:  (B, T, V) float logits, unbounded; row t says which word follows word t
+        weights: (B, T, P) float in [0, 1], what each of these predictions attended to in the image, each row summing to
+                 1 over real tokens; None for a decoder that does not attend
+    """
+
+    values: Tensor
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return self.values.shape[0]

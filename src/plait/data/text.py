@@ -139,6 +139,10 @@ class WordInput:
         """Give the printable piece of each token: the words as written here, also those read as UNK."""
         return [SPECIALS[SOS], *self._words(text), SPECIALS[EOS]]
 
+    def whole(self, text: str) -> list[str]:
+        """Give the words of a text, not cut to `max_tokens`, those read as UNK as they are written."""
+        return self._split(text)
+
     def to_json(self) -> dict[str, Any]:
         """Give everything needed to build it again, as plain data."""
         words = list(self.vocabulary.words)

@@ -23,6 +23,13 @@ TEXT_ENCODERS: dict[str, Entry] = {
         "Vaswani et al. 2017",
         "word embeddings and a small transformer",
     ),
+    "word_table": Entry(
+        "plait.encoders.words.table:word_table",
+        "from scratch",
+        "Bengio et al. 2003",
+        "one vector per word and nothing of the words beside it: what decoders of captions read",
+        gives="words",
+    ),
     "hub": Entry(
         "plait.encoders.hub.text:hub_text",
         "hub",

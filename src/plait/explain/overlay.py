@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from plait.core.errors import InputError, ShapeError, StorageError
 from plait.core.os_errors import os_sentence
 from plait.data.geometry import Geometry
 
-__all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "paint_mask", "save_png"]
+__all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "paint_mask", "save_png", "strip"]
 
 # Lightness rises steadily, so the order of weights can be seen in grey print and with colour blindness. The page of the
 # report uses the same five anchors.
@@ -125,6 +126,35 @@ def paint_mask(
     tinted = (1 - opacity) * rgb[mask] + opacity * np.array(colour, dtype=np.float64)
     result[mask] = tinted.round().astype(np.uint8)
     return result
+
+
+def strip(tiles: Sequence[np.ndarray], labels: Sequence[str], *, side_px: int = 128, columns: int = 8) -> np.ndarray:
+    """Lay images out in rows, each in a square with its label below; a label that is too long is cut.
+
+    Shapes:
+        tiles:   (h, w, 3) uint8 each, of any size
+        returns: (H, W, 3) uint8
+    Raises:
+        InputError: no tile, or not one label for each.
+    """
+    if not tiles or len(tiles) != len(labels):
+        raise InputError(f"strip: expected one label for each image, got {len(labels)} for {len(tiles)}")
+    font, below = ImageFont.load_default(), 16
+    across = min(columns, len(tiles))
+    down = -(-len(tiles) // across)
+    sheet = Image.new("RGB", (across * side_px, down * (side_px + below)), (255, 255, 255))
+    draw = ImageDraw.Draw(sheet)
+    for place, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        x, y = place % across * side_px, place // across * (side_px + below)
+        shown = Image.fromarray(tile)
+        shown.thumbnail((side_px, side_px))
+        sheet.paste(shown, (x + (side_px - shown.width) // 2, y + (side_px - shown.height) // 2))
+        # The font has Latin-1 only; what it lacks would be an error.
+        text = label.encode("latin-1", "replace").decode("latin-1")
+        while len(text) > 1 and draw.textlength(text, font=font) > side_px - 4:
+            text = text[:-1]
+        draw.text((x + 2, y + side_px + 2), text, fill=(0, 0, 0), font=font)
+    return np.asarray(sheet)
 
 
 def save_png(rgb: np.ndarray, path: Path | str) -> Path:

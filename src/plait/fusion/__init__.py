@@ -14,6 +14,7 @@ from plait.fusion.single_stream import SINGLE_STREAM
 from plait.fusion.stacked import STACKED
 from plait.fusion.textbook import TEXTBOOK
 from plait.fusion.two_tower import TWO_TOWER
+from plait.fusion.unfused import UNFUSED
 
 __all__ = ["FUSIONS"]
 
@@ -44,5 +45,5 @@ def _merged(*families: Mapping[str, Entry]) -> dict[str, Entry]:
 
 
 FUSIONS: dict[str, Entry] = _merged(
-    TWO_TOWER, BILINEAR, SINGLE_STREAM, CROSS, STACKED, GATED, CONTROL, LADDER, TEXTBOOK
+    TWO_TOWER, BILINEAR, SINGLE_STREAM, CROSS, STACKED, GATED, CONTROL, LADDER, TEXTBOOK, UNFUSED
 )

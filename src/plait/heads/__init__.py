@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plait.core.tables import Entry
+from plait.heads.caption import CAPTION_HEADS
 
 __all__ = ["HEADS"]
 
@@ -49,4 +50,5 @@ HEADS: dict[str, Entry] = {
         summary="seven transposed convolutions from one vector to 224 x 224: a baseline",
         gives="MaskLogits",
     ),
+    **CAPTION_HEADS,
 }

@@ -66,4 +66,11 @@ OBJECTIVES: dict[str, Entry] = {
         options={"cells": "focal"},
         takes="MaskLogits",
     ),
+    "next_word": Entry(
+        target="plait.objectives.caption:NextWord",
+        family="caption",
+        paper="Vinyals et al. 2015; Xu et al. 2015",
+        summary="cross-entropy of each next word, with the doubly stochastic term and scheduled sampling as options",
+        takes="CaptionLogits",
+    ),
 }

@@ -15,6 +15,7 @@ FLAG_WORDS = {
     "single-key": ("warn", "some attention has a single key: its softmax is 1 and chooses nothing"),
     "ignores the text": ("warn", "the figures do not fall when every photo gets another photo's text"),
     "ignores the image": ("warn", "the figures do not fall when every text gets another text's photo"),
+    "says the same of every photo": ("bad", "at most one answer in 100 photos differs from the others"),
     "shared photos": ("bad", "photos of the evaluated split are in the training split too"),
     "broken metric": ("bad", "the metrics do not give a perfect model 100 %"),
     "budget off": ("warn", "its number of parameters differs from the reference's by more than 5 %"),

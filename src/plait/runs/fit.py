@@ -2,7 +2,8 @@
 
 A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
 `vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each image adds to
-each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
+each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`. `pictures/` holds
+what some tasks show after each epoch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from plait.core.files import remove_leftovers, write_json
 from plait.core.locks import locked
 from plait.data.collection import Collection
 from plait.data.text import WordInput
+from plait.explain.overlay import save_png
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed, make_words
 from plait.runs.claim import claim, plan_of
@@ -44,6 +46,8 @@ WORDS_FILE = "vocabulary.json"
 FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
+# What a task shows of the curve's points, one file per epoch and picture.
+PICTURES = "pictures"
 # The folder of first stages, in the run's own folder or where several runs share them.
 FIRST_STAGE = "first"
 # Sets of random weights in the audit before a fit: a leak finds nearly all pairs, chance ends at one in eight.
@@ -106,7 +110,8 @@ def fit_run(
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
     with trainer.resumable():
-        result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
+        check = _curve_point(task, learner, feed, recipe, pictures=folder / PICTURES)
+        result = trainer.run(what=what, listener=listener, check=check)
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
         sitting: dict[str, Any] = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
@@ -163,15 +168,24 @@ def scoring(what: str, split: str, listener: Listener) -> Callable[[int, int], N
     return progress
 
 
-def _curve_point(task: Task, learner: Learner, feed: Feed, recipe: Recipe) -> Callable[[], dict[str, float]]:
-    """Give the measurement of a curve's point: a part of the val split. No epoch is chosen by it; the last counts."""
+def _curve_point(
+    task: Task, learner: Learner, feed: Feed, recipe: Recipe, *, pictures: Path
+) -> Callable[[], dict[str, float]]:
+    """Give the measurement of a curve's point: a part of the val split. No epoch is chosen by it; the last counts.
+
+    Pictures that the task shows of it go into a folder, numbered in the order of epochs.
+    """
     keys = [metric.key for metric in task.metrics if metric.on_curve]
     work = task.load_work()
 
     def check() -> dict[str, float]:
         if len(feed.collection.splits.get("val", ())) < 2:
             return {}
-        found = work.evaluate(learner, feed, recipe, split="val", limit=CURVE_IMAGES).metrics
+        evaluation = work.evaluate(learner, feed, recipe, split="val", limit=CURVE_IMAGES)
+        number = len(list(pictures.glob("*.png"))) // max(1, len(evaluation.pictures)) + 1
+        for name, picture in evaluation.pictures.items():
+            save_png(picture, pictures / f"{number:03d}-{name}.png")
+        found = evaluation.metrics
         return {key: found[key] for key in keys if key in found}
 
     return check

@@ -17,6 +17,7 @@ from plait.data.collection import Collection
 from plait.data.tokens.store import TokenStore
 from plait.model import Learner
 from plait.nn.devices import device_of
+from plait.nn.pooling import masked_mean
 from plait.train.features import Features, all_texts
 
 __all__ = ["Feed"]
@@ -135,6 +136,23 @@ class Feed:
         with torch.no_grad():
             return join_tokens([self._encode_images(chunk) for chunk in _chunks(images)])
 
+    def image_summaries(self, images: Sequence[int] | np.ndarray) -> Tensor:
+        """Give one vector per image by the image encoder alone, in the view "full", without gradients.
+
+        Its own summary where it has one, else the mean of its tokens; nothing that follows the encoder is used.
+
+        Shapes: returns (M, D') float32.
+        """
+        found = []
+        with torch.no_grad():
+            for chunk in _chunks(images):
+                tokens = self.model.image.encode(self._raw_images(chunk))
+                summary = tokens.pooled
+                if summary is None:
+                    summary = masked_mean(tokens.values, tokens.valid)
+                found.append(summary.float())
+        return torch.cat(found)
+
     def _encode_texts(self, rows: Tensor) -> Tokens:
         if isinstance(self._text, RawTexts):
             ids, valid = self._text.input([self.texts[i] for i in rows.tolist()])
@@ -142,10 +160,12 @@ class Feed:
         return self.model.encode_text(self._text.take(rows).to(self.device))
 
     def _encode_images(self, images: Tensor) -> Tokens:
+        return self.model.encode_image(self._raw_images(images))
+
+    def _raw_images(self, images: Tensor) -> Tensor | Tokens:
         if isinstance(self._image, PixelSource):
-            pixels = load_pixels(replace(self._image, views=("full",)), images)
-            return self.model.encode_image(pixels.to(self.device))
-        return self.model.encode_image(self._image.take(images).to(self.device))
+            return load_pixels(replace(self._image, views=("full",)), images).to(self.device)
+        return self._image.take(images).to(self.device)
 
     def _text_source(self, features: Features) -> TokenStore | RawTexts:
         return RawTexts(self.texts, self.model.text.text_input) if features.text is None else features.text

@@ -1,0 +1,1 @@
+"""Scores of captions against references, from words: BLEU, ROUGE-L, CIDEr-D, and how much captions differ."""

@@ -1,0 +1,1 @@
+"""What captions show: their part of the report, of terminals and of model cards."""
