@@ -47,7 +47,7 @@ class Evaluation:
         details:    what else the task's report shows, as plain data; kept in the run's record under the task's name
         eval_s:     seconds from tokens to figures
         answers:    what the task's gallery needs (scores, masks); never saved
-        pictures:   name -> (H, W, 3) uint8, what a task shows of a curve's point; a run that trains keeps each as a file
+        pictures:   name -> (H, W, 3) uint8, what a task shows of a curve's point; a run that trains keeps them as files
     """
 
     split: str

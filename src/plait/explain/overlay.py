@@ -146,8 +146,10 @@ def strip(tiles: Sequence[np.ndarray], labels: Sequence[str], *, side_px: int = 
     draw = ImageDraw.Draw(sheet)
     for place, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         x, y = place % across * side_px, place // across * (side_px + below)
-        shown = Image.fromarray(tile)
-        shown.thumbnail((side_px, side_px))
+        scale = side_px / max(tile.shape[:2])
+        size = (max(1, round(scale * tile.shape[1])), max(1, round(scale * tile.shape[0])))
+        # Small tiles keep their edges, so that a cell looks like a cell.
+        shown = Image.fromarray(tile).resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
         sheet.paste(shown, (x + (side_px - shown.width) // 2, y + (side_px - shown.height) // 2))
         # The font has Latin-1 only; what it lacks would be an error.
         text = label.encode("latin-1", "replace").decode("latin-1")

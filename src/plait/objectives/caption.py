@@ -34,8 +34,8 @@ class NextWord(nn.Module):
     Raises:
         ConfigError: an option outside its range.
         ShapeError: words do not fit the logits.
-    Source: Vinyals et al. 2015; Xu et al. 2015, eq. 14; Bengio et al. 2015. Differs: the second term is a mean over cells,
-    not a sum, so that one weight suits every grid; the part of sampled words rises linearly.
+    Source: Vinyals et al. 2015; Xu et al. 2015, eq. 14; Bengio et al. 2015. Differs: the second term is a mean over
+    cells, not a sum, so that one weight suits every grid; the part of sampled words rises linearly.
     """
 
     steps: Tensor

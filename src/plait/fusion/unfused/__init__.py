@@ -11,7 +11,7 @@ UNFUSED: dict[str, Entry] = {
         target="plait.fusion.unfused.unfused:Unfused",
         family="unfused",
         paper="-",
-        summary="both sides as they are, the image after self-attention over its cells if wanted; they meet in the head",
+        summary="both sides as they are, for heads in which they meet; self-attention over the image is an option",
         pairings=(),
         gives="sides",
     ),

@@ -17,10 +17,10 @@ __all__ = ["Unfused"]
 class Unfused(Fusion):
     """Give both sides without letting one read the other.
 
-    Formula: text' = text; image' = LayerNorm(blocks(image)) with `layers` self-attention blocks, image' = image with none.
+    Formula: text' = text; image' = LayerNorm(blocks(image)) with `layers` self-attention blocks, image with none.
 
-    A decoder of captions predicts word t + 1 from the words up to t and the image. A fusion in which the image reads the
-    text would show it the whole caption.
+    A decoder of captions predicts word t + 1 from the words up to t and the image. A fusion in which the image reads
+    the text would show it the whole caption.
 
     Arguments:
         width:  D of both sides

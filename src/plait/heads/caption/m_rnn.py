@@ -19,8 +19,8 @@ __all__ = ["MultimodalRnn"]
 class MultimodalRnn(CaptionDecoder):
     """Keep the words in a simple recurrent network that never sees the image; join both before the logits.
 
-    Formula: r_t = relu(U r_t-1 + w_t); m_t = 1.7159 tanh(2/3 (V_w w_t + V_r r_t + V_i image)); logits = L_o dropout(m_t).
-    The image is the mean of its tokens.
+    Formula: r_t = relu(U r_t-1 + w_t); m_t = 1.7159 tanh(2/3 (V_w w_t + V_r r_t + V_i image));
+    logits = L_o dropout(m_t). The image is the mean of its tokens.
 
     Arguments:
         width:           D of both sides, and of the state
@@ -28,8 +28,8 @@ class MultimodalRnn(CaptionDecoder):
         hidden:          width of the multimodal layer; 0 = 2 D
         dropout:         before the logits
     Shapes: as `CaptionDecoder`; no weights
-    Source: Mao et al. 2015, section 3. Differs: one embedding layer, not two; U begins as the identity (Le et al. 2015),
-    so that the state neither vanishes nor grows at first.
+    Source: Mao et al. 2015, section 3. Differs: one embedding layer, not two; U begins as the identity (Le et al.
+    2015), so that the state neither vanishes nor grows at first.
     """
 
     attends = False

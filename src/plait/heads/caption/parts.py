@@ -19,7 +19,8 @@ class LstmStep(nn.Module):
 
     Formula: i, f, o, g = W [x, h] + b; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c').
 
-    The cell is kept in float32 whatever the precision of products: it is a sum over all steps. The bias of f begins at 1.
+    The cell is kept in float32 whatever the precision of products: it is a sum over all steps. The bias of f begins at
+    1.
 
     Shapes: x (M, X), h and c (M, S) -> h' and c' (M, S)
     Source: Hochreiter & Schmidhuber 1997; Gers et al. 2000; the bias of Jozefowicz et al. 2015.

@@ -18,8 +18,8 @@ __all__ = ["ShowAndTell"]
 class ShowAndTell(CaptionDecoder):
     """Read the image once, as if it were the word before the first, then only words.
 
-    Formula: h_0, c_0 = LSTM(W image) from a state of zeros; h_t, c_t = LSTM(w_t); logits = L_o dropout(h_t). The image is
-    the mean of its tokens.
+    Formula: h_0, c_0 = LSTM(W image) from a state of zeros; h_t, c_t = LSTM(w_t); logits = L_o dropout(h_t). The image
+    is the mean of its tokens.
 
     Arguments:
         width:           D of both sides

@@ -54,14 +54,14 @@ def bleu_counts(candidates: Sequence[Words], references: Sequence[Sequence[Words
 def bleu(counts: BleuCounts) -> np.ndarray:
     """Give BLEU-1 to BLEU-4 of all captions together.
 
-    Formula: BLEU-N = min(1, exp(1 - r / c)) * (product over n = 1 .. N of sum matched_n / sum total_n) ^ (1 / N), with c
-    the captions' words and r the sum of closest reference lengths.
+    Formula: BLEU-N = min(1, exp(1 - r / c)) * (product over n = 1 .. N of sum matched_n / sum total_n) ^ (1 / N), with
+    c the captions' words and r the sum of closest reference lengths.
 
     Shapes: returns (4,) float.
     Units: percent.
     Undefined when: no caption has N words; then 0, as where no n-gram matches. No smoothing.
-    Source: Papineni et al. 2002, with the closest reference length, as in the COCO caption evaluation. Differs: that one
-    adds 1e-15 to matches and 1e-9 to totals.
+    Source: Papineni et al. 2002, with the closest reference length, as in the COCO caption evaluation. Differs: that
+    one adds 1e-15 to matches and 1e-9 to totals.
     """
     matched, total = counts.matched.sum(0), counts.total.sum(0)
     c, r = counts.length.sum(), counts.closest.sum()
@@ -80,8 +80,8 @@ def bleu_parts(counts: BleuCounts) -> np.ndarray:
     times (counts of i - mean counts) / I, so the parts' mean is BLEU itself, and their spread is that of BLEU to first
     order (the infinitesimal jackknife). A single part may lie below 0 or above 100; it is no score of its caption.
 
-    Formula: log BLEU-N = 1/N sum_n (log m_n - log t_n) + min(0, 1 - r / c); part = BLEU (1 + 1/N sum_n (m_ni / m_n - t_ni
-    / t_n) + (r c_i / c - r_i) / c where c < r), with m_n, t_n, c, r the means over images.
+    Formula: log BLEU-N = 1/N sum_n (log m_n - log t_n) + min(0, 1 - r / c); part = BLEU (1 + 1/N sum_n (m_ni / m_n -
+    t_ni / t_n) + (r c_i / c - r_i) / c where c < r), with m_n, t_n, c, r the means over images.
 
     Shapes: returns (I, 4) float, percent; column N - 1 is 0 throughout where BLEU-N is 0.
     Source: Efron 1982, section 6. Differs: nothing known.

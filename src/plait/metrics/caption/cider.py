@@ -19,9 +19,9 @@ _Vectors = list[dict[tuple[str, ...], float]]
 class CiderD:
     """CIDEr-D against the references of a set of images.
 
-    Formula: an n-gram's weight is its count times log(I / max(1, images of which some reference has it)). For a caption c
-    and a reference s, sim_n = sum over n-grams of min(c, s) s / (|c| |s|) times exp(-(l_c - l_s)^2 / (2 * 6^2)), with l
-    the number of words; CIDEr-D = 10 times the mean of sim_n over n = 1 .. 4 and over the references.
+    Formula: an n-gram's weight is its count times log(I / max(1, images of which some reference has it)). For a caption
+    c and a reference s, sim_n = sum over n-grams of min(c, s) s / (|c| |s|) times exp(-(l_c - l_s)^2 / (2 * 6^2)), with
+    l the number of words; CIDEr-D = 10 times the mean of sim_n over n = 1 .. 4 and over the references.
 
     The references are prepared once; captions of other origins (baselines, ablations) are then scored quickly.
 
@@ -32,8 +32,8 @@ class CiderD:
     Raises:
         InputError: no image, or one without a reference.
     Source: Vedantam et al. 2015, section 6 ("CIDEr-D"), with document frequencies of the references that are scored
-    against, as in the COCO caption evaluation; that one's length is the number of pairs of words. So is ours: it differs
-    from the number of words by one in both texts, and only the difference counts, but for texts without words.
+    against, as in the COCO caption evaluation; that one's length is the number of pairs of words. So is ours: it
+    differs from the number of words by one in both texts, and only the difference counts, but for texts without words.
     """
 
     def __init__(self, references: Sequence[Sequence[Words]]) -> None:

@@ -32,7 +32,7 @@ from plait.tasks.caption.writing import IMAGES_AT_ONCE, Writer, Written
 if TYPE_CHECKING:
     from plait.train.feed import Feed
 
-__all__ = ["IGNORES_IMAGE", "SAYS_THE_SAME", "CaptionAnswers", "evaluate_captions"]
+__all__ = ["IGNORES_IMAGE", "SAYS_THE_SAME", "CaptionAnswers", "blanked", "evaluate_captions", "exchanged"]
 
 IGNORES_IMAGE = "ignores the image"
 SAYS_THE_SAME = "says the same of every photo"
@@ -200,7 +200,7 @@ def _full(
         "words": np.array([float(len(split_words(text))) for text in texts]),
     }
     found |= {key: (float(values.mean()), values) for key, values in items.items()}
-    others = {"other_image": np.roll(texts, 1).tolist(), "no_image": [blank] * len(texts), **baselines.texts}
+    others = {"other_image": exchanged(texts), "no_image": [blank] * len(texts), **baselines.texts}
     for kind, said in others.items():
         for key, one in scored.figures(said).items():
             if baseline_key(key, kind) in METRIC_OF:
@@ -218,6 +218,17 @@ def _full(
         "fall_with_other_image": {"difference": fall.difference, "low": fall.low, "high": fall.high},
     }
     return found, details, flags
+
+
+def exchanged(texts: Sequence[str]) -> list[str]:
+    """Give each image the text of another one, drawn with a fixed seed; none keeps its own where there are two or more.
+
+    Neighbours in a data set may be alike, so it is not the next one's.
+    """
+    order = np.random.default_rng(0).permutation(len(texts))
+    source = np.empty_like(order)
+    source[order] = np.roll(order, 1)
+    return [texts[place] for place in source]
 
 
 def _variety(texts: Sequence[str], references: Sequence[Sequence[Sequence[str]]]) -> dict[str, Any]:

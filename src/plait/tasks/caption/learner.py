@@ -93,8 +93,8 @@ class CaptionLearner(Learner):
     def _sampled(self, ids: Tensor, seen: Tokens, image_row: Tensor | None, rate: float) -> Tensor:
         """Put words that the model draws after the true words before them in place of a part `rate` of ids (B, T).
 
-        One pass more for all words at once, as in Mihaylova & Martins 2019; Bengio et al. 2015 draw after words that may be
-        drawn themselves, which takes a pass per word.
+        One pass more for all words at once, as in Mihaylova & Martins 2019; Bengio et al. 2015 draw after words that
+        may be drawn themselves, which takes a pass per word.
         """
         probs = self._taught(ids, seen, image_row).values.float().softmax(-1)
         probs[..., [PAD, UNK]] = 0.0

@@ -40,8 +40,9 @@ METRICS: tuple[Metric, ...] = (
         label="CIDEr-D",
         column="CIDEr-D",
         meaning=(
-            "Agreement with the references in n-grams that are rare among them, times 100 as papers print it (48 is the "
-            "published 0.48). Captions are written freely, never from the true words. Higher is better; at most 1000."
+            "Agreement with the references in n-grams that are rare among them, times 100 as papers print it (48 is "
+            "the published 0.48). Captions are written freely, never from the true words. "
+            "Higher is better; at most 1000."
         ),
         unit="",
         bounds=_CIDER_BOUNDS,
@@ -99,7 +100,7 @@ METRICS: tuple[Metric, ...] = (
         "cider_d",
         "CIDEr-D",
         "nearest",
-        "The caption of the training image whose vector, from the image encoder alone, is closest: retrieval, no writing.",
+        "The caption of the training image whose vector, from the image encoder alone, is closest: no writing.",
     ),
     _baseline("bleu_4", "BLEU-4", "nearest", ""),
     _baseline(

@@ -97,8 +97,8 @@ class CaptionModel(Model):
             ConfigError: always.
         """
         raise ConfigError(
-            f"{self.run.folder}: a run of captions attends while it writes; `caption(image).maps` gives what it attended "
-            "to for each word of its own caption"
+            f"{self.run.folder}: a run of captions attends while it writes; `caption(image).maps` gives what it "
+            "attended to for each word of its own caption"
         )
 
     def _rows(self, writer: Writer, paths: Sequence[Path]) -> list[CaptionRow]:

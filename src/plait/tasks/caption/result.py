@@ -25,8 +25,8 @@ class CaptionResult:
         captions:  one per image
         log_probs: (N,) float, natural logarithm of each caption's probability given its image
         words:     the words of each caption
-        maps:      for each image (words, h, w) float32, what was attended to for each word, rows sum to 1; None where the
-                   decoder does not attend or the image has no grid
+        maps:      for each image (words, h, w) float32, what was attended to for each word, rows sum to 1; None where
+                   the decoder does not attend or the image has no grid
         images:    names
     """
 

@@ -39,8 +39,8 @@ def check_captions(collection: Collection) -> None:
         raise InputError(f"data {collection.name!r}: task 'caption' needs captions, and there is none")
     if collection.has_answers:
         raise InputError(
-            f"data {collection.name!r}: its texts are questions with answers, or its images have classes; task 'caption' "
-            "needs sentences that say what is in an image"
+            f"data {collection.name!r}: its texts are questions with answers, or its images have classes; task "
+            "'caption' needs sentences that say what is in an image"
         )
 
 

@@ -13,7 +13,7 @@ from plait.data.text import EOS, PAD, SOS, Vocabulary
 from plait.tasks.caption.decode import Decoded, Steps, beam_search, greedy, nucleus
 from plait.tasks.caption.learner import CaptionLearner
 
-__all__ = ["Written", "Writer", "as_text"]
+__all__ = ["Writer", "Written", "as_text"]
 
 # Times three captions per image: thick enough products, and few images that wait for the longest caption.
 IMAGES_AT_ONCE = 128

@@ -15,8 +15,8 @@ __all__ = ["beam_search"]
 def beam_search(steps: Steps, memory: Parts, *, beam: int, length_penalty: float = 0.0) -> Decoded:
     """Keep the `beam` best unfinished captions of each image, and give the best finished one.
 
-    Formula: score = log p(words and end) / (number of words, the end counted) ^ length_penalty; the search stops where no
-    unfinished caption can still reach the best finished one, or after `steps.max_words` words.
+    Formula: score = log p(words and end) / (number of words, the end counted) ^ length_penalty; the search stops where
+    no unfinished caption can still reach the best finished one, or after `steps.max_words` words.
 
     All captions of all images are one batch of N * beam rows. With a beam of 1 and no penalty this is `greedy`, but for
     an end that is not the most probable word and still scores best.

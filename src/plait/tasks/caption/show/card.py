@@ -15,7 +15,7 @@ def _scores(record: Mapping[str, Any]) -> str:
     details = record["caption"]
     words, decoding = details["vocabulary"], details["decoding"]
     return (
-        f"Captions are written by a beam of {decoding['beam']} with a length penalty of {decoding['length_penalty']:g}, "
+        f"Captions are written by a beam of {decoding['beam']} with length penalty {decoding['length_penalty']:g}, "
         f"from {words['words']:,} words that occur {words['min_count']} times or more among the training captions; "
         f"these are {words['covered']:.1f} % of the words of the captions measured on."
     )
@@ -25,8 +25,8 @@ CARD = Card(
     does="It writes an English sentence about a photo.",
     scores=_scores,
     limits=(
-        "rare there is often named wrongly, in a fluent sentence. The model says what captions of its training set say: "
-        "their subjects, their habits and their prejudices. It knows no names, and cannot count or read reliably."
+        "rare there is often named wrongly, in a fluent sentence. The model says what captions of its training set "
+        "say: their  subjects, their habits and their prejudices. It knows no names, and cannot count or read reliably."
     ),
     metrics=(
         "cider_d",

@@ -30,8 +30,8 @@ EXTREMES = 3
 def show_captions(learner: CaptionLearner, feed: Feed, evaluation: Evaluation, *, fusion: str) -> dict[str, Any]:
     """Collect a run's gallery: image ids, texts and figures; the report adds the images.
 
-    The sample depends on the split alone, so that every run of a comparison is shown on the same images, and no image was
-    picked by its caption; "extremes" are this run's best and worst by CIDEr-D.
+    The sample depends on the split alone, so that every run of a comparison is shown on the same images, and no image
+    was picked by its caption; "extremes" are this run's best and worst by CIDEr-D.
     """
     show = _Show(learner, feed, evaluation, evaluation.answers)
     sample = [int(row) for row in np.random.default_rng(0).permutation(len(evaluation.images))[:SHOWN]]

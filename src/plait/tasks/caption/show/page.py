@@ -64,7 +64,7 @@ def _vocabulary(data: ReportData) -> str:
     if found is None:
         return ""
     return (
-        f'<p class="note">Vocabulary: {figure(found["words"], 0)} words that occur {figure(found["min_count"], 0)} times '
+        f'<p class="note">Vocabulary: {figure(found["words"], 0)} words that occur {figure(found["min_count"], 0)} '
         f"or more among the training captions; they are {figure(found['covered'])} % of the words of the captions "
         f"measured on, of which {figure(found['cut'])} % are longer than the model writes.</p>"
     )
@@ -113,8 +113,8 @@ def _article(item: Mapping[str, Any], said: str, data: ReportData) -> str:
     references = "".join(f"<li>{escape(text)}</li>" for text in item.get("references") or ())
     shown = photo(item.get("photo"), f"photo {item.get('photo')}", data.photos)
     return (
-        f'<article class="card">{shown}{said}<details><summary>written by people</summary><ul>{references}</ul></details>'
-        "</article>"
+        f'<article class="card">{shown}{said}<details><summary>written by people</summary><ul>{references}</ul>'
+        "</details></article>"
     )
 
 
