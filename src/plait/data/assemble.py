@@ -30,6 +30,7 @@ class Row:
         text:  the caption, as written
         split: the split this row names, or None
         mask:  the region that the caption refers to, or None
+        vocabulary: of which list of words it is one; "" = not declared
     """
 
     where: str
@@ -37,6 +38,7 @@ class Row:
     text: str
     split: str | None = None
     mask: MaskSource | None = None
+    vocabulary: str = ""
 
 
 class _Images:
@@ -162,7 +164,9 @@ def _captions(
         number = numbers[image]
         numbers[image] += 1
         if index[image] in order:
-            captions.append(Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask))
+            captions.append(
+                Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask, vocabulary=row.vocabulary)
+            )
     return tuple(captions)
 
 

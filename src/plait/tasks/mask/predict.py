@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plait.core.errors import InputError
+from plait.core.errors import ConfigError, InputError
 from plait.data.geometry import geometry_of
 from plait.data.images import load_rgb
 from plait.data.masks.load import frame_to_photo
@@ -25,29 +25,67 @@ class MaskModel(Model):
         self._learner = learner
 
     def mask(
-        self, image: ImageInput, text: str, *, threshold: float | None = None, out: str | Path | None = None
+        self,
+        image: ImageInput,
+        text: str,
+        *,
+        threshold: float | None = None,
+        presence_threshold: float | None = None,
+        out: str | Path | None = None,
     ) -> MaskResult:
         """Find the region of an image that a phrase refers to, at the image's own size.
+
+        Where the model takes the phrase for absent from the image, the mask is empty; `MaskResult.found` says so.
 
         Arguments:
             image:     path of an image file, or (H, W, 3) uint8 array
             threshold: a pixel is in the region from this probability on, in [0, 1]; None = the run's own
+            presence_threshold: the phrase is taken for absent below this probability, in [0, 1]; None = the run's own;
+                       0 = it never is. Runs without a presence score ignore the run's own and refuse another
             out:       a folder for mask.png (white = in the region), probability.png, overlay.png and mask.json;
                        None = nothing is written
         Raises:
             InputError: an empty phrase, an image that cannot be read, a threshold outside [0, 1].
+            ConfigError: a presence threshold for a run that has no presence score.
             StorageError: a file cannot be written.
         """
-        own = self.record.get("mask", {}).get("threshold", 0.5)
-        least = float(own if threshold is None else threshold)
-        if not 0 <= least <= 1:
-            raise InputError(f"threshold {least}: expected a probability from 0 to 1")
+        details = self.record.get("mask", {})
+        least = _checked("threshold", details.get("threshold", 0.5) if threshold is None else threshold)
+        known = details.get("presence_threshold") is not None and self._learner.presence is not None
+        if presence_threshold is not None and not known:
+            raise ConfigError(
+                f"{self.run.folder}: this run has no presence score, it was trained without absent phrases; leave the "
+                "presence threshold out, or fit a run with the objective's option absent = 0.25"
+            )
         name = "array" if isinstance(image, np.ndarray) else str(image)
         rgb = load_rgb(image)
         with self._precision():
             regions, words = self.encode_images([rgb]), self.encode_texts([text])
-            cells = self._learner.probabilities(words, regions)[0]
+            answer = self._learner.answer(words, regions)
+        cells = answer.cells[0]
         probability = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec))
         mask = probability >= least
-        found = MaskResult(name, text, str(self.run.folder), mask, probability, float(mask.mean()), least)
+        presence = wanted = None
+        if known and answer.presence is not None:
+            presence = float(answer.presence[0])
+            own = details["presence_threshold"] if presence_threshold is None else presence_threshold
+            wanted = _checked("presence threshold", own)
+            mask = mask & (presence >= wanted)
+        found = MaskResult(
+            name,
+            text,
+            str(self.run.folder),
+            mask,
+            probability,
+            float(mask.mean()),
+            least,
+            presence=presence,
+            presence_threshold=wanted,
+        )
         return found if out is None else write_result(found, rgb, Path(out))
+
+
+def _checked(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} {float(value)}: expected a probability from 0 to 1")
+    return float(value)

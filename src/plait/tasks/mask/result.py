@@ -22,10 +22,14 @@ class MaskResult:
         image:       path of the image file, or "array"
         text:        the phrase
         run:         folder of the run that found it
-        mask:        (H, W) bool at the image's own size, True = in the region: probability >= threshold
+        mask:        (H, W) bool at the image's own size, True = in the region: probability >= threshold, and nothing
+                     where the phrase is taken for absent
         probability: (H, W) float32 in [0, 1]; 0 where a crop cut the image off
         area:        share of the image's pixels in the region, in [0, 1]
         threshold:   the one used
+        presence:    probability, in [0, 1] and at even odds before looking, that the image shows what the phrase refers
+                     to; None = not known: the run was trained without absent phrases, or on data that knows of none
+        presence_threshold: the phrase is taken for absent below it; None = presence is not known
         files:       "mask", "probability" and "overlay" -> path of the picture; empty where none was written
     """
 
@@ -36,12 +40,22 @@ class MaskResult:
     probability: np.ndarray
     area: float
     threshold: float
+    presence: float | None = None
+    presence_threshold: float | None = None
     files: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def found(self) -> bool | None:
+        """Whether the image is taken to show what the phrase refers to; None = presence is not known."""
+        if self.presence is None or self.presence_threshold is None:
+            return None
+        return self.presence >= self.presence_threshold
+
     def to_json(self) -> dict[str, Any]:
-        """Give what mask.json holds: everything but the pixels."""
+        """Give what mask.json holds: everything but the pixels. "photo" is what "image" was called before."""
         height, width = self.mask.shape
         return {
+            "image": self.image,
             "photo": self.image,
             "text": self.text,
             "run": self.run,
@@ -49,6 +63,9 @@ class MaskResult:
             "width": width,
             "area": self.area,
             "threshold": self.threshold,
+            "presence": self.presence,
+            "presence_threshold": self.presence_threshold,
+            "found": self.found,
             "highest_probability": float(self.probability.max()),
             "files": self.files,
         }
