@@ -167,5 +167,5 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
     short["dead_parameters"] = len(data.get("dead_parameters", found["dead_parameters"]))
     if data:
         short |= {"photos": data["photos"], "ablations": {"whole": data["whole"], **data["ablations"]}}
-        short["ablation_bound"] = data["bound"]
+        short |= {"ablation_bound": data["bound"]} if "bound" in data else {}
     return {**short, "verdict": found["verdict"]}

@@ -138,15 +138,22 @@ def _attention(audit: Audit) -> list[str]:
 
 def _sides(audit: Audit) -> list[str]:
     other = {"text": "image", "image": "text"}
-    ignored = _ignored(audit)
+    ignored = _without_influence(audit)
     if len(ignored) == 2:
         return ["Nothing in the outputs changes with text or image: it collapsed; fix: a lower rate or warm-up."]
     goal = "score" if audit.noise is not None else "answer"
-    return [
+    said = [
         f"It ignores the {side}: everything it gives comes from the {other[side]} alone; fix: a fusion in which the "
         f"{side} reaches the {goal}."
         for side in ignored
     ]
+    for side in _ignored(audit):
+        if side not in ignored:
+            said.append(
+                f"It ignores the {side} as far as its figure tells: that does not fall when every {other[side]} gets "
+                f"another one's {side}; fix: longer training, or a fusion in which the {side} reaches the {goal}."
+            )
+    return said
 
 
 def _data(audit: Audit) -> list[str]:
@@ -171,10 +178,11 @@ def _data(audit: Audit) -> list[str]:
 
 def _ignored(audit: Audit) -> list[str]:
     """Name the sides that none of the outputs of the answer depends on, or that the task's figure does not need."""
+    ignored = {*_without_influence(audit), *(() if audit.data is None else audit.data.ignored)}
+    return [side for side in ("text", "image") if side in ignored]
+
+
+def _without_influence(audit: Audit) -> list[str]:
+    """Name the sides that none of the outputs of the answer depends on."""
     found = audit.influence if audit.data is None else audit.data.influence
-    by_figure = () if audit.data is None else audit.data.ignored
-    return [
-        side
-        for side in ("text", "image")
-        if side in by_figure or all(found[output][side] <= IGNORED for output in audit.outputs)
-    ]
+    return [side for side in ("text", "image") if all(found[output][side] <= IGNORED for output in audit.outputs)]

@@ -110,7 +110,7 @@ METRICS: tuple[Metric, ...] = (
         key="presence_auroc",
         label="AUROC of presence",
         column="Presence AUROC",
-        short="presence",
+        short="presence AUROC",
         meaning=(
             "How often a phrase in its own image has a higher presence score than in an image that lacks it. Equal "
             "scores count one half; 50 is guessing. Not given where no image of the split is known to lack a phrase."
@@ -120,14 +120,14 @@ METRICS: tuple[Metric, ...] = (
         key="presence_auroc_mask",
         label="AUROC of the mask's highest probability",
         column="AUROC of the mask's peak",
-        short="peak of the mask",
+        short="AUROC of the peak",
         meaning="The same with the highest probability in the mask as the score: what a mask alone says of presence.",
     ),
     Metric(
         key="miou_answered",
         label="mIoU as answered",
         column="mIoU, as answered",
-        short="as answered",
+        short="mIoU as answered",
         meaning=(
             "mIoU of phrases that are in the image, where a phrase that the model takes for absent gets an empty mask: "
             "what refusing costs. Without a presence score nothing is refused."
@@ -137,7 +137,7 @@ METRICS: tuple[Metric, ...] = (
         key="present_refused",
         label="present phrases refused",
         column="Present refused",
-        short="refused",
+        short="present refused",
         meaning="Share of phrases in the image that the model takes for absent.",
         higher_is_better=False,
     ),

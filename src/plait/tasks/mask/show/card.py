@@ -28,8 +28,8 @@ CARD = Card(
     does="It marks the pixels of a photo that an English phrase refers to.",
     scores=_scores,
     limits=(
-        "rare there is often marked wrongly, and with high probability. Presence was learned from the words of the "
-        "training data alone: for other phrases it may be wrong in both directions. Outlines are as coarse as the "
+        "rare there is often marked wrongly, and with high probability. Presence, where it is given, was learned from "
+        "the words of the training data alone: for other phrases it may be wrong. Outlines are as coarse as the "
         "decoder's grid."
     ),
     metrics=(
