@@ -237,3 +237,9 @@ def test_a_comparison_is_laid_out_as_markdown(masked: Masked, capsys: Capture) -
     constants = 3
     assert len([line for line in lines if line.startswith("| ")]) == 2 + len(masked.results["summary"]) + constants
     assert masked.results["verdict"] in lines
+    assert mask_tables.absent_table(masked.results) == ""  # every photo has both phrases
+    entry = masked.results["summary"][0] | {"absent_area": {"mean": 2.0, "low": 1.0, "high": 3.0}}
+    laid = mask_tables.absent_table({"summary": [entry]}).splitlines()
+    assert len(laid) == 3
+    assert "| 2.0 [1.0, 3.0] |" in laid[2]
+    assert laid[2].startswith(f"| `{entry['fusion']}` | 1 | - | - | ")

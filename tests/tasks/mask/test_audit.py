@@ -38,6 +38,9 @@ def test_a_trained_model_needs_both_sides(trained: Trained) -> None:
     assert min(found.influence["mask"].values()) > 0.3
     assert "ignores the text" not in found.flags
     assert not found.is_leaky
+    # The keys' biases cancel in a softmax; everything else is trained.
+    assert all(".bias" in name for name in found.dead_parameters)
+    assert found.verdict.startswith("Sound: text and image decide what it gives")
     assert "text shuffled by" in found.verdict
     plain = found.to_json()
     json.dumps(plain)

@@ -63,9 +63,8 @@ def mask_learner(seed: int = 0, *, absent: float = 0.5) -> MaskLearner:
     text, image = toy_sides()
     head = SpatialDecoder(WIDTH, skips=(3,), channels=16, doublings=0)
     model = FusionModel(text, image, fusion=PixelWordFusion(WIDTH, heads=2), head=head)
-    return MaskLearner(
-        model, MaskLoss(overlap="dice", absent=absent), PresenceHead(WIDTH, hidden=16) if absent else None
-    )
+    presence = PresenceHead(WIDTH, hidden=16) if absent else None
+    return MaskLearner(model, MaskLoss(overlap="dice", absent=absent), presence=presence)
 
 
 def mask_recipe(precision: Precision = "fp32") -> Recipe:

@@ -66,7 +66,7 @@ def assemble(recipe: Recipe, text: Side, image: Side) -> MaskLearner:
         raise TypeError(f"expected a plait.objectives.mask.MaskLoss, got {type(objective).__name__}")
     # A run that was trained without absent phrases cannot know of them, and its weights hold no such head.
     presence = PresenceHead(settings.width) if objective.absent > 0 else None
-    return MaskLearner(model, objective, presence)
+    return MaskLearner(model, objective, presence=presence)
 
 
 def _objective_name(recipe: Recipe) -> str:

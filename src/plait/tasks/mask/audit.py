@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from plait.audit.ablation import ABLATIONS
 from plait.audit.dead import dead_parameters
@@ -60,7 +60,7 @@ def audit_masks(learner: MaskLearner, feed: Feed, recipe: Recipe, *, split: str)
             influence = swap_influence(outputs, text, image)
             gradients = gradient_influence(outputs, text, image)
             single_key = has_single_key(partial(_attended, learner), text, image)
-            dead = dead_parameters(learner.named_parameters(), partial(_loss, learner, feed), batches)
+            dead = dead_parameters(_audited(learner), partial(_loss, learner, feed), batches)
     threshold = best_threshold(counts[AS_TRAINED])
     by_image = {kind: members.averaged(overlap_at(found, threshold).iou()) for kind, found in counts.items()}
     falls = {kind: fall_of(by_image[AS_TRAINED], by_image[kind], members.weights) for kind in ABLATIONS}
@@ -121,6 +121,17 @@ def _outputs(learner: MaskLearner, text: Tokens, image: Tokens) -> dict[str, Ten
 
 def _attended(learner: MaskLearner, text: Tokens, image: Tokens) -> Fused:
     return learner.model.fuse(text, image, maps=True)
+
+
+def _audited(learner: MaskLearner) -> list[tuple[str, nn.Parameter]]:
+    """Name the parameters of fusion, head and presence head; adapters also serve fusions that read one vector."""
+    parts = {"fusion": learner.model.fusion, "head": learner.model.head, "presence": learner.presence}
+    return [
+        (f"{prefix}.{name}", parameter)
+        for prefix, part in parts.items()
+        if part is not None
+        for name, parameter in part.named_parameters()
+    ]
 
 
 def _loss(learner: MaskLearner, feed: Feed, rows: np.ndarray) -> Tensor:

@@ -45,7 +45,7 @@ class MaskLearner(Learner):
 
     objective: MaskLoss
 
-    def __init__(self, model: FusionModel, objective: MaskLoss, presence: PresenceHead | None = None) -> None:
+    def __init__(self, model: FusionModel, objective: MaskLoss, *, presence: PresenceHead | None = None) -> None:
         super().__init__(model, objective)
         self.presence = presence
 
