@@ -5,7 +5,7 @@
 #   make test-slow tests that train real models or run the whole command line
 #   make test-real tests on real data: PLAIT_DATA=DIR make test-real
 #   make check     format, lint, types and `make test`: what has to pass before a commit
-#   make format    lay the code out and mend what ruff can mend
+#   make format    format the code and fix what ruff can fix
 #   make bench     scoring kernels against the plain loop, as JSON
 #   make clean     remove the environment, caches and outputs
 #

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ class Side(nn.Module):
     Formula: adapter(trained(frozen(raw))).
 
     The frozen part is held outside PyTorch's registration: it is neither trained, saved nor counted, and a run that
-    reads cached tokens may drop it.
+    reads cached tokens may drop it. `to` moves it with the side.
     """
 
     def __init__(self, parts: EncoderParts, adapter: Adapter) -> None:
@@ -35,6 +35,14 @@ class Side(nn.Module):
         self.input = parts.input
         self.identity = parts.identity
         self.level_widths = parts.level_widths
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Change all tensors, as `to` and its kin do: those of the frozen part too, which PyTorch does not know of."""
+        frozen = self._frozen[0]
+        if frozen is not None:
+            frozen._apply(fn, recurse)
+        side: Self = super()._apply(fn, recurse)
+        return side
 
     @property
     def has_frozen(self) -> bool:

@@ -16,7 +16,7 @@ from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.collection import Photo
 from plait.model import FusionModel, Learner
-from plait.nn.devices import device_of, move_module, resolve_device
+from plait.nn.devices import device_of, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
 
 __all__ = ["Attention", "ImageInput", "Model", "Run"]
@@ -78,7 +78,7 @@ class Model:
         self.recipe = run.recipe
         self.record: dict[str, Any] = run.record
         self.device: torch.device = device_of(run.learner) if device is None else resolve_device(device)
-        move_module(run.learner, self.device)  # frozen encoders too
+        run.learner.to(self.device)
 
     @torch.no_grad()
     def attention(self, image: ImageInput, text: str) -> Attention:

@@ -23,7 +23,7 @@ MOST_SEEDS = 1000
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse keeps silent where its help cannot be written; ours says so."""
+    """A parser that reports an error where its help cannot be written; argparse ignores it."""
 
     def print_help(self, file: Any = None) -> None:
         """Print the help on stdout, or into a file. Raises StorageError where stdout cannot be written."""
@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser of every command."""
+    """Build the parser of all commands."""
     parser = _Parser(
         prog="plait",
         description="Fuse text and images with cross-attention: train, compare, explain and use the models.",
@@ -63,8 +63,8 @@ def _fit(commands: Commands) -> None:
     _data_options(parser)
     parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
     _fusion_options(parser)
-    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
-    parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
+    parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
+    parser.add_argument("--seed", type=_seed, help="instead of the recipe's")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
     _device_options(parser)
     _json(parser)
@@ -83,12 +83,12 @@ def _compare(commands: Commands) -> None:
     parser.add_argument(
         "--seeds", type=_seeds, default=3, metavar="N", help="how many seeds, or a list such as 0,1,5 (default 3)"
     )
-    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
+    parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     parser.add_argument("--recipe", help="a recipe's name or a .toml file; its fusion is replaced by each of --fusions")
     parser.add_argument(
         "--match",
         choices=("params", "time"),
-        help="give every fusion as many parameters, or as much training time, as the first one named",
+        help="give every fusion as many parameters, or as much training time, as the first one",
     )
     _fusion_options(parser)
     parser.add_argument(
@@ -96,7 +96,7 @@ def _compare(commands: Commands) -> None:
         type=_positive,
         default=1,
         metavar="N",
-        help="train N runs side by side, each on its part of the cores (default 1)",
+        help="train N runs at a time, each with its part of the cores (default 1)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
     _device_options(parser)
@@ -114,7 +114,8 @@ def _evaluate(commands: Commands) -> None:
 
 def _audit(commands: Commands) -> None:
     parser = commands.add_parser(
-        "audit", help="did it learn, and from what? noise, swaps, parameters without gradient, shuffled captions"
+        "audit",
+        help="test what a model learns from: noise, swaps, parameters without gradient, shuffled captions",
     )
     parser.add_argument("run", nargs="?", help="a finished run's folder, or name a fusion with --fusion")
     parser.add_argument(
@@ -142,7 +143,7 @@ def _of_tasks(commands: Commands) -> None:
 
 
 def _list(commands: Commands) -> None:
-    parser = commands.add_parser("list", help="show what there is: tasks, fusions, encoders, recipes, ...")
+    parser = commands.add_parser("list", help="list tasks, fusions, encoders, recipes, ...")
     parser.add_argument("kind", choices=KINDS)
     _json(parser)
 
@@ -150,7 +151,7 @@ def _list(commands: Commands) -> None:
 def _data(commands: Commands) -> None:
     parser = commands.add_parser(
         "data",
-        help="say what is in a data set; `plait data check DATA` says what is wrong with it",
+        help="describe a data set; `plait data check DATA` finds its faults",
         usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
     )
     parser.add_argument(
@@ -158,7 +159,7 @@ def _data(commands: Commands) -> None:
         nargs="+",
         action=_DataWords,
         metavar="[check] DATA",
-        help=f"{DATA_HELP}; with `check` before it: find damaged, double and leaking images, bad captions and masks",
+        help=f"{DATA_HELP}; with `check` before it: find damaged, duplicate and leaking images, bad captions and masks",
     )
     parser.set_defaults(check=False)
     parser.add_argument("--out", type=Path, metavar="DIR", help="check: where check.html and check.json are written")
@@ -187,13 +188,13 @@ def _cache(commands: Commands) -> None:
 
 
 def _report(commands: Commands) -> None:
-    parser = commands.add_parser("report", help="write report.html anew from a comparison's results.json")
+    parser = commands.add_parser("report", help="write report.html again from a comparison's results.json")
     parser.add_argument("out", type=Path, help="the comparison's folder")
     _json(parser)
 
 
 def _package(commands: Commands) -> None:
-    parser = commands.add_parser("package", help="make a finished run small, to be shipped, with a model card")
+    parser = commands.add_parser("package", help="write a small copy of a finished run, with a model card")
     parser.add_argument("run", help="the run's folder")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the packaged run is written")
     _json(parser)

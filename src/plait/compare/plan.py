@@ -1,7 +1,7 @@
 """Fusions x seeds under an equal budget on one cache: runs, leaderboard, paired tests, verdict.
 
-Every run has its own folder and is never done twice: the same command goes on where it was stopped, and more fusions or
-seeds can be requested later.
+Every run has its own folder and is never done twice: the same command continues where it was stopped, and more
+fusions or seeds can be requested later.
 """
 
 from __future__ import annotations

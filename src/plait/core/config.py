@@ -80,11 +80,11 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FusionSettings:
-    """How the two meet.
+    """How the two sides are fused.
 
     Fields:
         name:     a name from `plait list fusions`
-        tokens:   "tokens" (words x regions) or "pooled" (one vector a side: the literature's baseline)
+        tokens:   "tokens" (words x regions) or "pooled" (one vector per side: the literature's baseline)
         pairing:  for task "match": "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers
                   that fuse each image with its own caption before they compare: leaky, and marked so in every result
         width:    common width D both sides are projected to
@@ -221,7 +221,7 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
 def variant(recipe: Recipe, label: str) -> Recipe:
     """Give the recipe of one entrant of a comparison: a variant by its label, or a fusion by its name.
 
-    A fusion that the recipe does not speak of has its defaults under the recipe's width, tokens and adapter.
+    A fusion that the recipe does not name has its defaults under the recipe's width, tokens and adapter.
 
     Raises:
         ConfigError: the variant's own objective has an unknown key.

@@ -26,7 +26,7 @@ class Matching(nn.Module):
     Arguments:
         contrast: the objective of the towers (`InfoNCE`, `Sigmoid` or `Triplet`)
         weight:   of the matching term
-        given:    how many of the N given pairs the fused head scores, each with its two negatives, drawn anew at
+        given:    how many of the N given pairs the fused head scores, each with its two negatives, drawn again at
                   every call; 0 = all. The contrast always takes all N: fusion is the expensive part
     Shapes:
         tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs

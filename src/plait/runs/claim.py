@@ -39,7 +39,7 @@ def claim(folder: Path, plan: dict[str, Any]) -> None:
     if then != plan:
         raise ConfigError(
             f"{folder} holds another run: {_first_difference(then, plan)}; choose another --out, or delete that folder "
-            "to start anew"
+            "to start again"
         )
 
 

@@ -37,7 +37,7 @@ from plait.train.hardware import choose_hardware
 __all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
-# What a run's record vouches for.
+# The files whose hashes are in a run's record.
 FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
@@ -63,11 +63,11 @@ def fit_run(
         steps:  optimiser steps, in place of the recipe's epochs
         label:  what progress calls it; "" = the fusion's name
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
-        device: "auto", "cpu", "cuda" or "mps"; a run may go on on another device
+        device: "auto", "cpu", "cuda" or "mps"; a run may continue on another device
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
-        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
+        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command continues.
     """
     hardware = choose_hardware(device)
     recipe = completed(recipe, device=hardware.device)
@@ -88,17 +88,18 @@ def fit_run(
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
-    result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
-    evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
-    audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-    sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
-    record = make_record(
-        recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
-    )
-    save_weights(folder, learner, {"recipe": plan["recipe"]})
-    write_items(folder, evaluation)
-    write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
-    write_record(folder, record, FILES)
+    with trainer.resumable():
+        result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
+        evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
+        audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
+        sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        record = make_record(
+            recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
+        )
+        save_weights(folder, learner, {"recipe": plan["recipe"]})
+        write_items(folder, evaluation)
+        write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
+        write_record(folder, record, FILES)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation

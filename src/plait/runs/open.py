@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plait.audit.overlap import shared_images
 from plait.audit.record import Audit
-from plait.audit.verdict import with_data
+from plait.audit.verdict import with_overlap
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import CheckpointError, ConfigError
@@ -42,7 +42,7 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
     if record is None:
         raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
     if broken := damage(folder, record):
-        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it makes it whole")
+        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it repairs it")
     path = folder / RECORD_FILE
     try:
         # A run that was written by an earlier version is not the user's to change: its old names need no warning.
@@ -88,7 +88,7 @@ def open_run_feed(
 def evaluate_run(
     run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
 ) -> Evaluation:
-    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen anew.
+    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen again.
 
     Raises:
         ConfigError: no such split.
@@ -115,7 +115,7 @@ def audit_run(
         audit = work.audit_split(audit, run.learner, feed, recipe, split=split, thorough=True)
     if audit is not None and audit.data is not None and collection is not None and collection.splits.get("train"):
         shared = None if split == "train" else shared_images(collection, split, perceptual=True)
-        audit = with_data(audit, replace(audit.data, overlap=shared))  # the feed held one split only
+        audit = with_overlap(audit, shared)  # the feed held one split only
     if audit is None:
         raise ConfigError(
             f"{run.folder}: a run of task {run.recipe.task!r} is not audited on noise; give data with --data, or see "

@@ -23,7 +23,7 @@ from plait.train.fit import FitResult
 __all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "whole_record", "write_record"]
 
 RECORD_FILE = "run.json"
-# Read in blocks: weights may be larger than what memory has to spare.
+# Read in blocks: weights may be larger than the free memory.
 _BLOCK = 2**20
 
 
@@ -40,7 +40,7 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or "recipe" not in record or "metrics" not in record:
         raise CheckpointError(
             f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
-            "the run makes it whole"
+            "the run repairs it"
         )
     return record
 
@@ -55,7 +55,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
+    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, when they are complete."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
     write_json(folder / RECORD_FILE, {**record, "files": sealed})
 

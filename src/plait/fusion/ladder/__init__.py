@@ -1,4 +1,4 @@
-"""The ladder: seventeen versions of cross-attention from one textbook chapter (Park 2025), v0 to v11.
+"""The ladder: seventeen versions of cross-attention from a textbook (Park 2025), v0 to v11.
 
 They begin with bare dot products and end with several levels of features that share keys and values.
 """

@@ -1,4 +1,4 @@
-"""The other designs of the textbook chapter that the ladder comes from (Park 2025): attention, embeddings of pairs."""
+"""The other designs of Park 2025, from which the ladder comes: attention, embeddings of pairs."""
 
 from __future__ import annotations
 

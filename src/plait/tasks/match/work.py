@@ -29,7 +29,7 @@ class MatchWork:
     """Matching: learners, targets, evaluation, galleries, audits and predictors. Docstrings: `plait.task.Work`."""
 
     def check_data(self, collection: Collection) -> None:
-        """Refuse data in which fewer than 2 images have captions: nothing can be told apart.
+        """Refuse data in which fewer than 2 images have captions: there is nothing to distinguish.
 
         Raises:
             InputError: as said.

@@ -1,4 +1,4 @@
-"""Matching in the report: where its figures stand, what random answers score, its words and its badges."""
+"""Matching in the report: where its figures are shown, what random answers score, its words and its badges."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PAGE = Page(
         items="captions",
         floor="chance",
         audit=(
-            "In percent. An honest score finds no more than chance in noise, and falls to chance when captions or "
+            "In percent. A leak-free score finds no more than chance in noise, and falls to chance when captions or "
             "photos are shuffled among the pairs. One that does not fall has read the answer from the pairing."
         ),
         curves="Recalls are measured on part of the validation split.",
