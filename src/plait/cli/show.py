@@ -70,7 +70,8 @@ def audit(found: dict[str, Any]) -> str:
         lines += [
             f"pairs found in noise: {found['noise_accuracy']:.1f} % (chance {found['chance']:.1f}; a random score "
             f"stays below {found['bound']:.1f}; {found['batch']} pairs, {found['seeds']} seeds)",
-            f"change of a score when another item's partner is replaced: {found['partner_influence']:.2f} (leak-free: 0)",
+            "change of a score when another item's partner is replaced: "
+            f"{found['partner_influence']:.2f} (leak-free: 0)",
         ]
     lines += [
         f"attention over one key: {'yes' if found['single_key'] else 'no'}",

@@ -103,6 +103,19 @@ def test_a_run_of_an_earlier_version_is_measured_without_presence() -> None:
     assert 0 <= found.metrics["presence_auroc_mask"] <= 100
 
 
+def test_a_presence_score_that_tells_nothing_refuses_nothing() -> None:
+    learner = mask_learner()
+    assert learner.presence is not None
+    with torch.no_grad():
+        learner.presence.read.weight.zero_()  # every pair has the same score
+    found = evaluate(MaskFeed(learner))
+    assert found.metrics["presence_auroc"] == 50
+    assert found.details["presence_threshold"] is None
+    assert found.details["presence_on"].endswith("in one that lacks it")
+    assert found.metrics["present_refused"] == 0
+    assert found.metrics["miou_answered"] == found.metrics["miou"]
+
+
 def test_the_drawn_pairs_are_those_of_the_split_alone() -> None:
     learner, collection = mask_learner(), mask_collection()
     whole = MaskFeed(learner, collection)

@@ -146,7 +146,7 @@ def test_a_run_without_a_presence_score_says_that_it_is_not_known(trained: Train
     found = old.mask(photo, "the lime")
     assert (found.presence, found.presence_threshold, found.found) == (None, None, None)
     assert found.to_json()["presence"] is None
-    with pytest.raises(ConfigError, match=r"runs/old: this run has no presence score.*absent = 0\.25"):
+    with pytest.raises(ConfigError, match=r"runs/old: this run cannot tell presence.*absent = 0\.25"):
         old.mask(photo, "the lime", presence_threshold=0.5)
     # A head that had no absent phrase to choose a threshold by is not asked either.
     unsure = WORK.predictor(

@@ -39,12 +39,15 @@ def test_a_run_shows_absent_phrases_where_they_were_measured() -> None:
     ]
     found = results()
     for row in found["rows"]:
-        row["mask"] = {**row["mask"], "presence_on": "90 phrases of val"}
+        row["mask"] = {**row["mask"], "presence_on": "90 phrases of val", "presence_threshold": 0.4}
     for entry in found["summary"]:
         entry["absent_area"] = {"mean": 2.1, "low": 1.0, "high": 3.0}
     board = "\n".join(TERMINAL.board(found))
     assert "presence chosen on 90 phrases of val" in board
     assert "absent: area %" in board
+    for row in found["rows"]:
+        row["mask"]["presence_threshold"] = None
+    assert "presence is not told on 90 phrases of val" in "\n".join(TERMINAL.board(found))
 
 
 def test_a_card_says_where_the_threshold_was_chosen() -> None:

@@ -68,7 +68,7 @@ def _text(found: dict[str, Any]) -> str:
             f"{found['threshold']:.2f} (highest {found['highest_probability']:.2f})"
         )
         if found["presence"] is None:
-            lines.append("whether it is in the image at all is not known: this run has no presence score")
+            lines.append("whether it is in the image at all is not known: this run cannot tell")
         else:
             lines.append(f"found (probability {found['presence']:.2f} that it is in the image)")
         if not found["area"]:

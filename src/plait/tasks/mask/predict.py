@@ -46,7 +46,7 @@ class MaskModel(Model):
                        None = nothing is written
         Raises:
             InputError: an empty phrase, an image that cannot be read, a threshold outside [0, 1].
-            ConfigError: a presence threshold for a run that has no presence score.
+            ConfigError: a presence threshold for a run that cannot tell presence.
             StorageError: a file cannot be written.
         """
         details = self.record.get("mask", {})
@@ -54,8 +54,9 @@ class MaskModel(Model):
         known = details.get("presence_threshold") is not None and self._learner.presence is not None
         if presence_threshold is not None and not known:
             raise ConfigError(
-                f"{self.run.folder}: this run has no presence score, it was trained without absent phrases; leave the "
-                "presence threshold out, or fit a run with the objective's option absent = 0.25"
+                f"{self.run.folder}: this run cannot tell presence: it was trained without absent phrases, or its "
+                "score does not tell them from present ones; leave the presence threshold out, or fit a run with the "
+                "objective's option absent = 0.25"
             )
         name = "array" if isinstance(image, np.ndarray) else str(image)
         rgb = load_rgb(image)

@@ -28,7 +28,7 @@ class MaskResult:
         area:        share of the image's pixels in the region, in [0, 1]
         threshold:   the one used
         presence:    probability, in [0, 1] and at even odds before looking, that the image shows what the phrase refers
-                     to; None = not known: the run was trained without absent phrases, or on data that knows of none
+                     to; None = not known: the run was trained without absent phrases, or cannot tell them
         presence_threshold: the phrase is taken for absent below it; None = presence is not known
         files:       "mask", "probability" and "overlay" -> path of the image; empty where none was written
     """

@@ -36,8 +36,8 @@ class Choice:
         mean_mask_threshold: the best threshold of the mean mask
         mean_mask_of:        whose mean it is, in words
         presence_threshold:  a phrase counts as present from this probability on; None = presence is not known: the
-                             model does not tell, or there was no absent phrase to choose by
-        presence_on:         what that was chosen on, in words; "" without
+                             model has no presence head, or one that does not tell present from absent phrases
+        presence_on:         what that was chosen on, or found not to be told, in words; "" without a presence head
     """
 
     threshold: float
@@ -78,9 +78,9 @@ def choose(reader: MaskReader, split: str) -> Choice:
     presence_threshold, presence_on = None, ""
     if reader.learner.presence is not None:
         pairs = draw_absent(reader.feed, captions)
-        presence_threshold = choose_presence(counted, count_absent(reader, captions, pairs))
-        if presence_threshold is not None:
-            presence_on = f"{len(pairs)} phrases of {parts[0]}, each in its own image and in one that lacks it"
+        absent = count_absent(reader, captions, pairs)
+        presence_threshold = choose_presence(counted, absent, reader.feed.image_of[captions])
+        presence_on = f"{len(pairs)} phrases of {parts[0]}, each in its own image and in one that lacks it"
     learned_on = "train" if collection.splits.get("train") else parts[0]
     learned_from = _sample(reader.feed, learned_on)
     mean_mask = _mean_mask(reader, learned_from)

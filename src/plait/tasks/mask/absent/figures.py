@@ -9,11 +9,15 @@ import numpy as np
 from plait.core.evaluation import Measured
 from plait.metrics.auroc import auroc_contributions, balanced_threshold
 from plait.metrics.mask_counts import overlap_at
+from plait.metrics.statistics import bootstrap_interval
 from plait.tasks.mask.absent.pairs import AbsentCounts
 from plait.tasks.mask.counting import AS_TRAINED, MaskCounts
 from plait.tasks.mask.metrics import METRIC_OF
 
 __all__ = ["Split", "absent_figures", "choose_presence"]
+
+GUESSING = 50.0
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,24 @@ class Split:
         return found
 
 
-def choose_presence(present: MaskCounts, absent: AbsentCounts) -> float | None:
-    """Choose the probability below which a phrase is said to be absent; None: nothing to choose by.
+def choose_presence(present: MaskCounts, absent: AbsentCounts, image_of: np.ndarray) -> float | None:
+    """Choose the probability below which a phrase is said to be absent; None: nothing can be said.
 
     Present and absent phrases count the same (`balanced_threshold`). Only phrases with an absent pair are used, so that
-    both groups hold the same phrases.
+    both groups hold the same phrases. Nothing can be said without a presence head or an absent pair, or where the
+    head does not tell the two apart: the 95 % interval, over images, of its area under the ROC curve reaches 50.
+    Refusing phrases would then cost masks and save nothing.
+
+    Shapes: image_of (C,) int64, the image of each caption that was counted.
     """
     if present.presence is None or absent.presence is None or not len(absent):
         return None
-    return balanced_threshold(present.presence[absent.phrase], absent.presence)
+    own, others = present.presence[absent.phrase], absent.presence
+    images, place = np.unique(np.concatenate([image_of[absent.phrase], absent.image]), return_inverse=True)
+    items = auroc_contributions(own, others, owners=(place[: len(own)], place[len(own) :]), images=len(images))
+    if bootstrap_interval(items, resamples=RESAMPLES, bounds=(0.0, 100.0)).low <= GUESSING:
+        return None
+    return balanced_threshold(own, others)
 
 
 def absent_figures(

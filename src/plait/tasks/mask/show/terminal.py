@@ -34,7 +34,10 @@ def _notes(results: Mapping[str, Any]) -> list[str]:
     chosen = next((row["mask"] for row in results["rows"] if row.get("mask")), None)
     if not chosen:
         return []
-    presence = [f"presence chosen on {chosen['presence_on']}"] if chosen.get("presence_on") else []
+    presence = []
+    if chosen.get("presence_on"):
+        verb = "is not told" if chosen.get("presence_threshold") is None else "chosen"
+        presence = [f"presence {verb} on {chosen['presence_on']}"]
     return [f"thresholds chosen on {chosen['threshold_on']}", *presence]
 
 
