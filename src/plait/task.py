@@ -63,6 +63,14 @@ class Work(Protocol):
         """Join the sides with fusion, head and objective. The order of drawing weights is fusion, head, the rest."""
         ...
 
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give the recipe of the run that must be trained before this one and that it begins from, or None."""
+        ...
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Take over the weights of the first stage's learner. Called only where `first_stage` gives a recipe."""
+        ...
+
     def targets(self, learner: Learner, feed: Feed) -> Targets:
         """Give what `Batch.target` holds for the captions of a collection, made once per feed."""
         ...
@@ -186,6 +194,8 @@ class Task:
         verb:       the method of its predictor that answers, and the function of `plait` with the same name
         work, page, terminal, card: see `Work`, `plait.report.page.Page`, `Terminal`, `Card`
         commands:   words of the command line; see `Command`
+        functions:  further public functions of `plait`, name -> target; each is called with the module `plait.api`
+                    before its own arguments, and with a `listener`
     """
 
     name: str
@@ -200,6 +210,7 @@ class Task:
     terminal: str
     card: str
     commands: tuple[str, ...] = field(default=())
+    functions: Mapping[str, str] = field(default_factory=dict)
 
     def load_work(self) -> Work:
         """Import and give the part that computes; brings torch."""

@@ -19,7 +19,7 @@ def test_command_and_verb_find_the_same(tmp_path: Path, capsys: Capture) -> None
     words = ["data", "check", data, "--out", tmp_path / "page", "--fix", tmp_path / "clean"]
     answer = call(capsys, *words, "--json", "--quiet")
     assert answer.code == 0
-    found = api.check_data(data)
+    found = api.check(data).record
     assert {key: answer.data[key] for key in found} == found
     assert answer.data["fixed"]["images"] == 7
     assert Path(answer.data["page"]) == tmp_path / "page" / "check.html"
@@ -42,7 +42,7 @@ def test_data_alone_still_describes(tmp_path: Path, capsys: Capture, monkeypatch
     assert call(capsys, "data", "check", "--json").data["name"] == "check"
     refused = call(capsys, "data", folder, "--out", tmp_path / "page")
     assert (refused.code, refused.out) == (2, "")
-    assert "--fix and --out belong to `plait data check DATA`" in refused.err
+    assert "--fix, --out and --strict belong to `plait data check DATA`" in refused.err
     refused = call(capsys, "data", "one", "two")
     assert (refused.code, refused.out) == (2, "")
     assert "expected DATA or check DATA, got one two" in refused.err

@@ -108,8 +108,9 @@ AUDIT = SimpleNamespace(
 )
 ANSWERS: dict[str, Any] = {
     "open_data": "collection",
-    "recipe_for": None,
-    "fit": RECORD,
+    "load_run": "run",
+    "verify": SimpleNamespace(skipped=(SimpleNamespace(where="a.jpg", reason="cut off"),)),
+    "fit": SimpleNamespace(record=RECORD),
     "compare": COMPARED,
     "requested_by": COMPARED,
     "evaluate": EVALUATION,
@@ -130,14 +131,13 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
 
 
 def test_fit_hands_its_options_on(api: FakeApi, capsys: Capture, tmp_path: Path) -> None:
-    from plait.core.config import Recipe
-
-    ANSWERS["recipe_for"] = Recipe()
     words = ["fit", "--data", "D", "--seed", 4, "--device", "cuda", "--devices", 2, "--pairing", "all", "--quiet"]
+    words += ["--fusion", "late", "--epochs", 3, "--limit", 9]
     answer = call(capsys, *words, "--out", tmp_path)
     assert answer.code == 0
     named = api.named("fit")
     assert (named["device"], named["devices"], named["pairing"], named["tokens"]) == ("cuda", 2, "all", None)
+    assert (named["fusion"], named["epochs"], named["seed"], named["limit"]) == ("late", 3, 4, 9)
     assert "2 photos, 3 questions, seed 4" in answer.out
     assert "off by 1.5" in answer.out
 
@@ -163,6 +163,7 @@ def test_evaluate_gives_details_under_the_name_of_the_task(
         "captions": 3,
         "score_kind": "count",
         "flags": [],
+        "skipped": [{"where": "a.jpg", "reason": "cut off"}],
         "metrics": {"off_by": 1.5},
         "intervals": interval,
         "count": {"of": 3},
@@ -170,7 +171,8 @@ def test_evaluate_gives_details_under_the_name_of_the_task(
     assert api.named("evaluate")["device"] == "auto"
     shown = call(capsys, "evaluate", "RUN", "--data", "D", "--quiet").out
     assert "2 photos, 3 questions" in shown
-    assert shown.splitlines()[-1].split() == ["Off", "by", "1.5", "1", "to", "2"]
+    assert shown.splitlines()[-3].split() == ["Off", "by", "1.5", "1", "to", "2"]
+    assert shown.splitlines()[-2:] == ["skipped: 1", "  a.jpg: cut off"]
 
 
 def test_audit_is_headed_by_the_metrics_it_has(api: FakeApi, capsys: Capture) -> None:

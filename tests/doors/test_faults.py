@@ -211,7 +211,7 @@ def test_a_folder_holds_one_budget(tiny_folder: TinyFolder, compare: Compare) ->
 
 def test_a_folder_holds_one_run(compared: Compared, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds another run: recipe\.fusion\..*choose another --out"):
-        plait.fit(write_recipe(tmp_path), compared.data, compared.out / "runs" / "cross-s0")
+        plait.fit(compared.data, compared.out / "runs" / "cross-s0", recipe=write_recipe(tmp_path))
 
 
 def test_weights_of_another_model(compared: Compared, tmp_path: Path) -> None:
@@ -269,8 +269,8 @@ def test_a_recipe_that_does_not_fit_the_data_or_itself(
 ) -> None:
     data = give_splits(tiny_folder(photos=12), 4)
     for change, said in (
-        (("max_tokens = 12", "max_tokens = 1"), "key 'text.max_tokens': expected at least 3"),
-        (("lr = 3e-3", 'lr = "fast"'), "key 'lr': expected float, got 'fast'"),
+        (("max_tokens = 12", "max_tokens = 1"), "key 'text.max_tokens': expected a whole number from 3"),
+        (("lr = 3e-3", 'lr = "fast"'), "key 'train.lr': expected a number above 0 and at most 1,000, got 'fast'"),
         (('name = "late"', 'name = "late"\npairing = "itm"'), "fusion 'late' cannot be paired 'itm'"),
         (("heads = 2", "head = 2"), "has no option 'head'; did you mean 'heads'?"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from plait import api
 from plait.audit.ablation import ABLATIONS
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
+from plait.core.made import joined
 from plait.tasks.match.probe import probe_comparison
 from tests.doors.tools import call, give_splits, write_recipe
 from tests.tiny import make_tiny
@@ -81,7 +83,7 @@ def masked(plait_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Maske
             lines.append(f"{path.name},the {name},{path.stem}_{name}.png")
     (data / "pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     recipe, out = write_recipe(folder, RECIPE, "masks"), folder / "out"
-    found = plait.compare(data, out, fusions=["pixel_word", "pooled"], seeds=1, recipe_or_name=recipe)
+    found = plait.compare(data, out, fusions=["pixel_word", "pooled"], seeds=1, recipe=recipe)
     return Masked(data, out, recipe, found.results)
 
 
@@ -102,7 +104,7 @@ def test_compare_keeps_the_contract_for_masks(masked: Masked) -> None:
     means = [entry["miou"]["mean"] for entry in results["summary"]]
     assert means == sorted(means, reverse=True)
     assert "mIoU" in results["verdict"]
-    assert json.loads((masked.out / "results.json").read_text(encoding="utf-8")) == results
+    assert joined(json.loads((masked.out / "results.json").read_text(encoding="utf-8"))) == results
     assert "mIoU" in (masked.out / "report.html").read_text(encoding="utf-8")
     gallery = json.loads((masked.out / "gallery.json").read_text(encoding="utf-8"))
     assert set(gallery["masks"][0]["results"]) == {"pixel_word", "pooled"}
@@ -146,6 +148,7 @@ def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_pat
     assert np.array_equal(np.asarray(Image.open(told["files"]["mask"])) == 255, found.mask)
     with Image.open(told["files"]["overlay"]) as overlay:
         assert overlay.size == (53, 37)
+    assert told.pop("flags") == json.loads((run / "run.json").read_text(encoding="utf-8"))["flags"]
     assert json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8")) == told
     everything = api.mask(photo, "the square", run=run, threshold=0.0)
     assert everything.mask.all()
@@ -159,7 +162,7 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     model = plait.load(run)
     with pytest.raises(InputError, match=r"threshold 2\.0: expected a probability from 0 to 1"):
         model.mask(photo, "a", threshold=2.0)
-    with pytest.raises(InputError, match="sentence 1 of 1 is empty"):
+    with pytest.raises(InputError, match="phrase 1 of 1 is empty"):
         model.mask(photo, " ")
     with pytest.raises(ConfigError, match=r"task 'mask' has no 'match'; it has: .*mask"):
         model.match([photo], ["a"])
@@ -170,20 +173,20 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe is for runs that match captions"):
         probe_comparison(masked.out, masked.results, api.open_data(masked.data), runs=api, split="val")
     with pytest.raises(ConfigError, match=r"fusion 'late' does not serve task 'mask'; these do: .*pixel_word"):
-        plait.compare(masked.data, tmp_path, fusions=["late"], recipe_or_name=masked.recipe)
+        plait.compare(masked.data, tmp_path, fusions=["late"], recipe=masked.recipe)
     with pytest.raises(ConfigError, match=r"leave fusion\.pairing out"):
-        plait.compare(masked.data, tmp_path, fusions=["film"], recipe_or_name=masked.recipe, pairing="itm")
+        plait.compare(masked.data, tmp_path, fusions=["film"], recipe=masked.recipe, pairing="itm")
     own = api.recipe(masked.recipe)
     with pytest.raises(ConfigError, match=r"objective 'infonce' does not serve task 'mask'; these do: bce, .*focal"):
-        plait.fit(replace(own, objective=ObjectiveSettings(name="infonce")), masked.data, tmp_path / "loss")
+        plait.fit(masked.data, tmp_path / "loss", recipe=replace(own, objective=ObjectiveSettings(name="infonce")))
     flat = replace(own, fusion=replace(own.fusion, tokens="pooled", head={"name": "spatial"}))
     with pytest.raises(ConfigError, match=r"head 'spatial' needs a grid; use head = .*vector"):
-        plait.fit(flat, masked.data, tmp_path / "flat")
+        plait.fit(masked.data, tmp_path / "flat", recipe=flat)
     matching = replace(
         own, task="match", objective=ObjectiveSettings(name="bce_dice"), fusion=replace(own.fusion, head={})
     )
     with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
-        plait.fit(matching, masked.data, tmp_path / "match")
+        plait.fit(masked.data, tmp_path / "match", recipe=matching)
     captions = make_tiny(tmp_path / "captions")
     answer = call(capsys, "fit", "--data", captions, "--recipe", masked.recipe, "--out", tmp_path / "run")
     assert answer.code == 1
@@ -243,3 +246,14 @@ def test_a_comparison_is_laid_out_as_markdown(masked: Masked, capsys: Capture) -
     assert len(laid) == 3
     assert "| 2.0 [1.0, 3.0] |" in laid[2]
     assert laid[2].startswith(f"| `{entry['fusion']}` | 1 | - | - | ")
+
+
+def test_mask_repeats_what_its_run_says_against_it(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(masked.out / "runs" / "pixel_word-s0", run)
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps({**record, "flags": ["ignores the text"]}), encoding="utf-8")
+    photo = next((masked.data / "images").iterdir())
+    said = call(capsys, "mask", photo, "the red square", "--run", run).out
+    assert "warning: this run has the flag ignores the text: the figures do not fall" in said
+    assert "ignores the text" in call(capsys, "mask", photo, "the red square", "--run", run, "--json").data["flags"]

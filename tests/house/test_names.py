@@ -55,7 +55,7 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS":
         assert entry.gives in ("grid", "vector", "pair"), f"{table}[{name!r}]: what does it give? Fix: gives=..."
-        assert set(entry.pairings) <= {"all", "itm", "matched"}, (
+        assert set(entry.pairings) <= {"all", "itm", "rerank", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
         )
 

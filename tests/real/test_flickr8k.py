@@ -10,6 +10,7 @@ import pytest
 
 from plait import api
 from plait.cli import main
+from plait.core.made import joined
 from plait.tasks.match.probe import probe_comparison
 
 needs_encoders = pytest.mark.skipif(
@@ -34,7 +35,7 @@ def test_a_comparison_on_real_photos_says_who_won(
     command = ["compare", "--data", str(photos), "--fusions", "late,cross", "--seeds", "2", "--epochs", "2"]
     assert main([*command, "--limit", "100", "--out", str(out), "--json", "--quiet"]) == 0
     results = json.loads(capsys.readouterr().out)
-    assert results == json.loads((out / "results.json").read_text())
+    assert results == joined(json.loads((out / "results.json").read_text()))
     assert {row["fusion"] for row in results["rows"]} == {"late", "cross"}
     assert results["data"]["splits"]["val"] == {"photos": 100, "captions": 500}
     for row in results["rows"]:
@@ -61,7 +62,7 @@ def test_the_shipped_model_scores_what_its_card_says(photos: Path) -> None:
 
 def test_versions_of_the_ladder_learn_leak_free_and_are_probed(photos: Path, tmp_path: Path) -> None:
     some = api.open_data(str(photos), limit=100)
-    asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe_or_name": "ladder"}
+    asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe": "ladder"}
     results = api.compare(some, tmp_path, **asked).results  # type: ignore[arg-type]
     for row in results["rows"]:
         assert (row["status"], row["pairing"], row["flags"]) == ("ok", "itm", [])
@@ -72,7 +73,7 @@ def test_versions_of_the_ladder_learn_leak_free_and_are_probed(photos: Path, tmp
 
 
 def test_the_doctor_finds_what_is_known_to_be_wrong(photos: Path) -> None:
-    found = api.check_data(str(photos))
+    found = api.check(str(photos)).record
     assert not [finding["title"] for finding in found["findings"] if finding["severity"] == "error"]
     told = json.dumps(found)
     for name in ("2851198725_37b6027625", "3050606344_af711c726c", "475313618"):  # a double, and a scene in both splits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +17,7 @@ __all__ = ["run"]
 
 RUN_FAILED = 3
 AUDIT_FLAGGED = 1
+DATA_WRONG = 1
 WRONG_COMMAND = 2
 
 
@@ -36,6 +36,7 @@ def run(arguments: Namespace) -> int:
         "evaluate": _evaluate,
         "audit": _audit,
         "list": _list,
+        "recipe": _recipe,
         "data": _data,
         "cache": _cache,
         "report": _report,
@@ -64,22 +65,24 @@ def _of_task(arguments: Namespace) -> int:
 def _fit(arguments: Namespace) -> int:
     from plait import api
 
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
-    recipe = api.recipe_for(arguments.recipe, collection)
-    changes = {key: getattr(arguments, key) for key in ("epochs", "seed") if getattr(arguments, key) is not None}
-    recipe = replace(recipe, train=replace(recipe.train, **changes))
     with _listening(arguments) as listener:
-        record = api.fit(
-            recipe,
-            collection,
+        run = api.fit(
+            arguments.data,
             arguments.out,
+            recipe=arguments.recipe,
+            fusion=arguments.fusion,
+            epochs=arguments.epochs,
+            seed=arguments.seed,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            minutes=arguments.minutes,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             devices=arguments.devices,
             listener=listener,
         )
-    _print(arguments, record, show.record(record, arguments.out))
+    _print(arguments, run.record, show.record(run.record, arguments.out))
     return 0
 
 
@@ -88,19 +91,21 @@ def _compare(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.compare(
-            collection,
+            arguments.data,
             arguments.out,
             fusions=arguments.fusions,
             seeds=arguments.seeds,
             epochs=arguments.epochs,
-            recipe_or_name=arguments.recipe,
+            recipe=arguments.recipe,
             match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            minutes=arguments.minutes,
             jobs=arguments.jobs,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             listener=listener,
         )
@@ -115,11 +120,11 @@ def _evaluate(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
+    run = api.load_run(arguments.run, device=arguments.device)
     collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
-        found = api.evaluate(
-            arguments.run, collection, split=arguments.split, device=arguments.device, listener=listener
-        )
+        collection = api.verify(collection, listener=listener)
+        found = api.evaluate(run, collection, split=arguments.split, device=arguments.device, listener=listener)
     result = {
         "run": str(arguments.run),
         "split": found.split,
@@ -127,6 +132,7 @@ def _evaluate(arguments: Namespace) -> int:
         "captions": len(found.captions),
         "score_kind": found.score_kind,
         "flags": list(found.flags),
+        "skipped": skipped_of(collection),
         "metrics": found.metrics,
         "intervals": intervals(found),
     }
@@ -143,9 +149,10 @@ def _audit(arguments: Namespace) -> int:
     if _several_devices(arguments):
         return WRONG_COMMAND
     data = arguments.data
-    if data is not None:
-        data = api.open_data(data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
+        if data is not None:
+            data = api.open_data(data, limit=arguments.limit, images=arguments.images)
+            data = api.verify(data, listener=listener)
         found = api.audit(
             arguments.run,
             fusion=arguments.fusion,
@@ -158,6 +165,8 @@ def _audit(arguments: Namespace) -> int:
             listener=listener,
         )
     result = found.to_json()
+    if data is not None:
+        result["skipped"] = skipped_of(data)
     _print(arguments, result, show.audit(result))
     return AUDIT_FLAGGED if arguments.strict and found.flags else 0
 
@@ -170,18 +179,31 @@ def _list(arguments: Namespace) -> int:
     return 0
 
 
+def _recipe(arguments: Namespace) -> int:
+    from plait import api
+
+    text = api.recipe_text(arguments.name)
+    _print(arguments, {"name": arguments.name, "recipe": text}, text.rstrip("\n"))
+    return 0
+
+
 def _data(arguments: Namespace) -> int:
     from plait import api
 
     if arguments.check:
         with _listening(arguments) as listener:
-            checked = api.check_data(
+            checked = api.check(
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
-            )
+            ).record
         _print(arguments, checked, show_data.checked(checked))
+        errors = checked["counts"]["error"]
+        if arguments.strict and errors:
+            kinds = "1 kind of error" if errors == 1 else f"{errors} kinds of error"
+            complain(f"plait data check: {kinds}, so under --strict the exit code is {DATA_WRONG}")
+            return DATA_WRONG
         return 0
-    if arguments.fix or arguments.out:
-        complain("plait data: --fix and --out belong to `plait data check DATA`")
+    if arguments.fix is not None or arguments.out is not None or arguments.strict:
+        complain("plait data: --fix, --out and --strict belong to `plait data check DATA`")
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)
     if arguments.verify:
@@ -230,19 +252,33 @@ def _demo(arguments: Namespace) -> int:
 
 
 class _listening:
-    """A progress bar for the time of a verb, or nothing with --quiet."""
+    """A progress bar for the time of a verb, or nothing with --quiet; and the logs that --log names."""
 
     def __init__(self, arguments: Namespace) -> None:
         self.bar = arguments.progress = None if arguments.quiet else ProgressBar()
+        self.names: list[str] = getattr(arguments, "log", [])
+        self.out: Any = getattr(arguments, "out", None)
+        self.logs: list[Any] = []
 
     def __enter__(self) -> Any:
-        from plait.api import silent
+        from plait import api
 
-        return self.bar or silent
+        shown = self.bar or api.silent
+        if not self.names:
+            return shown
+        self.logs = api.open_logs(self.names, self.out)
+        return api.several([shown, *self.logs])
 
     def __exit__(self, *error: object) -> None:
+        for log in self.logs:
+            log.close()
         if self.bar is not None:
             self.bar.close()
+
+
+def skipped_of(collection: Any) -> list[dict[str, str]]:
+    """Give what was left out of a data set: where, and why."""
+    return [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped]
 
 
 def _several_devices(arguments: Namespace) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import math
 from typing import Any
 
 from plait.cli.out import say
+from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 
@@ -17,9 +18,6 @@ DATA_HELP = (
     "`plait list sources` shows all"
 )
 DEVICES = ("auto", "cpu", "cuda", "mps")
-# torch and numpy take seeds as 64-bit integers.
-LARGEST = 2**63 - 1
-MOST_SEEDS = 1000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     _audit(commands)
     _of_tasks(commands)
     _list(commands)
+    _recipe(commands)
     _data(commands)
     _cache(commands)
     _report(commands)
@@ -62,10 +61,15 @@ def _fit(commands: Commands) -> None:
     parser = commands.add_parser("fit", help="train one recipe on your data and save it")
     _data_options(parser)
     parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
+    parser.add_argument(
+        "--fusion", metavar="NAME", help="a name from `plait list fusions`, or a label of the recipe's variants"
+    )
     _fusion_options(parser)
     parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     parser.add_argument("--seed", type=_seed, help="instead of the recipe's")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
+    _minutes_option(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the run is written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -98,7 +102,9 @@ def _compare(commands: Commands) -> None:
         metavar="N",
         help="train N runs at a time, each with its part of the cores (default 1)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
+    _minutes_option(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="where results and report are written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -107,7 +113,9 @@ def _evaluate(commands: Commands) -> None:
     parser = commands.add_parser("evaluate", help="score a split with a finished run")
     parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
     _data_options(parser)
-    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument(
+        "--split", help="train, val or test (default, as in `plait fit`: test if there is one, else val)"
+    )
     _device_options(parser)
     _json(parser)
 
@@ -123,7 +131,7 @@ def _audit(commands: Commands) -> None:
     )
     _fusion_options(parser)
     parser.add_argument("--data", help=f"with a run: audit its trained model on {DATA_HELP}")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
     parser.add_argument("--split", default="val", help="train, val or test (default val)")
     parser.add_argument("--seeds", type=_positive, default=20, metavar="N", help="sets of random weights (default 20)")
@@ -148,11 +156,20 @@ def _list(commands: Commands) -> None:
     _json(parser)
 
 
+def _recipe(commands: Commands) -> None:
+    parser = commands.add_parser("recipe", help="print a recipe to edit: `plait recipe NAME > my.toml`")
+    parser.add_argument(
+        "name",
+        help="a recipe's name (`plait list recipes`), a .toml file, or a run's folder for the run's whole recipe",
+    )
+    _json(parser)
+
+
 def _data(commands: Commands) -> None:
     parser = commands.add_parser(
         "data",
         help="describe a data set; `plait data check DATA` finds its faults",
-        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
+        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--strict] [--json] [--quiet]",
     )
     parser.add_argument(
         "data",
@@ -162,9 +179,10 @@ def _data(commands: Commands) -> None:
         help=f"{DATA_HELP}; with `check` before it: find damaged, duplicate and leaking images, bad captions and masks",
     )
     parser.set_defaults(check=False)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="check: where check.html and check.json are written")
-    parser.add_argument("--fix", type=Path, metavar="DIR", help="check: where cleaned captions and splits are written")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--out", metavar="DIR", help="check: where check.html and check.json are written")
+    parser.add_argument("--fix", metavar="DIR", help="check: where cleaned captions and splits are written")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--strict", action="store_true", help="check: exit with 1 if there is an error; otherwise 0")
     parser.add_argument("--verify", action="store_true", help="decode every photo too")
     _json(parser)
 
@@ -189,26 +207,26 @@ def _cache(commands: Commands) -> None:
 
 def _report(commands: Commands) -> None:
     parser = commands.add_parser("report", help="write report.html again from a comparison's results.json")
-    parser.add_argument("out", type=Path, help="the comparison's folder")
+    parser.add_argument("out", help="the comparison's folder")
     _json(parser)
 
 
 def _package(commands: Commands) -> None:
     parser = commands.add_parser("package", help="write a small copy of a finished run, with a model card")
     parser.add_argument("run", help="the run's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the packaged run is written")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the packaged run is written")
     _json(parser)
 
 
 def _demo(commands: Commands) -> None:
     parser = commands.add_parser("demo", help="compare four fusions on generated scenes, then use the shipped model")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR")
+    parser.add_argument("--out", default="out/demo", metavar="DIR")
     _json(parser)
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help=DATA_HELP)
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
 
 
@@ -218,8 +236,27 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pairing",
-        choices=("all", "itm", "matched"),
+        choices=("all", "itm", "rerank", "matched"),
         help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
+    )
+
+
+def _minutes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help="train as many of the recipe's epochs as fit into N minutes, all else included; the same for all runs",
+    )
+
+
+def _log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="also log figures to tensorboard and wandb (pip install 'plait[tensorboard]', 'plait[wandb]')",
     )
 
 
@@ -248,11 +285,21 @@ def _seed(text: str) -> int:
 
 def _whole(text: str, least: int) -> int:
     digits = text.strip()
-    if digits.isdecimal() and (len(digits.lstrip("0")) > len(str(LARGEST)) or int(digits) > LARGEST):
-        raise argparse.ArgumentTypeError(f"expected a whole number below 2**63, got one of {len(digits)} digits")
+    if digits.isdecimal() and (len(digits.lstrip("0")) > len(str(LARGEST_SEED)) or int(digits) > LARGEST_SEED):
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2**32, got one of {len(digits)} digits")
     number = int(digits) if digits.isdecimal() else -1
     if number < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+    return number
+
+
+def _minutes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of minutes above 0, got {text!r}")
     return number
 
 

@@ -8,8 +8,8 @@ recipe: the same recipe runs on any.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
+from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.renamed import renamed
 
 __all__ = [
@@ -31,7 +32,11 @@ __all__ = [
     "recipe_from_dict",
     "recipe_to_dict",
     "variant",
+    "with_epochs",
 ]
+
+_ANY = Range(-math.inf)
+_KINDS = {str: "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -85,16 +90,18 @@ class FusionSettings:
     Fields:
         name:     a name from `plait list fusions`
         tokens:   "tokens" (words x regions) or "pooled" (one vector per side: the literature's baseline)
-        pairing:  for task "match": "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers
+        pairing:  for task "match": "all", "itm" (towers and a fused head that re-ranks, trained together), "rerank"
+                  (towers first, then the head) or "" = the fusion's own default; "matched" reproduces tables of papers
                   that fuse each image with its own caption before they compare: leaky, and marked so in every result
         width:    common width D both sides are projected to
         adapter:  "linear", "bottleneck" or "transformer": how each side is projected
         adapter_options: keyword arguments of the adapter
-        towers:   with pairing "itm": options of the late fusion that finds the candidates
-        rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
+        towers:   with pairing "itm" and "rerank": options of the late fusion that finds the candidates
+        rerank_k: with these: how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
         head:     keyword arguments of the head that reads it and, where the task has several, its "name"
         objective: in a variant: its own objective, as a table like `[objective]`; empty = the recipe's
+        train:    in a variant: keys of `[train]` that differ for it
     """
 
     name: str = "cross"
@@ -108,6 +115,7 @@ class FusionSettings:
     options: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
     objective: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,7 @@ class TrainSettings:
         precision:    "auto" (what this CPU does fast), "fp32" or "bf16"
         seed:         initial weights, order of the data, views, negatives
         checkpoint_s: seconds between resumable checkpoints inside an epoch; one is always written at its end
+        steps:        optimiser steps in place of `epochs`, the schedule's length too; 0 = all steps of the epochs
     """
 
     epochs: int = 5
@@ -157,15 +166,18 @@ class TrainSettings:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
     checkpoint_s: float = 60.0
+    steps: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """Everything a run is made of, but the data.
 
     Fields:
         task:     a name from `plait list tasks`
         name, text, image, fusion, objective, train: see there
+        first:    tables of keys that differ in the run that must be trained before this one, where the task trains in
+                  two stages (pairing "rerank": the towers), such as `[first.train]`
         variants: for comparisons: settings of other fusions, by name, where their defaults will not do. Keys that a
                   variant leaves out are taken from `fusion`, but for those that belong to one fusion: `options`,
                   `head`, `pairing`. A variant that gives `name` is that fusion under a label of its own,
@@ -179,7 +191,17 @@ class Recipe:
     fusion: FusionSettings = field(default_factory=FusionSettings)
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    first: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, FusionSettings] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say in one line what it trains; `recipe_to_dict` gives all of it."""
+        train = self.train
+        return (
+            f"Recipe({self.name!r}: task {self.task}, fusion {self.fusion.name} on {self.text.encoder} and "
+            f"{self.image.encoder}, {train.epochs} epochs, batch {train.batch_size}, lr {train.lr:g}, "
+            f"seed {train.seed})"
+        )
 
 
 def read_recipe(path: Path | str) -> Recipe:
@@ -208,7 +230,7 @@ def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recip
     data = renamed(data, where)
     data = {**data, "variants": _filled_variants(data, where)}
     recipe: Recipe = _make(Recipe, data, where)
-    _check_ranges(recipe, where)
+    _check_choices(recipe, where)
     return recipe
 
 
@@ -230,24 +252,56 @@ def variant(recipe: Recipe, label: str) -> Recipe:
     if label in recipe.variants:
         settings = recipe.variants[label]
     elif label != settings.name:
-        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={})
-    objective = recipe.objective
+        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
+    objective, train = recipe.objective, recipe.train
     if settings.objective:
-        objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}, key 'objective'")
+        objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
         settings = dataclasses.replace(settings, objective={})
-    return dataclasses.replace(recipe, fusion=settings, objective=objective, variants={})
+    if settings.train:
+        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
+        settings = dataclasses.replace(settings, train={})
+    return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
 
 
-def overridden(recipe: Recipe, tokens: str | None, pairing: str | None) -> Recipe:
-    """Give the recipe with other tokens, in its variants too, and another pairing; None leaves what it has.
+def overridden(
+    recipe: Recipe,
+    *,
+    fusion: str | None = None,
+    tokens: str | None = None,
+    pairing: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+) -> Recipe:
+    """Give the recipe with other settings, every range checked; None leaves what it has.
+
+    Arguments:
+        fusion: a fusion's name or the label of one of its variants; `variant` says what becomes of its options
+        tokens: for its variants too
+        epochs: for its variants and its first stage too (`with_epochs`)
+    Raises:
+        ConfigError: a value of the wrong type or out of its range; the message names the key.
+    """
+    chosen = recipe if fusion is None else variant(recipe, fusion)
+    plain = recipe_to_dict(chosen if epochs is None else with_epochs(chosen, epochs))
+    for settings in (plain["fusion"], *plain["variants"].values()):
+        settings["tokens"] = settings["tokens"] if tokens is None else tokens
+    for table, key, value in (("fusion", "pairing", pairing), ("train", "seed", seed)):
+        if value is not None:
+            plain[table][key] = value
+    return recipe_from_dict(plain)
+
+
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Give the recipe with this many epochs, in its variants and in its first stage too.
 
     Raises:
-        ConfigError: there are no such tokens or pairing.
+        ConfigError: fewer than one.
     """
     plain = recipe_to_dict(recipe)
-    for settings in (plain["fusion"], *plain["variants"].values()):
-        settings["tokens"] = tokens or settings["tokens"]
-    plain["fusion"]["pairing"] = pairing or plain["fusion"]["pairing"]
+    plain["train"]["epochs"] = epochs
+    for own in (plain["first"], *plain["variants"].values()):
+        if isinstance(own.get("train"), dict) and "epochs" in own["train"]:
+            own["train"]["epochs"] = epochs
     return recipe_from_dict(plain)
 
 
@@ -256,7 +310,7 @@ def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     base, variants = data.get("fusion", {}), data.get("variants", {})
     if not isinstance(base, Mapping) or not isinstance(variants, Mapping):
         raise ConfigError(f"{where}: expected 'fusion' and 'variants' to be tables")
-    own_keys = ("name", "options", "head", "pairing", "objective")
+    own_keys = ("name", "options", "head", "pairing", "objective", "train")
     shared = {key: value for key, value in base.items() if key not in own_keys}
     filled = {}
     for name, own in variants.items():
@@ -272,64 +326,52 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _make(cls: Any, data: Mapping[str, Any], where: str) -> Any:
+def _make(cls: Any, data: Mapping[str, Any], where: str, table: str = "") -> Any:
+    at = f"{where}, key {table!r}" if table else where
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{where}: expected a table, got {data!r}")
+        raise ConfigError(f"{at}: expected a table, got {data!r}")
     hints = typing.get_type_hints(cls)
     names = [f.name for f in fields(cls)]
     values = {}
     for key, value in data.items():
         if key not in names:
-            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, names)}; known: {', '.join(names)}")
-        values[key] = _coerce(hints[key], value, f"{where}, key {key!r}")
+            raise ConfigError(f"{at}: unknown key {key!r}{nearest(key, names)}; known: {', '.join(names)}")
+        values[key] = _coerce(hints[key], value, where, f"{table}.{key}".lstrip("."))
     return cls(**values)
 
 
-def _coerce(hint: Any, value: Any, where: str) -> Any:
+def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
+    at = f"{where}, key {name!r}"
     if is_dataclass(hint):
-        return _make(hint, value, where)
+        return _make(hint, value, where, name)
     origin = typing.get_origin(hint)
     if origin is Literal:
         choices = typing.get_args(hint)
         if value not in choices:
-            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{where}: expected a list of strings, got {value!r}")
+            raise ConfigError(f"{at}: expected a list of strings, got {value!r}")
         return tuple(value)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: expected a table, got {value!r}")
+            raise ConfigError(f"{at}: expected a table, got {value!r}")
         inner = typing.get_args(hint)[1]
-        return {key: _make(inner, v, f"{where}.{key}") if is_dataclass(inner) else v for key, v in value.items()}
-    if origin is types.UnionType:  # pragma: no cover - no such field yet; refuse rather than guess
-        raise ConfigError(f"{where}: unsupported type {hint}")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{where}: expected {hint.__name__}, got {value!r}")
+        # A variant's keys have the ranges of the table [fusion].
+        return {
+            key: _make(inner, v, f"{where}, {name}.{key}", "fusion") if is_dataclass(inner) else v
+            for key, v in value.items()
+        }
+    if hint is int or hint is float:
+        return checked_number(value, at, RANGES.get(name, _ANY), whole=hint is int)
+    if not isinstance(value, hint):
+        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {value!r}")
     return value
 
 
-def _check_ranges(recipe: Recipe, where: str) -> None:
-    train, image = recipe.train, recipe.image
-    positive = {
-        "train.epochs": train.epochs,
-        "train.batch_size": train.batch_size - 1,  # one photo has no negative
-        "train.captions_per_image": train.captions_per_image,
-        "train.lr": train.lr,
-        "train.seed": train.seed + 1,
-        "fusion.width": recipe.fusion.width,
-        "fusion.rerank_k": recipe.fusion.rerank_k,
-        "text.max_tokens": recipe.text.max_tokens - 2,
-    }
-    for key, value in positive.items():
-        if not value > 0:
-            smallest = {"train.batch_size": "2", "train.seed": "0", "text.max_tokens": "3"}.get(key, "a value above 0")
-            raise ConfigError(f"{where}, key {key!r}: expected at least {smallest}")
-    if not 0 <= train.warmup_frac <= 1 or not 0 <= train.ema_decay < 1:
-        raise ConfigError(f"{where}: train.warmup_frac must lie in [0, 1] and train.ema_decay in [0, 1)")
+def _check_choices(recipe: Recipe, where: str) -> None:
+    image = recipe.image
     known = ["full", "flip", *(f"crop{n}" for n in range(10))]
     for view in image.views:
         if view not in known:

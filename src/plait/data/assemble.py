@@ -31,6 +31,7 @@ class Row:
         split: the split this row names, or None
         mask:  the region that the caption refers to, or None
         vocabulary: of which list of words it is one; "" = not declared
+        answers: what is right to answer, where the text is a question
     """
 
     where: str
@@ -39,6 +40,7 @@ class Row:
     split: str | None = None
     mask: MaskSource | None = None
     vocabulary: str = ""
+    answers: tuple[str, ...] = ()
 
 
 class _Images:
@@ -164,8 +166,16 @@ def _captions(
         number = numbers[image]
         numbers[image] += 1
         if index[image] in order:
+            name = f"{image}#{number}"
             captions.append(
-                Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask, vocabulary=row.vocabulary)
+                Caption(
+                    name,
+                    text,
+                    order[index[image]],
+                    mask=row.mask,
+                    vocabulary=row.vocabulary,
+                    answers=row.answers,
+                )
             )
     return tuple(captions)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.os_errors import os_sentence
+from plait.core.show import data_frame, html_table, shortened
 from plait.data.masks.source import MaskReading, MaskSource
 
 __all__ = ["Caption", "Collection", "Facts", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
@@ -73,6 +74,8 @@ class Caption:
         mask:           the region of the image that it refers to, where the data has one
         vocabulary:     name of the list of words that it is one of, where the data declares one: an image annotated
                         with a list is taken to carry all of its words that it shows; "" = not declared
+        answers:        what is right to answer, where the text is a question: one per person asked, so that an answer
+                        given twice counts twice; for images with a class, its name. Empty where the data has none
     """
 
     id: str
@@ -81,6 +84,7 @@ class Caption:
     counterfactual: str | None = None
     mask: MaskSource | None = None
     vocabulary: str = ""
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Skip:
     expected: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Collection:
     """Images, captions, and splits that share no image.
 
@@ -124,6 +128,38 @@ class Collection:
     skipped: tuple[Skip, ...] = field(default=())
     reading: MaskReading | None = None
     splits_from: str = ""
+
+    def __repr__(self) -> str:
+        """Say in one line what it holds; `facts` and `to_frame` give more."""
+        splits = ", ".join(f"{name} {len(members):,}" for name, members in self.splits.items()) or "no splits"
+        skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
+        return (
+            f"Collection({shortened(self.name)!r}: {len(self.photos):,} images, {len(self.captions):,} captions; "
+            f"{splits}{skipped})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [[name, len(members), len(self.captions_of(name))] for name, members in self.splits.items()]
+        notes = [f"splits: {self.splits_from}"] if self.splits_from else []
+        notes += [f"skipped: {len(self.skipped):,}"] if self.skipped else []
+        title = f"{self.name} ({self.origin}): {len(self.photos):,} images, {len(self.captions):,} captions"
+        return html_table(title, rows, header=["split", "images", "captions"], note="; ".join(notes))
+
+    def to_frame(self) -> Any:
+        """Give a pandas DataFrame with one row per caption: split ("" = none), image, caption and has_mask.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        home = {index: name for name, members in self.splits.items() for index in members}
+        return data_frame(
+            {
+                "split": [home.get(caption.image, "") for caption in self.captions],
+                "image": [self.photos[caption.image].id for caption in self.captions],
+                "caption": [caption.text for caption in self.captions],
+                "has_mask": [caption.mask is not None for caption in self.captions],
+            }
+        )
 
     def __post_init__(self) -> None:
         _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: image")
@@ -161,6 +197,11 @@ class Collection:
         return texts_fingerprint([caption.text for caption in self.captions])
 
     @property
+    def has_answers(self) -> bool:
+        """Tell whether every caption has an answer: then this is a set of questions, or of images with a class."""
+        return bool(self.captions) and all(caption.answers for caption in self.captions)
+
+    @property
     def has_masks(self) -> bool:
         """Tell whether every caption has a mask: then this is a set to learn masks from."""
         return bool(self.captions) and all(caption.mask is not None for caption in self.captions)
@@ -185,7 +226,9 @@ class Collection:
         )
         # Without masks nothing is added: fingerprints of data sets without masks are older than masks.
         masks = [self.masks_fingerprint] if self.masks_fingerprint else []
-        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks])
+        asked = any(caption.answers for caption in self.captions)
+        answers = ["\n".join(caption.answers) for caption in self.captions] if asked else []
+        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks, *answers])
 
     def photos_of(self, split: str) -> tuple[int, ...]:
         """Give the indices of a split's images.

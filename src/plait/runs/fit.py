@@ -7,16 +7,19 @@ each metric, for paired tests) and `events.jsonl`. While it trains there is also
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from plait.core.config import Recipe
+from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
-from plait.core.files import write_json
+from plait.core.files import remove_leftovers, write_json
+from plait.core.locks import locked
 from plait.data.collection import Collection
 from plait.data.text import WordInput
 from plait.model import Learner
@@ -25,8 +28,8 @@ from plait.runs.claim import claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
-from plait.runs.record import make_record, whole_record, write_record
-from plait.runs.weights import WEIGHTS_FILE, save_weights
+from plait.runs.record import make_record, whole_record, with_status, write_record
+from plait.runs.weights import WEIGHTS_FILE, load_weights, save_weights
 from plait.task import Task
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, jsonl_log, silent
@@ -34,13 +37,15 @@ from plait.train.feed import Feed
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 
-__all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
+__all__ = ["FIRST_STAGE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
 # The files whose hashes are in a run's record.
 FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
+# The folder of first stages, in the run's own folder or where several runs share them.
+FIRST_STAGE = "first"
 # Sets of random weights in the audit before a fit: a leak finds nearly all pairs, chance ends at one in eight.
 AUDIT_SEEDS = 6
 
@@ -55,6 +60,8 @@ def fit_run(
     label: str = "",
     jobs: int = 1,
     device: str = "auto",
+    limit: Mapping[str, Any] | None = None,
+    shared: Path | None = None,
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], Evaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
@@ -64,6 +71,8 @@ def fit_run(
         label:  what progress calls it; "" = the fusion's name
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
         device: "auto", "cpu", "cuda" or "mps"; a run may continue on another device
+        shared: where first stages lie that several runs begin from; None = in the run's own folder
+        limit:  what the record says of a limit of time that set the recipe's epochs (`plait.runs.time_limit`)
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
@@ -79,12 +88,20 @@ def fit_run(
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     claim(folder, plan)
+    remove_leftovers(folder)  # a killed run may have left one as large as its weights and optimiser
     if (record := whole_record(folder)) is not None:
-        return record, None
+        return with_status(record), None
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
     learner = assemble(recipe, _words(recipe, collection, folder))
+    first_s = 0.0
+    if (first := work.first_stage(recipe)) is not None:
+        place = (shared or folder) / FIRST_STAGE / first_stage_name(first)
+        with locked(place.with_name(f"{place.name}.lock")):  # of runs side by side, one trains it
+            before_it, _ = fit_run(completed(first), collection, place, cache=cache, device=device, listener=listener)
+        work.begin_from(learner, _trained(first, collection, place))
+        first_s = float(before_it["train_s"])
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
@@ -92,7 +109,10 @@ def fit_run(
         result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-        sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        sitting: dict[str, Any] = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        sitting |= {} if limit is None else {"limit": dict(limit)}
+        if first is not None:
+            sitting["first_stage_s"] = first_s
         record = make_record(
             recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
         )
@@ -103,6 +123,20 @@ def fit_run(
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
+
+
+def first_stage_name(recipe: Recipe) -> str:
+    """Give the folder name of a first stage: the same for every run that begins from the same training."""
+    plain = {**recipe_to_dict(completed(recipe)), "name": None}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return f"{recipe.name}-s{recipe.train.seed}-{digest[:8]}"
+
+
+def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
+    """Give the learner of a finished first stage."""
+    learner = assemble(completed(recipe), make_words(recipe, collection))
+    load_weights(folder, learner)
+    return learner
 
 
 def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:

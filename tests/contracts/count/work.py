@@ -81,7 +81,7 @@ class CountModel(Model):
         learner = self.run.learner
         assert isinstance(learner, CountLearner)
         with self._precision():
-            return 1 + int(learner.counts(self.encode_texts([QUESTION]), self.encode_images([image])).argmax())
+            return 1 + int(learner.counts(self.text_tokens([QUESTION]), self.image_tokens([image])).argmax())
 
 
 class CountWork:
@@ -101,6 +101,14 @@ class CountWork:
         width = recipe.fusion.width
         fusion = make_fusion(recipe.fusion.name, recipe.fusion.options, width=width)
         return CountLearner(FusionModel(text, image, fusion=fusion, head=CountHead(width)), nn.CrossEntropyLoss())
+
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give None: a run begins from new weights."""
+        return None
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Refuse: there is no first stage."""
+        raise TypeError("task 'count' trains in one stage")
 
     def targets(self, learner: Learner, feed: Feed) -> CountTargets:
         photos = feed.collection.photos

@@ -19,7 +19,7 @@ from plait.nn.precision import Precision
 from plait.task import Answer, Command
 from plait.tasks.match.command import MATCH, PROBE, matches_text
 from plait.tasks.match.predict import MatchModel
-from plait.tasks.match.probe import probe_comparison, probe_photo
+from plait.tasks.match.probe import probe, probe_comparison, probe_photo
 from plait.train.events import silent
 from plait.trained import Model, Run
 from tests.tasks.match.toys import ToyFeed, toy_learner
@@ -51,7 +51,10 @@ class ToyApi:
         assert tuple(views) == ("full",)
         return ToyFeed(collection, run.learner)
 
-    def open_data(self, where: Any) -> Collection:
+    def probe(self, out: Any, **options: Any) -> Any:
+        return probe(self, out, **options)  # type: ignore[arg-type]
+
+    def open_data(self, where: Any, *, limit: int | None = None) -> Collection:
         return toy_collection() if where == "toys" else toy_collection(12)
 
     def verify(self, collection: Collection, *, listener: Any = silent) -> Collection:
@@ -173,6 +176,18 @@ def test_the_command_match_shows_the_best_texts(tmp_path: Path) -> None:
     best = texts[int(np.argmax(answer.data["scores"][0]))]
     assert best in answer.text.splitlines()[1]
     assert matches_text(answer.data, most=1).count(" %  ") == 1
+
+
+def test_one_text_lists_images_by_score_and_no_percentage(tmp_path: Path) -> None:
+    photos = [save_png(np.asarray(toy_collection().photos[n].source), tmp_path / f"photo{n}.png") for n in range(3)]
+    answer = run(MATCH, ToyApi(results()), "--images", *photos, "--texts", "red left of blue", "--run", "late")
+    lines = answer.text.splitlines()
+    scores = [row[0] for row in answer.data["scores"]]
+    order = sorted(range(3), key=lambda n: -scores[n])
+    assert lines[0] == "red left of blue"
+    assert [line.split()[1] for line in lines[1:4]] == [str(photos[n]) for n in order]
+    assert lines[4].startswith("(score: cosine, from -1 to 1, higher fits better")
+    assert "%" not in answer.text
 
 
 def test_another_seed_counts_as_the_same_fusion(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ RENAMED: tuple[tuple[str, str], ...] = (
     (r"^model\.fusion\.spread\.", "model.fusion.factor."),  # self_cross
     (r"^model\.fusion\.read$", "model.fusion.weight"),  # correlation
     (r"^model\.fusion\.enter\.", "model.fusion.input_norm."),  # image_only
+    (r"^model\.head\.((?:text|image)_pool)\.", r"model.head.vectors.\1."),  # the logit head
     (r"^(model\.head\.(?:merges\.\d+\.)?)enter\.", r"\1project."),  # the spatial decoder
 )
 

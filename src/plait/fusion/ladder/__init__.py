@@ -16,7 +16,7 @@ def _version(target: str, summary: str) -> Entry:
         family="ladder",
         paper="Park 2025, Deep Learning DNA, section 10.4.4",
         summary=summary,
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from plait.report.flags import warnings_of
 from plait.task import Answer, Command
 
 __all__ = ["MASK", "MaskCommand"]
@@ -34,7 +34,7 @@ class MaskCommand:
             "run's own; 0: always mark)",
         )
         parser.add_argument(
-            "--out", type=Path, metavar="DIR", help="where mask.png, probability.png, overlay.png and mask.json go"
+            "--out", metavar="DIR", help="where mask.png, probability.png, overlay.png and mask.json go"
         )
 
     def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
@@ -47,8 +47,8 @@ class MaskCommand:
             presence_threshold=arguments.presence_threshold,
             out=arguments.out,
         )
-        data: dict[str, Any] = found.to_json()
-        return Answer(data, _text(data))
+        data: dict[str, Any] = {**found.to_json(), "flags": list(model.record.get("flags", ()))}
+        return Answer(data, "\n".join([_text(data), *warnings_of(model.record)]))
 
 
 MASK: Command = MaskCommand()

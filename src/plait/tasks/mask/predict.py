@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from plait.core.errors import ConfigError, InputError
 from plait.data.geometry import geometry_of
+from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
 from plait.data.masks.load import frame_to_photo
 from plait.tasks.mask.learner import MaskLearner
 from plait.tasks.mask.result import MaskResult, write_result
-from plait.trained import ImageInput, Model, Run
+from plait.trained import Model, Run
 
 __all__ = ["MaskModel"]
 
@@ -38,7 +37,7 @@ class MaskModel(Model):
         Where the model takes the phrase for absent from the image, the mask is empty; `MaskResult.found` says so.
 
         Arguments:
-            image:     path of an image file, or (H, W, 3) uint8 array
+            image:     a path, bytes, Pillow image, array or tensor; see `Model`
             threshold: a pixel is in the region from this probability on, in [0, 1]; None = the run's own
             presence_threshold: the phrase is taken for absent below this probability, in [0, 1]; None = the run's own;
                        0 = it never is. Runs without a presence score ignore the run's own and refuse another
@@ -49,6 +48,7 @@ class MaskModel(Model):
             ConfigError: a presence threshold for a run that cannot tell presence.
             StorageError: a file cannot be written.
         """
+        folder = None if out is None else as_path(out, "out")
         details = self.record.get("mask", {})
         least = _checked("threshold", details.get("threshold", 0.5) if threshold is None else threshold)
         known = details.get("presence_threshold") is not None and self._learner.presence is not None
@@ -58,10 +58,11 @@ class MaskModel(Model):
                 "score does not tell them from present ones; leave the presence threshold out, or fit a run with the "
                 "objective's option absent = 0.25"
             )
-        name = "array" if isinstance(image, np.ndarray) else str(image)
-        rgb = load_rgb(image)
+        photo = photo_of(image, "image")
+        (phrase,) = text_list([text], "phrase")
+        rgb = load_rgb(photo.source)
         with self._precision():
-            regions, words = self.encode_images([rgb]), self.encode_texts([text])
+            regions, words = self.image_tokens([rgb]), self.text_tokens([phrase])
             answer = self._learner.answer(words, regions)
         cells = answer.cells[0]
         probability = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec))
@@ -73,8 +74,8 @@ class MaskModel(Model):
             wanted = _checked("presence threshold", own)
             mask = mask & (presence >= wanted)
         found = MaskResult(
-            name,
-            text,
+            photo.id,
+            phrase,
             str(self.run.folder),
             mask,
             probability,
@@ -83,7 +84,7 @@ class MaskModel(Model):
             presence=presence,
             presence_threshold=wanted,
         )
-        return found if out is None else write_result(found, rgb, Path(out))
+        return found if folder is None else write_result(found, rgb, folder)
 
 
 def _checked(name: str, value: float) -> float:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from plait.core.files import write_json
+from plait.core.show import shortened
 from plait.explain.overlay import paint_mask, save_png
 
 __all__ = ["MaskResult", "write_result"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaskResult:
     """The region of an image that a phrase refers to.
 
@@ -50,6 +51,20 @@ class MaskResult:
         if self.presence is None or self.presence_threshold is None:
             return None
         return self.presence >= self.presence_threshold
+
+    def __repr__(self) -> str:
+        """Say in one line what was found."""
+        height, width = self.mask.shape
+        if self.found is False:
+            return (
+                f"MaskResult({shortened(self.text, 40)!r} in {shortened(self.image)}: not found, probability "
+                f"{self.presence:.2f})"
+            )
+        return (
+            f"MaskResult({shortened(self.text, 40)!r} in {shortened(self.image)}: {100 * self.area:.1f} % of "
+            f"{width} x {height} pixels from probability {self.threshold:g} on, highest "
+            f"{float(self.probability.max()):.2f})"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give what mask.json holds: everything but the pixels. "photo" is what "image" was called before."""

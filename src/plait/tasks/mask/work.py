@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from plait.core.config import Recipe
+from plait.core.errors import ConfigError
 from plait.core.evaluation import Evaluation
 from plait.data.collection import Collection
 from plait.model import Learner, Side
@@ -43,6 +44,14 @@ class MaskWork:
     def assemble(self, recipe: Recipe, text: Side, image: Side) -> MaskLearner:
         """Join the sides with fusion, head and objective."""
         return assemble(recipe, text, image)
+
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give None: a run begins from new weights."""
+        return None
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Refuse: there is no first stage."""
+        raise ConfigError("task 'mask' trains in one stage; no run begins from another")
 
     def targets(self, learner: Learner, feed: Feed) -> MaskTargets:
         """Give the captions' masks at the resolution of the learner's head, which is found by running it once.
