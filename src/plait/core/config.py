@@ -8,17 +8,15 @@ recipe: the same recipe runs on any.
 from __future__ import annotations
 
 import dataclasses
-import math
 import tomllib
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
-from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.renamed import renamed
+from plait.core.typed import make_settings
 
 __all__ = [
     "FusionSettings",
@@ -34,9 +32,6 @@ __all__ = [
     "variant",
     "with_epochs",
 ]
-
-_ANY = Range(-math.inf)
-_KINDS = {str: "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -229,7 +224,7 @@ def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recip
     """
     data = renamed(data, where)
     data = {**data, "variants": _filled_variants(data, where)}
-    recipe: Recipe = _make(Recipe, data, where)
+    recipe: Recipe = make_settings(Recipe, data, where)
     _check_choices(recipe, where)
     return recipe
 
@@ -255,10 +250,10 @@ def variant(recipe: Recipe, label: str) -> Recipe:
         settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
     objective, train = recipe.objective, recipe.train
     if settings.objective:
-        objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
+        objective = make_settings(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
         settings = dataclasses.replace(settings, objective={})
     if settings.train:
-        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
+        train = make_settings(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
         settings = dataclasses.replace(settings, train={})
     return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
 
@@ -324,50 +319,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _make(cls: Any, data: Mapping[str, Any], where: str, table: str = "") -> Any:
-    at = f"{where}, key {table!r}" if table else where
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{at}: expected a table, got {data!r}")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in fields(cls)]
-    values = {}
-    for key, value in data.items():
-        if key not in names:
-            raise ConfigError(f"{at}: unknown key {key!r}{nearest(key, names)}; known: {', '.join(names)}")
-        values[key] = _coerce(hints[key], value, where, f"{table}.{key}".lstrip("."))
-    return cls(**values)
-
-
-def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
-    at = f"{where}, key {name!r}"
-    if is_dataclass(hint):
-        return _make(hint, value, where, name)
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{at}: expected a list of strings, got {value!r}")
-        return tuple(value)
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{at}: expected a table, got {value!r}")
-        inner = typing.get_args(hint)[1]
-        # A variant's keys have the ranges of the table [fusion].
-        return {
-            key: _make(inner, v, f"{where}, {name}.{key}", "fusion") if is_dataclass(inner) else v
-            for key, v in value.items()
-        }
-    if hint is int or hint is float:
-        return checked_number(value, at, RANGES.get(name, _ANY), whole=hint is int)
-    if not isinstance(value, hint):
-        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {value!r}")
-    return value
 
 
 def _check_choices(recipe: Recipe, where: str) -> None:
