@@ -224,7 +224,7 @@ def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recip
     """
     data = renamed(data, where)
     data = {**data, "variants": _filled_variants(data, where)}
-    recipe: Recipe = make_settings(Recipe, data, where)
+    recipe: Recipe = make_settings(Recipe, data, where=where)
     _check_choices(recipe, where)
     return recipe
 
@@ -250,10 +250,12 @@ def variant(recipe: Recipe, label: str) -> Recipe:
         settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
     objective, train = recipe.objective, recipe.train
     if settings.objective:
-        objective = make_settings(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
+        objective = make_settings(ObjectiveSettings, settings.objective, where=f"variants.{label}", table="objective")
         settings = dataclasses.replace(settings, objective={})
     if settings.train:
-        train = make_settings(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
+        train = make_settings(
+            TrainSettings, {**vars(train), **settings.train}, where=f"variants.{label}", table="train"
+        )
         settings = dataclasses.replace(settings, train={})
     return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
 

@@ -18,7 +18,7 @@ _ANY = Range(-math.inf)
 _KINDS = {str: "a text in quotes"}
 
 
-def make_settings(cls: Any, data: Mapping[str, Any], where: str, table: str = "") -> Any:
+def make_settings(cls: Any, data: Mapping[str, Any], *, where: str, table: str = "") -> Any:
     """Make settings of a dataclass from plain data.
 
     Arguments:
@@ -44,7 +44,7 @@ def make_settings(cls: Any, data: Mapping[str, Any], where: str, table: str = ""
 def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
     at = f"{where}, key {name!r}"
     if is_dataclass(hint):
-        return make_settings(hint, value, where, name)
+        return make_settings(hint, value, where=where, table=name)
     origin = typing.get_origin(hint)
     if origin is Literal:
         choices = typing.get_args(hint)
@@ -61,7 +61,7 @@ def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
         inner = typing.get_args(hint)[1]
         # A variant's keys have the ranges of the table [fusion].
         return {
-            key: make_settings(inner, v, f"{where}, {name}.{key}", "fusion") if is_dataclass(inner) else v
+            key: make_settings(inner, v, where=f"{where}, {name}.{key}", table="fusion") if is_dataclass(inner) else v
             for key, v in value.items()
         }
     if hint is int or hint is float:

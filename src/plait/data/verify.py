@@ -12,7 +12,7 @@ from pathlib import Path
 from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
-from plait.data.images import check_photo
+from plait.data.image_files import check_photo
 from plait.data.masks.verify import verify_masks
 
 __all__ = ["verify_photos"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plait.data.geometry import geometry_of
-from plait.data.images import photo_size
+from plait.data.image_files import photo_size
 from plait.data.masks.absent import Absences
 from plait.data.masks.load import frame_to_photo
 from plait.metrics.mask_counts import BINS, count
