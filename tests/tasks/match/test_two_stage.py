@@ -21,8 +21,8 @@ from plait.runs.fit import FIRST_STAGE, fit_run
 from plait.runs.items import read_items
 from plait.runs.open import evaluate_run, load_run
 from plait.tasks.match.evaluate import evaluate_split
-from plait.tasks.match.first_stage import take_towers, towers_recipe
 from plait.tasks.match.metrics import METRIC_OF
+from plait.tasks.match.pairings.first_stage import take_towers, towers_recipe
 from tests.tasks.match.toys import ToyFeed, toy_learner
 from tests.tasks.match.two_stage_toy import toy_towers, toy_two_stage
 from tests.tiny import make_tiny
