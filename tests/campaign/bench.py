@@ -38,6 +38,11 @@ class Shared:
         return self.root / "data"
 
     @property
+    def many(self) -> Path:
+        """36 photos of one caption each, 12 to train on; the comparison's, as a probe takes batches of 24."""
+        return self.root / "many"
+
+    @property
     def masks(self) -> Path:
         """6 photos with two masks each."""
         return self.root / "masks"
@@ -74,7 +79,7 @@ class Shared:
 
     @property
     def comparison(self) -> Path:
-        """`late` and `cross` under one seed."""
+        """`late` and `cross` under one seed on `many`."""
         return self.root / "comparison"
 
     @property
@@ -87,6 +92,7 @@ def make_shared(root: Path) -> Shared:
     """Make all of it; takes some seconds."""
     shared = Shared(root)
     give_splits(make_tiny(shared.data, photos=12), 4)
+    give_splits(make_tiny(shared.many, photos=36, captions=1), 24)
     mask_set(shared.masks)
     shared.recipe.write_text(TINY, encoding="utf-8")
     shared.mask_recipe.write_text(MASK_RECIPE, encoding="utf-8")
@@ -94,7 +100,7 @@ def make_shared(root: Path) -> Shared:
     adapter.fit(shared.mask_recipe, shared.masks, shared.mask_run)
     adapter.fit(shared.recipe, "scenes:60", shared.scenes_run)
     adapter.package(shared.run, shared.packaged)
-    adapter.compare(shared.data, shared.comparison, fusions=["late", "cross"], seeds=1, recipe=shared.recipe)
+    adapter.compare(shared.many, shared.comparison, fusions=["late", "cross"], seeds=1, recipe=shared.recipe)
     return shared
 
 

@@ -13,6 +13,7 @@ from plait.core.files import read_json, write_json
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection
 from plait.runs.assemble import completed
+from plait.runs.record import finished_record
 
 __all__ = ["claim", "known_recipe", "plan_of", "read_or_none"]
 
@@ -31,11 +32,15 @@ def claim(folder: Path, plan: dict[str, Any]) -> None:
     """
     path = folder / "plan.json"
     then = read_or_none(path)
+    damaged = then is None or not isinstance(then.get("recipe"), dict)
+    if damaged:  # the run that was fitted here, if any, says it too
+        then = _fitted(folder, plan)
     if then is None:
         write_json(path, plan)
         return
-    if isinstance(then.get("recipe"), dict):
-        then["recipe"] = known_recipe(then["recipe"])
+    then["recipe"] = known_recipe(then["recipe"])
+    if then == plan and damaged:
+        write_json(path, plan)
     if then != plan:
         raise ConfigError(
             f"{folder} holds another run: {_first_difference(then, plan)}; choose another --out, or delete that folder "
@@ -50,6 +55,15 @@ def read_or_none(path: Path) -> dict[str, Any] | None:
     except CheckpointError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _fitted(folder: Path, plan: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the plan of the finished run in a folder, by its record, which holds no number of steps; None without one."""
+    try:
+        record = finished_record(folder)
+    except CheckpointError:
+        return None
+    return None if record is None else {**plan, "recipe": record["recipe"], "data": record["data"]["fingerprint"]}
 
 
 def known_recipe(plain: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,22 @@ _MARKS = {
     "run": ("plan.json", "run.json"),
 }
 
+# kind -> files that are written into such a folder, where no folder of that name may stand
+_WRITTEN = {
+    "comparison": ("compare.json", "results.json", "gallery.json", "report.html"),
+    "packaged model": ("run.json", "weights.safetensors", "vocabulary.json", "MODEL_CARD.md"),
+    "run": (
+        "plan.json",
+        "run.json",
+        "weights.safetensors",
+        "by_photo.safetensors",
+        "vocabulary.json",
+        "gallery.json",
+        "events.jsonl",
+        "state.safetensors",
+    ),
+}
+
 
 def kind_of(folder: Path) -> str | None:
     """Give "comparison", "packaged model" or "run"; None for a folder that holds none of them."""
@@ -38,3 +54,8 @@ def check_output(folder: Path, kind: str) -> None:
         raise ConfigError(
             f"--out {folder}: this folder holds a {found}, and a {kind} would overwrite it; choose another folder"
         )
+    for name in _WRITTEN[kind]:
+        if (folder / name).is_dir():
+            raise ConfigError(
+                f"--out {folder}: {name} is a folder there, and a {kind} writes a file of that name; remove or rename it"
+            )

@@ -19,7 +19,7 @@ from plait.data.text import WordInput
 from plait.runs.assemble import assemble, completed
 from plait.runs.feed import open_feed
 from plait.runs.fit import WORDS_FILE, scoring
-from plait.runs.record import RECORD_FILE, damage, finished_record
+from plait.runs.record import RECORD_FILE, sound_record
 from plait.runs.weights import load_weights
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
@@ -38,11 +38,7 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
             machine are not the ones it was trained with.
         ConfigError: there is no such device.
     """
-    record = finished_record(folder)
-    if record is None:
-        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
-    if broken := damage(folder, record):
-        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it makes it whole")
+    record = sound_record(folder)
     path = folder / RECORD_FILE
     try:
         # A run that was written by an earlier version is not the user's to change: its old names need no warning.

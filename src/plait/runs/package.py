@@ -14,9 +14,8 @@ from plait.metrics.intervals import interval_of
 from plait.runs.fit import WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
-from plait.runs.record import finished_record, write_record
+from plait.runs.record import sound_record, write_record
 from plait.runs.weights import WEIGHTS_FILE
-from plait.task import Task
 from plait.tasks import find_task
 from plait.train.checkpoint import read_tensors, write_tensors
 
@@ -42,9 +41,7 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
             f"--out {out}: this is the run itself, and packaging halves its precision; choose another folder"
         )
     check_output(out, "packaged model")
-    record = finished_record(folder)
-    if record is None:
-        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    record = sound_record(folder)
     tensors, metadata = read_tensors(folder / WEIGHTS_FILE)
     small = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     for name, tensor in small.items():
@@ -52,17 +49,17 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
             raise CheckpointError(
                 f"{folder}: {name} holds values beyond float16's 65,504; the run cannot be made small"
             )
-    path = out / WEIGHTS_FILE
+    path, words = out / WEIGHTS_FILE, folder / WORDS_FILE
+    numbers = _numbers(record, folder)  # what may be refused is read before anything is written
     write_tensors(path, small, metadata)
-    words = folder / WORDS_FILE
     if words.exists():
         write_bytes(out / words.name, words.read_bytes())
-    write_bytes(out / "MODEL_CARD.md", _card(record, folder, path.stat().st_size).encode())
+    write_bytes(out / "MODEL_CARD.md", _card(record, numbers, path.stat().st_size).encode())
     write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
 
-def _card(record: dict[str, Any], folder: Path, size_bytes: int) -> str:
+def _card(record: dict[str, Any], numbers: str, size_bytes: int) -> str:
     recipe, data = record["recipe"], record["data"]
     task = find_task(recipe["task"])
     card = task.load_card()
@@ -89,7 +86,7 @@ last epoch's weights count; no epoch and no setting was chosen on that split by 
 
 | metric | value | 95 % |
 | --- | --- | --- |
-{_numbers(record, folder, task, card.metrics)}
+{numbers}
 
 {card.scores(record)}
 
@@ -103,8 +100,9 @@ images and captions are not distributed with the model; the terms of the data ar
 """
 
 
-def _numbers(record: dict[str, Any], folder: Path, task: Task, keys: tuple[str, ...]) -> str:
-    lines = []
+def _numbers(record: dict[str, Any], folder: Path) -> str:
+    task = find_task(record["recipe"]["task"])
+    keys, lines = task.load_card().metrics, []
     for metric in task.metrics:
         if metric.key in keys and metric.key in record["metrics"]:
             found = interval_of(metric, *read_items(folder / ITEMS_FILE, metric))

@@ -15,12 +15,14 @@ from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import CheckpointError
 from plait.core.evaluation import Evaluation
 from plait.core.files import read_json, write_json
+from plait.core.os_errors import os_sentence
 from plait.data.collection import Collection
 from plait.model import Learner
+from plait.runs.check import check_record
 from plait.task import Use
 from plait.train.fit import FitResult
 
-__all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "whole_record", "write_record"]
+__all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "sound_record", "whole_record", "write_record"]
 
 RECORD_FILE = "run.json"
 # Read in blocks: weights may be larger than what memory has to spare.
@@ -34,14 +36,28 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
         CheckpointError: the record cannot be read.
     """
     path = folder / RECORD_FILE
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return None
     record = read_json(path)
-    if not isinstance(record, dict) or "recipe" not in record or "metrics" not in record:
-        raise CheckpointError(
-            f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
-            "the run makes it whole"
-        )
+    check_record(record, path)
+    found: dict[str, Any] = record
+    return found
+
+
+def sound_record(folder: Path) -> dict[str, Any]:
+    """Give the record of a finished run whose files are all as they were written; verbs that use a run ask for it.
+
+    Raises:
+        CheckpointError: there is no run, or it is damaged; the message names the file and what to do.
+    """
+    record = finished_record(folder)
+    if record is None:
+        runs = sorted(path.parent for path in folder.glob(f"runs/*/{RECORD_FILE}"))
+        if runs:
+            raise CheckpointError(f"{folder}: this is a comparison; name one of its runs, such as {runs[0]}")
+        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    if broken := damage(folder, record):
+        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it makes it whole")
     return record
 
 
@@ -69,11 +85,14 @@ def damage(folder: Path, record: Mapping[str, Any]) -> str:
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        size = path.stat().st_size
-        if size != facts["bytes"]:
-            return f"{name} has {size:,} bytes, and had {facts['bytes']:,}"
-        if _facts(path)["sha256"] != facts["sha256"]:
-            return f"{name} has other content than was written"
+        try:
+            size = path.stat().st_size
+            if size != facts["bytes"]:
+                return f"{name} has {size:,} bytes, and had {facts['bytes']:,}"
+            if _facts(path)["sha256"] != facts["sha256"]:
+                return f"{name} has other content than was written"
+        except OSError as error:
+            return f"{name} cannot be read: {os_sentence(error)}"
     return ""
 
 

@@ -31,7 +31,7 @@ BASES: dict[str, Callable[[Bench], list[object]]] = {
     "evaluate": lambda b: [b.shared.run, "--data", b.shared.data, "--quiet"],
     "audit": lambda b: [b.shared.run, "--data", b.shared.data, "--seeds", 2, "--quiet"],
     "match": lambda b: ["--run", b.shared.run, "--images", b.shared.photo, "--texts", "red", "blue"],
-    "probe": lambda b: [b.run(b.shared.comparison, "out"), "--data", b.shared.data, "--quiet"],
+    "probe": lambda b: [b.run(b.shared.comparison, "out"), "--data", b.shared.many, "--quiet"],
     "mask": lambda b: [b.shared.masks / "images" / "p0.png", "dog", "--run", b.shared.mask_run],
     "data": lambda b: [b.shared.data, "--quiet"],
     "cache": lambda b: ["show"],

@@ -21,7 +21,7 @@ __all__ = ["cases"]
 
 SEED = 3
 # Of each part's option so many values are drawn; all of them would be thousands of inputs of one kind.
-DRAWN = 4
+DRAWN = 2
 # (option, kind of value) that means something for every part that takes the option.
 _RIGHT = {("dropout", "zero"), ("margin", "zero")}
 
