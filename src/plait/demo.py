@@ -34,7 +34,7 @@ PHOTOS = {
 }
 
 
-def run(out: Path, *, listener: Listener = silent) -> dict[str, Any]:
+def run(out: str | Path, *, listener: Listener = silent) -> dict[str, Any]:
     """Compare four fusions on generated scenes, match real photos with the shipped model, and report both.
 
     Raises:
@@ -60,8 +60,8 @@ def run(out: Path, *, listener: Listener = silent) -> dict[str, Any]:
         },
         "photos_right": right,
         "photos": len(photos),
-        "out": str(out),
-        "report": str(out / "report.html"),
+        "out": str(comparison.folder),
+        "report": str(comparison.report),
         "seconds": time.perf_counter() - began,
     }
 

@@ -186,6 +186,8 @@ class Task:
         verb:       the method of its predictor that answers, and the function of `plait` with the same name
         work, page, terminal, card: see `Work`, `plait.report.page.Page`, `Terminal`, `Card`
         commands:   words of the command line; see `Command`
+        functions:  further public functions of `plait`, name -> target; each is called with the module `plait.api`
+                    before its own arguments
     """
 
     name: str
@@ -200,6 +202,7 @@ class Task:
     terminal: str
     card: str
     commands: tuple[str, ...] = field(default=())
+    functions: Mapping[str, str] = field(default_factory=dict)
 
     def load_work(self) -> Work:
         """Import and give the part that computes; brings torch."""

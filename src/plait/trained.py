@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from plait.core.config import Recipe
-from plait.core.errors import InputError, MissingVerbError
+from plait.core.errors import CheckpointError, ConfigError, MissingVerbError
+from plait.core.show import html_table
 from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
-from plait.data.collection import Photo
+from plait.data.given import ImageInput, Images, Texts, image_list, text_list
 from plait.model import FusionModel, Learner
 from plait.nn.devices import device_of, move_module, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
@@ -24,24 +25,109 @@ __all__ = ["Attention", "ImageInput", "Model", "Run"]
 IMAGES_AT_ONCE = 16
 TEXTS_AT_ONCE = 64
 
-ImageInput = str | Path | np.ndarray
 
-
-@dataclass(frozen=True)
 class Run:
-    """A finished run, loaded.
+    """A finished run: what was recorded of it at once, its weights when they are first used.
 
-    Fields:
-        folder:  where it lies
-        record:  what `run.json` says
-        recipe:  the recipe it was trained with
-        learner: model and objective with their trained weights, in eval mode
+    Arguments:
+        folder:    where it lies
+        record:    what `run.json` says
+        recipe:    the recipe it was trained with
+        learner:   model and objective with their trained weights, in eval mode; or a function that loads them
+        predictor: run -> the model of its task, ready for use
     """
 
-    folder: Path
-    record: dict[str, Any]
-    recipe: Recipe
-    learner: Learner
+    def __init__(
+        self,
+        folder: Path,
+        record: dict[str, Any],
+        recipe: Recipe,
+        learner: Learner | Callable[[], Learner],
+        *,
+        predictor: Callable[[Run], Model] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self.recipe = recipe
+        self._learner: Learner | None = learner if isinstance(learner, Learner) else None
+        self._load = None if isinstance(learner, Learner) else learner
+        self._predictor = predictor
+
+    @property
+    def learner(self) -> Learner:
+        """The model and objective with their trained weights, in eval mode.
+
+        Raises:
+            CheckpointError: the weights are missing, damaged or of another model.
+        """
+        if self._learner is None and self._load is not None:
+            self._learner = self._load()
+        if self._learner is None:
+            raise CheckpointError(f"{self.folder}: the run has no weights in memory and none to load")
+        return self._learner
+
+    def model(self) -> Model:
+        """Give the model ready for use, with the verbs of its task: what `plait.load(run)` gives. Raises as `learner`.
+
+        Raises:
+            ConfigError: the run was made without its task.
+        """
+        if self._predictor is None:
+            raise ConfigError(f"{self.folder}: this run was made in memory; use `plait.load` on a run's folder")
+        return self._predictor(self)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Give key -> figure, of the split it was measured on."""
+        return dict(self.record.get("metrics", {}))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Give what must be said with every figure, such as "leaky"."""
+        return tuple(self.record.get("flags", ()))
+
+    @property
+    def task(self) -> str:
+        """Name its task."""
+        return self.recipe.task
+
+    @property
+    def fusion(self) -> str:
+        """Name its fusion."""
+        return self.recipe.fusion.name
+
+    @property
+    def seed(self) -> int:
+        """Give the seed it was trained with."""
+        return self.recipe.train.seed
+
+    @property
+    def split(self) -> str:
+        """Name the split that its figures are measured on."""
+        return str(self.record.get("data", {}).get("split", ""))
+
+    @property
+    def params(self) -> int:
+        """Give the number of trained parameters."""
+        return int(self.record.get("params", 0))
+
+    @property
+    def curve(self) -> tuple[dict[str, Any], ...]:
+        """Give one point per epoch: its loss and the figures measured then."""
+        return tuple(self.record.get("curve", ()))
+
+    def __repr__(self) -> str:
+        """Say in one line what it is; `record` holds everything."""
+        figures = ", ".join(f"{key} {value:.1f}" for key, value in list(self.metrics.items())[:3])
+        flags = f"; flags: {', '.join(self.flags)}" if self.flags else ""
+        return (
+            f"Run({str(self.folder)!r}: {self.task}, {self.fusion}, seed {self.seed}; {figures or 'no figures'}{flags})"
+        )
+
+    def _repr_html_(self) -> str:
+        title = f"{self.folder}: {self.fusion}, seed {self.seed}, split {self.split}"
+        note = f"flags: {', '.join(self.flags)}" if self.flags else ""
+        return html_table(title, list(self.metrics.items()), header=["metric", "value"], note=note)
 
 
 @dataclass(frozen=True)
@@ -62,8 +148,9 @@ class Attention:
 class Model:
     """A run, ready to use. A task's predictor adds its verb: `match`, `mask`, ...
 
-    Images are file paths or (H, W, 3) uint8 arrays. All methods compute on the model's device, at the run's own
-    precision. Encoded tokens stay on the device; other results come back in main memory.
+    Images are paths (str or Path), bytes of image files, Pillow images, (H, W, 3) or (H, W) uint8 arrays, or tensors
+    (3, H, W), uint8 or float in [0, 1]. Where several are expected, one alone is a list of one. All methods compute on
+    the model's device, at the run's own precision. Tokens stay on the device; other results come back in main memory.
 
     Arguments:
         run:    a finished run
@@ -80,26 +167,31 @@ class Model:
         self.device: torch.device = device_of(run.learner) if device is None else resolve_device(device)
         move_module(run.learner, self.device)  # frozen encoders too
 
+    def __repr__(self) -> str:
+        """Say in one line what it is."""
+        return (
+            f"{type(self).__name__}({str(self.run.folder)!r}: {self.recipe.task}, {self.run.fusion}, seed "
+            f"{self.run.seed}, on {self.device})"
+        )
+
     @torch.no_grad()
     def attention(self, image: ImageInput, text: str) -> Attention:
         """Give the attention maps of one image with one text; none where the fusion has no attention."""
         with self._precision():
-            tokens, words = self.encode_images([image]), self.encode_texts([text])
+            tokens, words = self.image_tokens([image]), self.text_tokens([text])
             fused = self._model.fuse(words, tokens, maps=True)
         # NumPy has no bfloat16.
         maps = tuple(replace(one, weights=one.weights.float().cpu()) for one in fused.maps)
         return Attention(self._model.text.text_input.pieces(text), tokens.grid, maps)
 
     @torch.no_grad()
-    def encode_images(self, images: Sequence[ImageInput]) -> Tokens:
-        """Give images' tokens of the common width.
+    def image_tokens(self, images: Images) -> Tokens:
+        """Give images' tokens of the common width; see `plait.data.given` for what an image may be.
 
         Raises:
-            InputError: no image, or one that cannot be read.
+            InputError: no image, or one that cannot be read; the message names its position.
         """
-        if not images:
-            raise InputError("expected at least one photo, got none")
-        photos = [_photo(image, number) for number, image in enumerate(images)]
+        photos = image_list(images)
         source = PixelSource(photos, self._image_spec)
         chunks = torch.arange(len(photos)).split(IMAGES_AT_ONCE)
         with self._precision():
@@ -108,23 +200,42 @@ class Model:
             )
 
     @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> Tokens:
+    def text_tokens(self, texts: Texts) -> Tokens:
         """Give texts' tokens of the common width.
 
         Raises:
-            InputError: no text, or one without words.
+            InputError: no text, or one that is no string or has no words; the message names its position.
         """
-        if not texts:
-            raise InputError("expected at least one sentence, got none")
-        for number, text in enumerate(texts):
-            if not text.strip():
-                raise InputError(f"sentence {number + 1} of {len(texts)} is empty; expected words")
+        given = text_list(texts)
         read = self._model.text.text_input
-        chunks = [list(texts[i : i + TEXTS_AT_ONCE]) for i in range(0, len(texts), TEXTS_AT_ONCE)]
+        chunks = [given[i : i + TEXTS_AT_ONCE] for i in range(0, len(given), TEXTS_AT_ONCE)]
         with self._precision():
             return join_tokens(
                 [self._model.encode_text(*(raw.to(self.device) for raw in read(chunk))) for chunk in chunks]
             )
+
+    def encode_texts(self, texts: Texts) -> np.ndarray:
+        """Give one vector per text, (N, D) float32 of length 1, for a run that has two towers; see `MatchModel`.
+
+        Raises:
+            ConfigError: the run has none.
+        """
+        raise self._no_vectors()
+
+    def encode_images(self, images: Images) -> np.ndarray:
+        """Give one vector per image, (N, D) float32 of length 1, for a run that has two towers; see `MatchModel`.
+
+        Raises:
+            ConfigError: the run has none.
+        """
+        raise self._no_vectors()
+
+    def _no_vectors(self) -> ConfigError:
+        return ConfigError(
+            f"{self.run.folder}: a run of task {self.recipe.task!r} with fusion {self.run.fusion!r} reads text and "
+            "image together, so neither side has a vector of its own that could be compared. Use a run with fusion "
+            "'late' or pairing 'itm', which has towers; `text_tokens` and `image_tokens` give tokens of any run"
+        )
 
     def __getattr__(self, name: str) -> Any:
         # Only reached for what the class lacks. A verb of another task deserves a sentence that helps.
@@ -146,9 +257,3 @@ class Model:
     @property
     def _image_spec(self) -> ImageSpec:
         return self._model.image.image_spec
-
-
-def _photo(image: ImageInput, number: int) -> Photo:
-    if isinstance(image, np.ndarray):
-        return Photo(f"array {number}", image)
-    return Photo(str(image), Path(image))

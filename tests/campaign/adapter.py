@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import plait
-from plait import api
 
 __all__ = ["audit", "check", "compare", "evaluate", "fit", "load", "open_data", "package"]
 
 
 def fit(recipe: Any, data: Any, out: Any, **options: Any) -> Any:
     """Train one recipe."""
-    return plait.fit(recipe, data, out, **options)
+    return plait.fit(data, out, recipe=recipe, progress=False, **options)
 
 
 def compare(data: Any, out: Any, *, fusions: Any = ("late",), recipe: Any = None, **options: Any) -> Any:
     """Compare fusions."""
-    return plait.compare(data, out, fusions=fusions, recipe_or_name=recipe, **options)
+    return plait.compare(data, out, fusions=fusions, recipe=recipe, progress=False, **options)
 
 
 def evaluate(run: Any, data: Any, **options: Any) -> Any:
     """Score a split with a run."""
-    return plait.evaluate(run, data, **options)
+    return plait.evaluate(run, data, progress=False, **options)
 
 
 def audit(*given: Any, **options: Any) -> Any:
     """Audit a run or a fusion."""
-    return api.audit(*given, **options)
+    return plait.audit(*given, progress=False, **options)
 
 
 def package(run: Any, out: Any) -> Any:
     """Package a run."""
-    return api.package(run, out)
+    return plait.package(run, out)
 
 
 def open_data(where: Any, **options: Any) -> Any:
@@ -44,14 +41,9 @@ def open_data(where: Any, **options: Any) -> Any:
 
 def check(data: Any, **options: Any) -> Any:
     """Look for what is wrong with a data set."""
-    return api.check_data(data, **options)
+    return plait.check(data, progress=False, **options)
 
 
 def load(run: Any, **options: Any) -> Any:
     """Open a run."""
     return plait.load(run, **options)
-
-
-def files_of(folder: Path) -> Sequence[str]:
-    """Give the names in a folder."""
-    return sorted(path.name for path in folder.iterdir())

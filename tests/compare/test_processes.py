@@ -18,7 +18,8 @@ import torch
 
 from plait.compare import processes
 from plait.compare.budget import Share
-from plait.compare.plan import Comparison, Plan, compare_fusions
+from plait.compare.comparison import Comparison
+from plait.compare.plan import Plan, compare_fusions
 from plait.compare.processes import check_jobs, throttled
 from plait.core.config import Recipe, read_recipe
 from plait.core.errors import ConfigError, InputError, TrainingError
@@ -214,7 +215,7 @@ def _heed_interrupts() -> None:
 @needs_proc
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_no_process_outlives_its_command(tmp_path: Path, how: signal.Signals, code: int) -> None:
-    given = setting(tmp_path, f"{TINY}checkpoint_s = 0.0\n".replace("epochs = 2", "epochs = 8"))
+    given = setting(tmp_path, f"{TINY}checkpoint_s = 0.001\n".replace("epochs = 2", "epochs = 8"))
     out, log = tmp_path / "out", tmp_path / "log"
     words = ["--data", tmp_path / "squares", "--recipe", tmp_path / "tiny.toml", "--out", out]
     command = [sys.executable, "-m", "plait", "compare", "--fusions", "late,cross", "--seeds", "1", "--jobs", "2"]

@@ -60,7 +60,7 @@ def run(scenes: Path) -> Path:
     """A fitted run of the task."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TASKS, "count", "tests.contracts.count:TASK")
-        record = plait.fit(scenes / "count.toml", scenes, scenes / "run")
+        record = plait.fit(scenes, scenes / "run", recipe=scenes / "count.toml").record
     assert record["count"]["numbers"]
     return scenes / "run"
 
@@ -116,5 +116,5 @@ def test_the_command_line_knows_it(scenes: Path, run: Path, capsys: pytest.Captu
 def test_data_of_another_question_is_refused(scenes: Path, tmp_path: Path) -> None:
     other = make_tiny(tmp_path / "other")
     with pytest.raises(InputError, match="does not end with a number"):
-        plait.fit(scenes / "count.toml", other, tmp_path / "run")
+        plait.fit(other, tmp_path / "run", recipe=scenes / "count.toml")
     assert not (tmp_path / "run").exists()

@@ -27,7 +27,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, plait_cache: Path, comp
         out,
         fusions=["ladder/v3", "ladder/v4"],
         seeds=1,
-        recipe_or_name=compared.recipe,
+        recipe=compared.recipe,
         tokens="pooled",
         pairing="matched",
     )

@@ -19,7 +19,7 @@ def test_command_and_verb_find_the_same(tmp_path: Path, capsys: Capture) -> None
     words = ["data", "check", data, "--out", tmp_path / "page", "--fix", tmp_path / "clean"]
     answer = call(capsys, *words, "--json", "--quiet")
     assert answer.code == 0
-    found = api.check_data(data)
+    found = api.check(data).record
     assert {key: answer.data[key] for key in found} == found
     assert answer.data["fixed"]["images"] == 7
     assert Path(answer.data["page"]) == tmp_path / "page" / "check.html"

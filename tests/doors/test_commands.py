@@ -108,8 +108,7 @@ AUDIT = SimpleNamespace(
 )
 ANSWERS: dict[str, Any] = {
     "open_data": "collection",
-    "recipe_for": None,
-    "fit": RECORD,
+    "fit": SimpleNamespace(record=RECORD),
     "compare": COMPARED,
     "requested_by": COMPARED,
     "evaluate": EVALUATION,
@@ -130,14 +129,13 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
 
 
 def test_fit_hands_its_options_on(api: FakeApi, capsys: Capture, tmp_path: Path) -> None:
-    from plait.core.config import Recipe
-
-    ANSWERS["recipe_for"] = Recipe()
     words = ["fit", "--data", "D", "--seed", 4, "--device", "cuda", "--devices", 2, "--pairing", "all", "--quiet"]
+    words += ["--fusion", "late", "--epochs", 3, "--limit", 9]
     answer = call(capsys, *words, "--out", tmp_path)
     assert answer.code == 0
     named = api.named("fit")
     assert (named["device"], named["devices"], named["pairing"], named["tokens"]) == ("cuda", 2, "all", None)
+    assert (named["fusion"], named["epochs"], named["seed"], named["limit"]) == ("late", 3, 4, 9)
     assert "2 photos, 3 questions, seed 4" in answer.out
     assert "off by 1.5" in answer.out
 

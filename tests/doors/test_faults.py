@@ -210,7 +210,7 @@ def test_a_folder_holds_one_budget(tiny_folder: TinyFolder, compare: Compare) ->
 
 def test_a_folder_holds_one_run(compared: Compared, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds another run: recipe\.fusion\..*choose another --out"):
-        plait.fit(write_recipe(tmp_path), compared.data, compared.out / "runs" / "cross-s0")
+        plait.fit(compared.data, compared.out / "runs" / "cross-s0", recipe=write_recipe(tmp_path))
 
 
 def test_weights_of_another_model(compared: Compared, tmp_path: Path) -> None:

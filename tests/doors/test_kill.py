@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 # Frozen encoders from packages, so that there is something to cache: two shards of photos, two views. Checkpoints at
 # every step.
-FROZEN = f"{TINY}checkpoint_s = 0.0\n".replace('encoder = "words"\nmin_count = 1', 'encoder = "minilm"').replace(
+FROZEN = f"{TINY}checkpoint_s = 0.001\n".replace('encoder = "words"\nmin_count = 1', 'encoder = "minilm"').replace(
     'encoder = "cnn_small"\nsize_px = 32', 'encoder = "efficientnet_lite2"\nsize_px = 64\nviews = ["full", "flip"]'
 )
 PHOTOS = 300

@@ -79,7 +79,7 @@ def masked(plait_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Maske
             lines.append(f"{path.name},the {name},{path.stem}_{name}.png")
     (data / "pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     recipe, out = write_recipe(folder, RECIPE, "masks"), folder / "out"
-    found = plait.compare(data, out, fusions=["pixel_word", "pooled"], seeds=1, recipe_or_name=recipe)
+    found = plait.compare(data, out, fusions=["pixel_word", "pooled"], seeds=1, recipe=recipe)
     return Masked(data, out, recipe, found.results)
 
 
@@ -168,20 +168,20 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe is for runs that match captions"):
         probe_comparison(masked.out, masked.results, api.open_data(masked.data), runs=api, split="val")
     with pytest.raises(ConfigError, match=r"fusion 'late' does not serve task 'mask'; these do: .*pixel_word"):
-        plait.compare(masked.data, tmp_path, fusions=["late"], recipe_or_name=masked.recipe)
+        plait.compare(masked.data, tmp_path, fusions=["late"], recipe=masked.recipe)
     with pytest.raises(ConfigError, match=r"leave fusion\.pairing out"):
-        plait.compare(masked.data, tmp_path, fusions=["film"], recipe_or_name=masked.recipe, pairing="itm")
+        plait.compare(masked.data, tmp_path, fusions=["film"], recipe=masked.recipe, pairing="itm")
     own = api.recipe(masked.recipe)
     with pytest.raises(ConfigError, match=r"objective 'infonce' does not serve task 'mask'; these do: bce, .*focal"):
-        plait.fit(replace(own, objective=ObjectiveSettings(name="infonce")), masked.data, tmp_path / "loss")
+        plait.fit(masked.data, tmp_path / "loss", recipe=replace(own, objective=ObjectiveSettings(name="infonce")))
     flat = replace(own, fusion=replace(own.fusion, tokens="pooled", head={"name": "spatial"}))
     with pytest.raises(ConfigError, match=r"head 'spatial' needs a grid; use head = .*vector"):
-        plait.fit(flat, masked.data, tmp_path / "flat")
+        plait.fit(masked.data, tmp_path / "flat", recipe=flat)
     matching = replace(
         own, task="match", objective=ObjectiveSettings(name="bce_dice"), fusion=replace(own.fusion, head={})
     )
     with pytest.raises(ConfigError, match="objective 'bce_dice' does not serve task 'match'"):
-        plait.fit(matching, masked.data, tmp_path / "match")
+        plait.fit(masked.data, tmp_path / "match", recipe=matching)
     captions = make_tiny(tmp_path / "captions")
     answer = call(capsys, "fit", "--data", captions, "--recipe", masked.recipe, "--out", tmp_path / "run")
     assert answer.code == 1

@@ -73,7 +73,7 @@ def test_one_photo_as_it_is_printed(compared: Compared, capsys: pytest.CaptureFi
 def test_a_leaky_run_is_asked_too_and_says_so(compared: Compared, tmp_path: Path) -> None:
     recipe = api.recipe(compared.recipe)
     recipe = replace(recipe, variants={}, fusion=replace(recipe.fusion, name="ladder/v3", pairing="matched"))
-    plait.compare(compared.data, tmp_path, fusions=["ladder/v3"], seeds=1, epochs=1, recipe_or_name=recipe)
+    plait.compare(compared.data, tmp_path, fusions=["ladder/v3"], seeds=1, epochs=1, recipe=recipe)
     row = probe(tmp_path, compared.data)["rows"][0]
     assert (row["pairing"], "leaky" in row["flags"]) == ("matched", True)
     captions = ["a red square on green", "a blue square on white"]

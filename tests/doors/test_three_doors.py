@@ -14,9 +14,7 @@ from tests.doors.tools import call
 
 
 def test_compare(compared: Compared, tmp_path: Path) -> None:
-    found = plait.compare(
-        compared.data, tmp_path / "out", fusions=["late", "cross"], seeds=1, recipe_or_name=compared.recipe
-    )
+    found = plait.compare(compared.data, tmp_path / "out", fusions=["late", "cross"], seeds=1, recipe=compared.recipe)
     assert found.failed == 0
     ours = [(row["fusion"], row["metrics"]) for row in found.results["rows"]]
     assert ours == [(row["fusion"], row["metrics"]) for row in compared.results["rows"]]

@@ -20,10 +20,15 @@ from tests.doors.conftest import Compared
 def test_compare_wants_fusions_and_seeds(compared: Compared, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected at least one fusion; `plait list fusions` shows them"):
         plait.compare(compared.data, tmp_path, fusions=[])
-    for seeds in (0, [], [3, -1]):
-        with pytest.raises(ConfigError, match="expected at least one seed, none below 0, got"):
-            plait.compare(compared.data, tmp_path, fusions=["late"], seeds=seeds)
-    with pytest.raises(ConfigError, match="jobs: expected at least 1, got 0"):
+    for seeds in (0, [], [3, -1], "3", True, [2**32]):
+        with pytest.raises(ConfigError, match=r"seeds.*expected .*(one seed|from 0|from 1|seeds=3)"):
+            plait.compare(compared.data, tmp_path, fusions=["late"], seeds=seeds)  # type: ignore[arg-type]
+    for epochs in (0, -1, "3", 1.5):
+        with pytest.raises(ConfigError, match=r"key 'train\.epochs': expected a whole number from 1"):
+            plait.compare(compared.data, tmp_path, fusions="late", epochs=epochs)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"key 'train\.epochs': expected a whole number from 1"):
+            plait.fit(compared.data, tmp_path, epochs=epochs)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="jobs: expected a whole number from 1 to 1,000, got 0"):
         plait.compare(compared.data, tmp_path, fusions=["late"], jobs=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -37,7 +42,7 @@ def test_a_run_of_another_version_is_named(compared: Compared, tmp_path: Path) -
     record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
     del record["files"]  # as in runs of earlier versions, which hold no sizes and hashes
     (path.parent / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    ask = {"fusions": ["late"], "seeds": 1, "recipe_or_name": compared.recipe}
+    ask = {"fusions": ["late"], "seeds": 1, "recipe": compared.recipe}
     with pytest.raises(CheckpointError, match=r"holds no 't2i_median_rank', another version of Plait wrote it; delete"):
         plait.compare(compared.data, out, **ask)  # type: ignore[arg-type]
     shutil.rmtree(path.parent)

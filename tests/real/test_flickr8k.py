@@ -61,7 +61,7 @@ def test_the_shipped_model_scores_what_its_card_says(photos: Path) -> None:
 
 def test_rungs_of_the_ladder_learn_leak_free_and_the_probe_asks_them(photos: Path, tmp_path: Path) -> None:
     some = api.open_data(str(photos), limit=100)
-    asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe_or_name": "ladder"}
+    asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe": "ladder"}
     results = api.compare(some, tmp_path, **asked).results  # type: ignore[arg-type]
     for row in results["rows"]:
         assert (row["status"], row["pairing"], row["flags"]) == ("ok", "itm", [])
@@ -72,7 +72,7 @@ def test_rungs_of_the_ladder_learn_leak_free_and_the_probe_asks_them(photos: Pat
 
 
 def test_the_doctor_finds_what_is_known_to_be_wrong(photos: Path) -> None:
-    found = api.check_data(str(photos))
+    found = api.check(str(photos)).record
     assert not [finding["title"] for finding in found["findings"] if finding["severity"] == "error"]
     told = json.dumps(found)
     for name in ("2851198725_37b6027625", "3050606344_af711c726c", "475313618"):  # a double, and a scene in both splits

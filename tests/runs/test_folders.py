@@ -26,7 +26,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_tiny(tmp_path_factory.mktemp("folders") / "data", photos=12)
     give_splits(folder, 4)
     recipe = write_recipe(folder)
-    plait.fit(recipe, folder, folder / "run")
+    plait.fit(folder, folder / "run", recipe=recipe)
     return folder
 
 
@@ -40,7 +40,7 @@ def test_an_output_of_another_kind_is_never_overwritten(fitted: Path, tmp_path: 
     assert kind_of(tmp_path) is None
     check_output(run, "run")
     with pytest.raises(ConfigError, match=r"holds a run.*a comparison would overwrite it"):
-        plait.compare(fitted, run, fusions=["late"], seeds=1, recipe_or_name=recipe_of(fitted))
+        plait.compare(fitted, run, fusions=["late"], seeds=1, recipe=recipe_of(fitted))
     before = (run / "weights.safetensors").read_bytes()
     with pytest.raises(ConfigError, match="this is the run itself"):
         plait.api.package(run, run)
@@ -48,7 +48,7 @@ def test_an_output_of_another_kind_is_never_overwritten(fitted: Path, tmp_path: 
     plait.api.package(run, tmp_path / "small")
     assert kind_of(tmp_path / "small") == "packaged model"
     with pytest.raises(ConfigError, match="holds a packaged model"):
-        plait.fit(recipe_of(fitted), fitted, tmp_path / "small")
+        plait.fit(fitted, tmp_path / "small", recipe=recipe_of(fitted))
     file = tmp_path / "file"
     file.write_text("x", encoding="utf-8")
     with pytest.raises(ConfigError, match="this is a file"):
@@ -69,7 +69,7 @@ def test_a_damaged_run_is_noticed_and_the_same_command_makes_it_whole(
     if name != "plan.json":
         with pytest.raises(CheckpointError, match="damaged"):
             plait.load(run)
-    plait.fit(recipe_of(fitted), fitted, run)
+    plait.fit(fitted, run, recipe=recipe_of(fitted))
     again = whole_record(run)
     assert again is not None
     assert again["metrics"] == record["metrics"]
@@ -105,5 +105,5 @@ def test_what_a_recipe_leaves_open_is_the_tasks() -> None:
 
 def test_a_refusal_leaves_nothing_behind(fitted: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
-        plait.fit(recipe_of(fitted), fitted, tmp_path / "out", pairing="itm")  # `late` cannot re-rank itself
+        plait.fit(fitted, tmp_path / "out", recipe=recipe_of(fitted), pairing="itm")  # `late` cannot re-rank itself
     assert not (tmp_path / "out").exists()

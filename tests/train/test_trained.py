@@ -41,10 +41,10 @@ def image(number: int = 0) -> np.ndarray:
 def test_tokens_have_the_runs_precision(opened: Open, precision: Precision) -> None:
     model = opened("late")
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
-    texts = model.encode_texts(["red left of green", "blue"])
+    texts = model.text_tokens(["red left of green", "blue"])
     assert texts.values.dtype == dtype
     assert texts.valid.sum(1).tolist() == [4, 1]
-    assert model.encode_images([image(0), image(1)]).values.dtype == dtype
+    assert model.image_tokens([image(0), image(1)]).values.dtype == dtype
     assert not texts.values.requires_grad
 
 
@@ -55,7 +55,7 @@ def test_attention_is_computed_at_the_runs_precision_and_given_in_float32(opened
     assert found.grid == (2, 2)
     assert found.maps
     fusion = model.run.learner.model.fusion
-    words, regions = model.encode_texts(["red left of green"]), model.encode_images([image()])
+    words, regions = model.text_tokens(["red left of green"]), model.image_tokens([image()])
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
         wanted = fusion(words, regions, maps=True).maps
     for one, other in zip(found.maps, wanted, strict=True):
@@ -74,8 +74,8 @@ def test_the_learner_moves_to_the_device_that_was_requested(opened: Open, monkey
     monkeypatch.setattr("plait.trained.autocast_context", lambda *_: nullcontext())  # there is none for "meta"
     moved = opened("late", device="cuda")
     assert {tensor.device.type for tensor in moved.run.learner.state_dict().values()} == {"meta"}
-    assert moved.encode_texts(["red left of green"]).values.device.type == "meta"
-    assert moved.encode_images([image()]).values.device.type == "meta"
+    assert moved.text_tokens(["red left of green"]).values.device.type == "meta"
+    assert moved.image_tokens([image()]).values.device.type == "meta"
 
 
 def test_a_device_that_is_not_there_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,11 +87,11 @@ def test_a_device_that_is_not_there_is_refused(opened: Open, monkeypatch: pytest
 def test_nothing_and_empty_texts_are_refused(opened: Open) -> None:
     model = opened("late")
     with pytest.raises(InputError, match="at least one"):
-        model.encode_images([])
+        model.image_tokens([])
     with pytest.raises(InputError, match="at least one"):
-        model.encode_texts([])
+        model.text_tokens([])
     with pytest.raises(InputError, match="2 of 2 is empty"):
-        model.encode_texts(["red", "  "])
+        model.text_tokens(["red", "  "])
 
 
 def test_a_verb_of_another_task_is_named_with_what_there_is(opened: Open) -> None:

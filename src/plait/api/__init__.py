@@ -1,22 +1,24 @@
 """The verbs. Each is one function; Python, the command line and the studio are doors to these.
 
-What a task answers (`match`, `mask`, ...) is a verb too: `plait.api.NAME` for every verb in `plait.tasks`.
+What a task answers (`match`, `mask`, ...) is a verb too, and so is what it brings beside it (`probe`): `plait.api.NAME`
+for every verb and function of a task in `plait.tasks`.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from plait.api.data import check_data, clear_cache, describe, open_data, show_cache, verify
+from plait.api.data import check, clear_cache, describe, open_data, show_cache, verify
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
-from plait.api.use import load, load_run, open_feed, package, read_results, task_verb
+from plait.api.use import load, load_comparison, load_run, open_feed, package, read_results, task_function, task_verb
 from plait.listing import list_names
 from plait.tasks import all_tasks
 from plait.train.events import silent
 
 __all__ = [
     "audit",
-    "check_data",
+    "check",
     "clear_cache",
     "compare",
     "describe",
@@ -24,6 +26,7 @@ __all__ = [
     "fit",
     "list_names",
     "load",
+    "load_comparison",
     "load_run",
     "open_data",
     "open_feed",
@@ -40,6 +43,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in {task.verb for task in all_tasks()}:
-        return task_verb(name)
+    for task in all_tasks():
+        if name == task.verb:
+            return task_verb(name)
+        if name in task.functions:
+            return task_function(task.functions[name], sys.modules[__name__])
     raise AttributeError(f"module 'plait.api' has no attribute {name!r}")

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from plait.api.data import open_data, verify
-from plait.api.use import load_run
+from plait.api.data import open_data, token_cache, verify
+from plait.api.earlier import takes_data_first
+from plait.api.progress import listening
+from plait.api.use import DEFAULT_MODEL, load_run
 from plait.audit.record import Audit
 from plait.build import expand_fusions
-from plait.compare.plan import Comparison, Plan, compare_fusions
+from plait.compare.comparison import Comparison
+from plait.compare.plan import Plan, compare_fusions
 from plait.compare.results import report_comparison
 from plait.core.config import FusionSettings, Recipe, overridden
 from plait.core.errors import ConfigError
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
+from plait.core.ranges import MOST_SEEDS, Range, checked_number
 from plait.data.collection import Collection
-from plait.data.tokens.cache import cache_root
+from plait.data.given import as_path, fusion_names, seed_list
 from plait.listing import fitting_recipe, read_named
 from plait.runs.assemble import completed
 from plait.runs.fit import fit_run
-from plait.runs.open import audit_run, evaluate_run
+from plait.runs.kinds import output_folder
+from plait.runs.open import audit_run, evaluate_run, open_run
 from plait.tasks import find_task
-from plait.train.events import Listener, silent
+from plait.train.events import Listener
 from plait.train.hardware import choose_hardware
+from plait.trained import Run
 
 __all__ = ["audit", "compare", "evaluate", "fit", "recipe", "recipe_for", "report", "requested_by"]
 
@@ -37,125 +42,154 @@ def recipe(name: str | Path) -> Recipe:
     Raises:
         ConfigError: neither; or the file is wrong (see `plait.core.config`).
     """
-    return read_named(name)
+    return read_named(as_path(name, "recipe"))
 
 
 def recipe_for(given: Recipe | str | Path | None, collection: Collection) -> Recipe:
     """Give the recipe named, or the one that suits the data; see `plait.listing.fitting_recipe`."""
     if isinstance(given, Recipe):
         return given
-    return recipe(given if given is not None else fitting_recipe(collection))
+    return read_named(fitting_recipe(collection) if given is None else as_path(given, "recipe"))
 
 
+@takes_data_first('plait.fit(data, out, recipe="photos", fusion="cross", epochs=5, seed=0)')
 def fit(
-    recipe_or_name: Recipe | str | Path | None,
     data: str | Path | Collection,
     out: str | Path,
     *,
+    recipe: Recipe | str | Path | None = None,
+    fusion: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
     tokens: str | None = None,
     pairing: str | None = None,
     limit: int | None = None,
+    images: str | Path | None = None,
     device: str = "auto",
     devices: int = 1,
-    cache: Path | None = None,
-    listener: Listener = silent,
-) -> dict[str, Any]:
-    """Train one recipe on a data set, evaluate it on the held-out images, and save it in `out`.
+    cache: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
+) -> Run:
+    """Train one fusion on a data set, evaluate it on the held-out images, and save it in `out`.
 
     Args:
-        tokens:  "tokens" or "pooled", in place of the recipe's
-        pairing: "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
-        device:  "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
-    Returns: the run's record (what `run.json` holds): metrics, parameters, times, curve, versions.
+        recipe:   a `Recipe`, the name of one (`plait list recipes`) or a .toml file; None = the one that suits the data
+        fusion:   a name from `plait list fusions` or the label of one of the recipe's variants, in place of the
+                  recipe's
+        epochs, seed: in place of the recipe's
+        tokens:   "tokens" or "pooled", in place of the recipe's
+        pairing:  "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
+        limit:    only the first so many images of each split
+        images:   the images' folder, where it is not beside the data's file
+        device:   "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
+        cache:    where tokens of frozen encoders are kept; None = the cache of this user
+        listener: a function that is given each `plait.train.events.Event`
+        progress: True = bars, False = none; None = bars unless there is a listener
+    Returns: the run: metrics, flags, `record` (what `run.json` holds), and `model()`, ready for use.
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
-    cache = cache or cache_root()
+    folder = output_folder(out, "run")
     choose_hardware(device, devices=devices)
-    collection = open_data(data, limit=limit)
-    chosen = overridden(recipe_for(recipe_or_name, collection), tokens, pairing)
+    collection = open_data(data, limit=limit, images=images)
+    base = recipe_for(recipe, collection)
+    options = {"tokens": tokens, "pairing": pairing}
+    chosen = overridden(base, fusion=_one_fusion(fusion, base), epochs=epochs, seed=seed, **options)
     find_task(chosen.task).load_work().use(completed(chosen))  # before every image is decoded
-    collection = verify(collection, cache=cache, listener=listener)
-    record, _ = fit_run(chosen, collection, Path(out), cache=cache, device=device, listener=listener)
-    return record
+    place = token_cache(cache)
+    with listening(listener, progress) as listen:
+        collection = verify(collection, cache=place, listener=listen)
+        record, _ = fit_run(chosen, collection, folder, cache=place, device=device, listener=listen)
+    run = open_run(folder, device=device)
+    run.record = record
+    return run
 
 
 def evaluate(
-    run: str | Path,
+    run: str | Path | Run,
     data: str | Path | Collection,
     *,
     split: str = "val",
     limit: int | None = None,
+    images: str | Path | None = None,
     device: str = "auto",
-    cache: Path | None = None,
-    listener: Listener = silent,
+    cache: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
 ) -> Evaluation:
-    """Score a split of a data set with a finished run; the figures are those of the run's task."""
-    cache = cache or cache_root()
-    loaded = load_run(run, device=device)
-    collection = verify(open_data(data, limit=limit), cache=cache, listener=listener)
-    return evaluate_run(loaded, collection, split=split, cache=cache, listener=listener)
+    """Score a split of a data set with a finished run; the figures are those of the run's task.
+
+    Args:
+        run: a run's folder, "default" for the model in the package, or what `fit` gave
+        limit, images, device, cache, listener, progress: as in `fit`
+    """
+    loaded, place = load_run(run, device=device), token_cache(cache)
+    loaded.learner.eval()  # weights that cannot be used are said before every image is decoded
+    collection = open_data(data, limit=limit, images=images)
+    with listening(listener, progress) as listen:
+        collection = verify(collection, cache=place, listener=listen)
+        return evaluate_run(loaded, collection, split=split, cache=place, listener=listen)
 
 
+@takes_data_first('plait.compare(data, out, fusions=["late", "cross"], seeds=3, epochs=5, recipe="photos")')
 def compare(
     data: str | Path | Collection,
     out: str | Path,
     *,
-    fusions: Sequence[str],
-    seeds: int | Sequence[int] = 3,
+    fusions: str | Iterable[str],
+    seeds: int | Iterable[int] = 3,
     epochs: int | None = None,
-    recipe_or_name: Recipe | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
     tokens: str | None = None,
     pairing: str | None = None,
     match_budget: str | None = None,
     jobs: int = 1,
+    limit: int | None = None,
+    images: str | Path | None = None,
     device: str = "auto",
-    listener: Listener = silent,
+    cache: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
 ) -> Comparison:
     """Compare fusions under an equal budget; write results.json, gallery.json and report.html into `out`.
 
-    Tokens of frozen encoders are kept in the cache of this user (PLAIT_CACHE names another folder).
-
     Args:
-        data:    to compare on a part of it, `open_data(data, limit=...)`
-        fusions: names from `plait list fusions`, a family ("ladder" for all of it), or labels of the recipe's variants
+        fusions: names from `plait list fusions`, a family ("ladder" for all of it), or labels of the recipe's variants:
+            a list, or one string with commas
         seeds:   how many (0, 1, ...), or which
-        epochs:  in place of the recipe's
-        tokens, pairing: as in `fit`, for all of these fusions
+        recipe, epochs, tokens, pairing: as in `fit`, for all of these fusions
         match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
         jobs:    how many runs train side by side, each in a process of its own with its part of the threads; a script
             uses several below `if __name__ == "__main__":`
-        device:  "auto", "cpu", "cuda" or "mps"
+        limit, images, device, cache, listener, progress: as in `fit`
+    Returns: rows, summary, tests and verdict, `results` (what results.json says), and the runs.
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may be
             requested.
     """
-    out, cache = Path(out), cache_root()
-    collection = open_data(data)
-    chosen = overridden(recipe_for(recipe_or_name, collection), tokens, None)
-    names = expand_fusions(list(fusions), chosen.variants)
-    if not names:
-        raise ConfigError("expected at least one fusion; `plait list fusions` shows them")
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
-    if not numbers or min(numbers) < 0:
-        raise ConfigError(f"expected at least one seed, none below 0, got {seeds}")
-    collection = verify(collection, cache=cache, listener=listener)
-    if epochs is not None:
-        chosen = replace(chosen, train=replace(chosen.train, epochs=epochs))
-    options = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
-    options["jobs"] = jobs if jobs > 1 else None
+    folder, place = output_folder(out, "comparison"), token_cache(cache)
+    wanted, numbers = fusion_names(fusions), seed_list(seeds)
+    jobs = checked_number(jobs, "jobs", Range(1, 1000))
+    collection = open_data(data, limit=limit, images=images)
+    chosen = overridden(recipe_for(recipe, collection), tokens=tokens, epochs=epochs)
+    names = expand_fusions(wanted, chosen.variants)
+    options: dict[str, object] = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
+    options |= {"limit": limit, "images": images, "jobs": jobs if jobs > 1 else None}
     plan = Plan(
         chosen,
         names,
         numbers,
-        command=_command_line(data, names, numbers, out=out, options=options),
+        command=_command_line(data, names, numbers, out=folder, options=options),
         pairing=pairing or "",
         match=match_budget or "",
         jobs=jobs,
         device=device,
     )
-    comparison = compare_fusions(plan, collection, out, cache=cache, listener=listener)
-    report(out)
+    with listening(listener, progress) as listen:
+        collection = verify(collection, cache=place, listener=listen)
+        comparison = compare_fusions(plan, collection, folder, cache=place, listener=listen)
+    report(folder)
     return comparison
 
 
@@ -168,7 +202,7 @@ def requested_by(found: Comparison, command: str) -> Comparison:
 
 
 def audit(
-    run: str | Path | None = None,
+    run: str | Path | Run | None = None,
     *,
     fusion: str | None = None,
     tokens: str | None = None,
@@ -176,10 +210,12 @@ def audit(
     data: str | Path | Collection | None = None,
     split: str = "val",
     limit: int | None = None,
+    images: str | Path | None = None,
     seeds: int = 20,
     device: str = "auto",
-    cache: Path | None = None,
-    listener: Listener = silent,
+    cache: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
 ) -> Audit:
     """Ask a fusion by name, or a finished run, whether it learned, and from what; see `plait.audit`.
 
@@ -189,34 +225,52 @@ def audit(
     Args:
         tokens, pairing: how the named fusion is used; None = "tokens" and its own default. A run has its own
         seeds: sets of random weights and noise
+        limit, images, device, cache, listener, progress: as in `fit`
     Raises:
         ConfigError: neither a run nor a fusion, or both; options that do not fit; a pairing that the fusion lacks.
     """
     if (run is None) == (fusion is None):
         raise ConfigError("audit: expected a run's folder or a fusion's name, one of the two")
+    seeds = checked_number(seeds, "seeds", Range(1, MOST_SEEDS))
     if fusion is not None:
         if data is not None:
             raise ConfigError("audit: a fusion by name is audited on noise; data belongs to a trained run")
         return _audit_fusion(fusion, tokens, pairing, seeds)
     if tokens is not None or pairing is not None:
         raise ConfigError("audit: a run has its own tokens and pairing; leave those options out")
-    cache = cache or cache_root()
-    loaded = load_run(run or "", device=device)
-    collection = None if data is None else verify(open_data(data, limit=limit), cache=cache, listener=listener)
-    return audit_run(loaded, collection, split=split, cache=cache, seeds=seeds, listener=listener)
+    loaded, place = load_run(DEFAULT_MODEL if run is None else run, device=device), token_cache(cache)
+    loaded.learner.eval()
+    with listening(listener, progress) as listen:
+        collection = None
+        if data is not None:
+            collection = verify(open_data(data, limit=limit, images=images), cache=place, listener=listen)
+        return audit_run(loaded, collection, split=split, cache=place, seeds=seeds, listener=listen)
 
 
-def report(out: str | Path) -> Path:
-    """Write `out`/report.html again from results.json and gallery.json, and give its path.
+def report(out: str | Path | Comparison) -> Path:
+    """Write report.html again from results.json and gallery.json of a comparison, and give its path.
 
     Raises:
-        CheckpointError: `out` holds no results.json.
+        CheckpointError: `out` holds no results.json, or one with figures that cannot be.
     """
-    return report_comparison(Path(out))
+    return report_comparison(out.folder if isinstance(out, Comparison) else as_path(out, "comparison"))
+
+
+def _one_fusion(name: str | None, base: Recipe) -> str | None:
+    """Check the name of the fusion to fit: one, not a family."""
+    if name is None:
+        return None
+    found = expand_fusions(fusion_names(name), base.variants)
+    if len(found) != 1:
+        raise ConfigError(
+            f"fusion {name!r}: fit trains one fusion, and these are {len(found)}: {', '.join(found[:4])}, ...; name "
+            "one, or use compare for several"
+        )
+    return found[0]
 
 
 def _audit_fusion(name: str, tokens: str | None, pairing: str | None, seeds: int) -> Audit:
-    named = completed(overridden(Recipe(fusion=FusionSettings(name=name)), tokens, pairing))
+    named = completed(overridden(Recipe(fusion=FusionSettings(name=name)), tokens=tokens, pairing=pairing))
     found = find_task(named.task).load_work().audit_recipe(named, seeds=seeds)
     if found is None:
         raise ConfigError(f"audit: task {named.task!r} has no audit by a fusion's name; audit a run with its data")

@@ -4,40 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from plait.api.data import token_cache
+from plait.compare.comparison import Comparison
+from plait.compare.results import open_comparison
 from plait.compare.results import read_results as read_comparison
 from plait.core.errors import CheckpointError
+from plait.core.tables import load_target
 from plait.data.collection import Collection
-from plait.data.tokens.cache import cache_root
+from plait.data.given import as_path
 from plait.predict.open import open_model
 from plait.runs.feed import open_feed as open_learner_feed
-from plait.runs.open import load_run as load_folder
+from plait.runs.kinds import output_folder
+from plait.runs.open import open_run
 from plait.runs.package import package_run
 from plait.train.events import Listener, silent
 from plait.train.feed import Feed
+from plait.train.hardware import choose_hardware
 from plait.trained import Model, Run
 
-__all__ = ["DEFAULT_MODEL", "load", "load_run", "open_feed", "package", "read_results", "run_folder", "task_verb"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "load",
+    "load_comparison",
+    "load_run",
+    "moved",
+    "open_feed",
+    "package",
+    "read_results",
+    "run_folder",
+    "task_function",
+    "task_verb",
+]
 
 DEFAULT_MODEL = "default"
 
 
-def load(run: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Model:
+def load(run: str | Path | Run = DEFAULT_MODEL, *, device: str = "auto") -> Model:
     """Open a finished run, or the model shipped in the package ("default"), ready for what its task answers.
+
+    A `Run`, such as `fit` gives, is opened as it is: `device` moves it where it names one.
 
     Example:
         model = plait.load("default")
         model.match(["cat.jpg", "coffee.jpg"], ["a cat", "a cup of coffee"]).prob_text
     """
+    if isinstance(run, Run):
+        return moved(run, device).model()
     return open_model(run_folder(run), device=device)
 
 
-def load_run(run: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Run:
-    """Open a finished run with its record, recipe and weights."""
-    return load_folder(run_folder(run), device=device)
+def load_run(run: str | Path | Run = DEFAULT_MODEL, *, device: str = "auto") -> Run:
+    """Open a finished run with its record, figures and recipe; weights are loaded when `learner` or `model()` asks.
+
+    Raises:
+        CheckpointError: there is no finished run, or its files are damaged.
+    """
+    return moved(run, device) if isinstance(run, Run) else open_run(run_folder(run), device=device)
+
+
+def load_comparison(out: str | Path) -> Comparison:
+    """Open a finished comparison by its folder: rows, summary, verdict, and its runs.
+
+    Raises:
+        CheckpointError: the folder holds none, or its figures cannot be.
+    """
+    return open_comparison(as_path(out, "comparison"))
+
+
+def moved(run: Run, device: str) -> Run:
+    """Give the run with its weights on a device; "auto" leaves them where they are."""
+    if device != "auto":
+        choose_hardware(device).place(run.learner)
+    return run
 
 
 def open_feed(
@@ -45,12 +89,12 @@ def open_feed(
     collection: Collection,
     *,
     views: Sequence[str] = ("full",),
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     listener: Listener = silent,
 ) -> Feed:
     """Give batches and encoded tokens of a collection, all of its splits, for a finished run's model."""
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=tuple(views)))
-    return open_learner_feed(run.learner, recipe, collection, cache=cache or cache_root(), listener=listener)
+    return open_learner_feed(run.learner, recipe, collection, cache=token_cache(cache), listener=listener)
 
 
 def read_results(out: str | Path) -> dict[str, Any]:
@@ -59,12 +103,21 @@ def read_results(out: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the folder holds none.
     """
-    return read_comparison(Path(out))
+    return read_comparison(as_path(out, "comparison"))
 
 
-def package(run: str | Path, out: str | Path) -> dict[str, Any]:
-    """Make a finished run small, to be shipped: float16 weights, its record and a model card, in `out`."""
-    return package_run(run_folder(run), Path(out))
+def package(run: str | Path | Run, out: str | Path) -> dict[str, Any]:
+    """Make a finished run small, to be shipped: float16 weights, its record and a model card, in `out`.
+
+    Returns: {"out", "bytes"}: where, and how large the weights are.
+    Raises:
+        ConfigError: `out` is the run's own folder, or holds something else.
+        CheckpointError: no finished run, or weights too large for float16.
+    """
+    folder = run.folder if isinstance(run, Run) else run_folder(run)
+    place = as_path(out, "--out")
+    # The run's own folder has a refusal of its own, which says more.
+    return package_run(folder, place if place.resolve() == folder.resolve() else output_folder(out, "packaged model"))
 
 
 def task_verb(name: str) -> Callable[..., Any]:
@@ -73,7 +126,7 @@ def task_verb(name: str) -> Callable[..., Any]:
     `run` defaults to the model in the package; options are those of the method.
     """
 
-    def verb(*inputs: Any, run: str | Path = DEFAULT_MODEL, **options: Any) -> Any:
+    def verb(*inputs: Any, run: str | Path | Run = DEFAULT_MODEL, **options: Any) -> Any:
         return getattr(load(run), name)(*inputs, **options)
 
     verb.__name__ = verb.__qualname__ = name
@@ -81,15 +134,31 @@ def task_verb(name: str) -> Callable[..., Any]:
     return verb
 
 
+def task_function(target: str, api: Any) -> Callable[..., Any]:
+    """Give a function that a task brings beside its verb, such as `probe`; it is handed `api`, the module."""
+    return _handed(load_target(target), api)
+
+
 def run_folder(run: str | Path) -> Path:
     """Give the folder of a run by its path, or of the shipped model.
 
     Raises:
         CheckpointError: there is no such folder.
+        ConfigError: no path, or an empty one.
     """
-    if str(run) == DEFAULT_MODEL and not Path(run).is_dir():
+    folder = as_path(run, "run")
+    if str(run) == DEFAULT_MODEL and not folder.is_dir():
         return Path(str(files("plait") / DEFAULT_MODEL))
-    folder = Path(run)
     if not folder.is_dir():
         raise CheckpointError(f'{folder}: no such folder; expected a finished run, or "default" for the shipped model')
     return folder
+
+
+def _handed(function: Callable[..., Any], api: Any) -> Callable[..., Any]:
+    @wraps(function)
+    def verb(*inputs: Any, **options: Any) -> Any:
+        return function(api, *inputs, **options)
+
+    whole = signature(function)
+    verb.__dict__["__signature__"] = whole.replace(parameters=list(whole.parameters.values())[1:])
+    return verb

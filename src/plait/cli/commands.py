@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -64,22 +63,23 @@ def _of_task(arguments: Namespace) -> int:
 def _fit(arguments: Namespace) -> int:
     from plait import api
 
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
-    recipe = api.recipe_for(arguments.recipe, collection)
-    changes = {key: getattr(arguments, key) for key in ("epochs", "seed") if getattr(arguments, key) is not None}
-    recipe = replace(recipe, train=replace(recipe.train, **changes))
     with _listening(arguments) as listener:
-        record = api.fit(
-            recipe,
-            collection,
+        run = api.fit(
+            arguments.data,
             arguments.out,
+            recipe=arguments.recipe,
+            fusion=arguments.fusion,
+            epochs=arguments.epochs,
+            seed=arguments.seed,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             devices=arguments.devices,
             listener=listener,
         )
-    _print(arguments, record, show.record(record, arguments.out))
+    _print(arguments, run.record, show.record(run.record, arguments.out))
     return 0
 
 
@@ -88,19 +88,20 @@ def _compare(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.compare(
-            collection,
+            arguments.data,
             arguments.out,
             fusions=arguments.fusions,
             seeds=arguments.seeds,
             epochs=arguments.epochs,
-            recipe_or_name=arguments.recipe,
+            recipe=arguments.recipe,
             match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
             jobs=arguments.jobs,
+            limit=arguments.limit,
+            images=arguments.images,
             device=arguments.device,
             listener=listener,
         )
@@ -115,10 +116,15 @@ def _evaluate(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
-    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.evaluate(
-            arguments.run, collection, split=arguments.split, device=arguments.device, listener=listener
+            arguments.run,
+            arguments.data,
+            split=arguments.split,
+            limit=arguments.limit,
+            images=arguments.images,
+            device=arguments.device,
+            listener=listener,
         )
     result = {
         "run": str(arguments.run),
@@ -142,17 +148,16 @@ def _audit(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
-    data = arguments.data
-    if data is not None:
-        data = api.open_data(data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
         found = api.audit(
             arguments.run,
             fusion=arguments.fusion,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
-            data=data,
+            data=arguments.data,
             split=arguments.split,
+            limit=arguments.limit,
+            images=arguments.images,
             seeds=arguments.seeds,
             device=arguments.device,
             listener=listener,
@@ -175,12 +180,12 @@ def _data(arguments: Namespace) -> int:
 
     if arguments.check:
         with _listening(arguments) as listener:
-            checked = api.check_data(
+            checked = api.check(
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
-            )
+            ).record
         _print(arguments, checked, show_data.checked(checked))
         return 0
-    if arguments.fix or arguments.out:
+    if arguments.fix is not None or arguments.out is not None:
         complain("plait data: --fix and --out belong to `plait data check DATA`")
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from plait.cli.out import say
+from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 
@@ -17,9 +17,6 @@ DATA_HELP = (
     "`plait list sources` shows all"
 )
 DEVICES = ("auto", "cpu", "cuda", "mps")
-# torch and numpy take seeds as 64-bit integers.
-LARGEST = 2**63 - 1
-MOST_SEEDS = 1000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,10 +59,13 @@ def _fit(commands: Commands) -> None:
     parser = commands.add_parser("fit", help="train one recipe on your data and save it")
     _data_options(parser)
     parser.add_argument("--recipe", help="a recipe's name (`plait list recipes`) or a .toml file")
+    parser.add_argument(
+        "--fusion", metavar="NAME", help="a name from `plait list fusions`, or a label of the recipe's variants"
+    )
     _fusion_options(parser)
     parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
     parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run is written")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the run is written")
     _device_options(parser)
     _json(parser)
 
@@ -98,7 +98,7 @@ def _compare(commands: Commands) -> None:
         metavar="N",
         help="train N runs side by side, each on its part of the cores (default 1)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results and report are written")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where results and report are written")
     _device_options(parser)
     _json(parser)
 
@@ -122,7 +122,7 @@ def _audit(commands: Commands) -> None:
     )
     _fusion_options(parser)
     parser.add_argument("--data", help=f"with a run: audit its trained model on {DATA_HELP}")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
     parser.add_argument("--split", default="val", help="train, val or test (default val)")
     parser.add_argument("--seeds", type=_positive, default=20, metavar="N", help="sets of random weights (default 20)")
@@ -161,9 +161,9 @@ def _data(commands: Commands) -> None:
         help=f"{DATA_HELP}; with `check` before it: find damaged, double and leaking images, bad captions and masks",
     )
     parser.set_defaults(check=False)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="check: where check.html and check.json are written")
-    parser.add_argument("--fix", type=Path, metavar="DIR", help="check: where cleaned captions and splits are written")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--out", metavar="DIR", help="check: where check.html and check.json are written")
+    parser.add_argument("--fix", metavar="DIR", help="check: where cleaned captions and splits are written")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--verify", action="store_true", help="decode every photo too")
     _json(parser)
 
@@ -188,26 +188,26 @@ def _cache(commands: Commands) -> None:
 
 def _report(commands: Commands) -> None:
     parser = commands.add_parser("report", help="write report.html anew from a comparison's results.json")
-    parser.add_argument("out", type=Path, help="the comparison's folder")
+    parser.add_argument("out", help="the comparison's folder")
     _json(parser)
 
 
 def _package(commands: Commands) -> None:
     parser = commands.add_parser("package", help="make a finished run small, to be shipped, with a model card")
     parser.add_argument("run", help="the run's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the packaged run is written")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the packaged run is written")
     _json(parser)
 
 
 def _demo(commands: Commands) -> None:
     parser = commands.add_parser("demo", help="compare four fusions on generated scenes, then use the shipped model")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR")
+    parser.add_argument("--out", default="out/demo", metavar="DIR")
     _json(parser)
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help=DATA_HELP)
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N photos of each split")
 
 
@@ -247,8 +247,8 @@ def _seed(text: str) -> int:
 
 def _whole(text: str, least: int) -> int:
     digits = text.strip()
-    if digits.isdecimal() and (len(digits.lstrip("0")) > len(str(LARGEST)) or int(digits) > LARGEST):
-        raise argparse.ArgumentTypeError(f"expected a whole number below 2**63, got one of {len(digits)} digits")
+    if digits.isdecimal() and (len(digits.lstrip("0")) > len(str(LARGEST_SEED)) or int(digits) > LARGEST_SEED):
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2**32, got one of {len(digits)} digits")
     number = int(digits) if digits.isdecimal() else -1
     if number < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")

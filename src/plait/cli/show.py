@@ -21,7 +21,7 @@ def command_line() -> str:
     return shlex.join(["plait", *sys.argv[1:]])
 
 
-def record(found: dict[str, Any], out: Path) -> str:
+def record(found: dict[str, Any], out: str | Path) -> str:
     """Show a finished fit."""
     where, recipe = found["data"], found["recipe"]
     terminal = find_task(recipe["task"]).load_terminal()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.compare.budget import Share, match_budgets
+from plait.compare.comparison import Comparison
 from plait.compare.differences import differences
 from plait.compare.gallery import merged_gallery
 from plait.compare.processes import check_jobs, train_side_by_side
@@ -34,22 +35,7 @@ from plait.runs.versions import versions
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, silent
 
-__all__ = ["Comparison", "Plan", "compare_fusions"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found.
-
-    Fields:
-        folder:  where results.json and the runs lie
-        results: what results.json says
-        failed:  how many runs failed; the command line's exit code depends on it
-    """
-
-    folder: Path
-    results: dict[str, Any]
-    failed: int
+__all__ = ["Plan", "compare_fusions"]
 
 
 @dataclass(frozen=True)

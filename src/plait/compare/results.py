@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from plait.compare.comparison import Comparison
 from plait.core.errors import CheckpointError
 from plait.core.files import read_json
+from plait.core.metric import Metric, metric_table
 from plait.report.page import write_report
+from plait.runs.items import current_key
 from plait.tasks import TASKS, find_task
 
-__all__ = ["read_results", "report_comparison"]
+__all__ = ["open_comparison", "read_results", "report_comparison"]
+
+_AGAIN = "the file was changed or is damaged. The `plait compare` command that made it writes it again"
 
 
 def read_results(out: Path) -> dict[str, Any]:
     """Give what results.json of a comparison says.
 
     Raises:
-        CheckpointError: the folder holds no results, or the file is damaged.
+        CheckpointError: the folder holds no results, or the file is damaged, or holds figures that cannot be.
     """
     path = out / "results.json"
     if not path.is_file():
@@ -30,7 +36,9 @@ def read_results(out: Path) -> dict[str, Any]:
             f"{path}: expected the results of a comparison with 'rows'; it is damaged or of another program. The "
             "`plait compare` command that made it writes it again"
         )
-    return {"task": next(iter(TASKS)), **results}  # the first versions had one task and did not say which
+    results = {"task": next(iter(TASKS)), **results}  # the first versions had one task and did not say which
+    _check_figures(results, find_task(results["task"]).metrics, path)
+    return results
 
 
 def report_comparison(out: Path) -> Path:
@@ -44,3 +52,40 @@ def report_comparison(out: Path) -> Path:
     page = find_task(results["task"]).load_page()
     write_report(results, read_json(gallery) if gallery.exists() else None, path, page=page)
     return path
+
+
+def open_comparison(out: Path) -> Comparison:
+    """Open a finished comparison. Raises as `read_results`."""
+    results = read_results(out)
+    return Comparison(out, results, sum(row.get("status") == "failed" for row in results["rows"]))
+
+
+def _check_figures(results: dict[str, Any], metrics: Sequence[Metric], path: Path) -> None:
+    """Refuse figures beyond the bounds of their metric: the file was changed, or its writer had a fault."""
+    table = metric_table(metrics)
+    for place, row in enumerate(results["rows"]):
+        found = row.get("metrics", {}) if isinstance(row, dict) else None
+        if not isinstance(found, dict):
+            raise CheckpointError(
+                f"{path}, rows[{place}]: expected a run with 'metrics', got {str(row)[:60]}; {_AGAIN}"
+            )
+        for key, value in found.items():
+            _check_figure(table.get(current_key(key)), value, f"{path}, rows[{place}].metrics.{key}")
+    summary = results.get("summary", [])
+    for place, entry in enumerate(summary if isinstance(summary, list) else []):
+        for key, metric in table.items():
+            cell = entry.get(key) if isinstance(entry, dict) else None
+            if isinstance(cell, dict):
+                for end, value in cell.items():
+                    _check_figure(metric, value, f"{path}, summary[{place}].{key}.{end}")
+
+
+def _check_figure(metric: Metric | None, value: Any, where: str) -> None:
+    if metric is None:  # of an earlier version; nothing shows it
+        return
+    low, high = metric.bounds
+    room = 1e-6 * max(1.0, abs(low))  # a mean of float32 values may end a hair beyond
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low - room <= value <= high + room:
+        raise CheckpointError(
+            f"{where}: expected {metric.label} from {low:g} to {high:g}, got {str(value)[:40]}; {_AGAIN}"
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from plait.core.metric import Metric
+from plait.core.show import data_frame, html_table
 
 __all__ = ["Evaluation", "Measured"]
 
@@ -31,7 +32,7 @@ class Measured:
     owner: np.ndarray | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """What a model scored on a split, whatever the task.
 
@@ -56,6 +57,38 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     eval_s: float = 0.0
     answers: Any = None
+
+    def __repr__(self) -> str:
+        """Say in one line what was measured; `metrics` gives every figure."""
+        headline = [one for one in self.measured if one.metric.headline or one.metric.tested] or self.measured
+        figures = ", ".join(f"{one.metric.key} {one.value:.1f}" for one in list(headline)[:4])
+        flags = f"; flags: {', '.join(self.flags)}" if self.flags else ""
+        return f"Evaluation(split {self.split}, {len(self.images):,} images: {figures}{flags})"
+
+    def _repr_html_(self) -> str:
+        rows = [[one.metric.head, one.value] for one in self.measured]
+        title = f"split {self.split}: {len(self.images):,} images, {len(self.captions):,} captions"
+        note = f"flags: {', '.join(self.flags)}" if self.flags else ""
+        return html_table(title, rows, header=["metric", "value"], note=note)
+
+    def to_frame(self) -> Any:
+        """Give a pandas DataFrame with one row per value: metric, image (index into the collection), value, weight.
+
+        A metric whose figure is a median has one value per answer, all others have one per image; the figure of a mean
+        is the mean of its values under their weights.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        columns: dict[str, list[Any]] = {"metric": [], "image": [], "value": [], "weight": []}
+        images = np.asarray(self.images)
+        for one in self.measured:
+            count = len(one.items)
+            columns["metric"] += [one.metric.key] * count
+            columns["image"] += (images if one.owner is None else images[one.owner]).tolist()
+            columns["value"] += np.asarray(one.items, dtype=float).tolist()
+            columns["weight"] += [1.0] * count if one.weights is None else np.asarray(one.weights, float).tolist()
+        return data_frame(columns)
 
     @property
     def metrics(self) -> dict[str, float]:

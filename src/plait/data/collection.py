@@ -14,6 +14,7 @@ import numpy as np
 
 from plait.core.errors import InputError, nearest
 from plait.core.os_errors import os_sentence
+from plait.core.show import data_frame, html_table, shortened
 from plait.data.masks.source import MaskReading, MaskSource
 
 __all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
@@ -85,7 +86,7 @@ class Skip:
     expected: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Collection:
     """Images, captions, and splits that share no image.
 
@@ -111,6 +112,38 @@ class Collection:
     skipped: tuple[Skip, ...] = field(default=())
     reading: MaskReading | None = None
     splits_from: str = ""
+
+    def __repr__(self) -> str:
+        """Say in one line what it holds; `facts` and `to_frame` give more."""
+        splits = ", ".join(f"{name} {len(members):,}" for name, members in self.splits.items()) or "no splits"
+        skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
+        return (
+            f"Collection({shortened(self.name)!r}: {len(self.photos):,} images, {len(self.captions):,} captions; "
+            f"{splits}{skipped})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [[name, len(members), len(self.captions_of(name))] for name, members in self.splits.items()]
+        notes = [f"splits: {self.splits_from}"] if self.splits_from else []
+        notes += [f"skipped: {len(self.skipped):,}"] if self.skipped else []
+        title = f"{self.name} ({self.origin}): {len(self.photos):,} images, {len(self.captions):,} captions"
+        return html_table(title, rows, header=["split", "images", "captions"], note="; ".join(notes))
+
+    def to_frame(self) -> Any:
+        """Give a pandas DataFrame with one row per caption: split ("" = none), image, caption and has_mask.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        home = {index: name for name, members in self.splits.items() for index in members}
+        return data_frame(
+            {
+                "split": [home.get(caption.image, "") for caption in self.captions],
+                "image": [self.photos[caption.image].id for caption in self.captions],
+                "caption": [caption.text for caption in self.captions],
+                "has_mask": [caption.mask is not None for caption in self.captions],
+            }
+        )
 
     def __post_init__(self) -> None:
         _refuse_twice((photo.id for photo in self.photos), f"{self.origin}: image")

@@ -7,6 +7,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +24,10 @@ __all__ = [
     "MAX_PIXELS",
     "FileFacts",
     "Geometry",
+    "PillowImage",
     "Stored",
     "check_photo",
+    "decoded",
     "geometry_of",
     "inspect_photo",
     "load_rgb",
@@ -32,10 +35,13 @@ __all__ = [
     "normalise",
     "photo_size",
     "read_pixels",
+    "rgb_of_pillow",
     "thumbnail_jpeg",
     "to_pixels",
 ]
 
+# What Pillow calls an image; no other file of this room knows that library.
+PillowImage = Image.Image
 # Larger images are refused before decoding: 90 megapixels are 270 MB of RGB, which a PNG of a few kB can contain.
 MAX_PIXELS = 89_478_485
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -117,6 +123,50 @@ def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarr
         raise
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise _unreadable(path, error) from error
+
+
+def decoded(content: bytes, name: str) -> np.ndarray:
+    """Decode the bytes of an image file to RGB, upright, as `load_rgb` does.
+
+    Arguments:
+        name: what a message calls the image
+    Shapes:
+        returns: (H, W, 3) uint8
+    Raises:
+        InputError: no bytes, or no image of a known kind.
+    """
+    if not content:
+        raise InputError(f"{name}: 0 bytes; expected the content of an image file")
+    try:
+        with _opened(io.BytesIO(content)) as image:
+            _refuse_huge(name, image.width, image.height)
+            image.load()
+            return _to_rgb(name, _upright(image))
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+        raise InputError(
+            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short ({error})"
+        ) from error
+
+
+def rgb_of_pillow(image: Any, name: str) -> np.ndarray | None:
+    """Give the RGB pixels of a Pillow image, upright, (H, W, 3) uint8; None where `image` is none.
+
+    Raises:
+        InputError: it cannot be decoded, is too large, or holds pixels without a defined range.
+    """
+    if not isinstance(image, Image.Image):
+        return None
+    _refuse_huge(name, image.width, image.height)
+    if not image.width or not image.height:
+        raise InputError(f"{name}: a Pillow image of {image.width} x {image.height} pixels; expected at least one")
+    try:
+        return _to_rgb(name, _upright(image))
+    except InputError:
+        raise
+    except Exception as error:  # the file behind it may be closed, or cut short
+        raise InputError(f"{name}: the Pillow image cannot be read ({error})") from error
 
 
 def check_photo(source: Path | np.ndarray) -> str | None:
@@ -255,7 +305,7 @@ def _checked(rgb: np.ndarray) -> np.ndarray:
     return rgb
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path | io.BytesIO) -> Image.Image:
     """Open an image file. Pillow's warning about huge ones is silenced: `_refuse_huge` refuses them, with advice."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -292,7 +342,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
+def _to_rgb(path: Path | str, image: Image.Image) -> np.ndarray:
     if image.mode == "RGB":
         return np.array(image)
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's conversion would clip everything above 255 to white

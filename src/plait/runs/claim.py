@@ -58,7 +58,7 @@ def read_or_none(path: Path) -> dict[str, Any] | None:
 
 
 def _fitted(folder: Path, plan: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the plan of the finished run in a folder, by its record, which holds no number of steps; None without one."""
+    """Give the plan of the finished run in a folder, by its record, which holds no number of steps; None if none is."""
     try:
         record = finished_record(folder)
     except CheckpointError:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from plait.core.errors import ConfigError
+from plait.core.os_errors import os_sentence
+from plait.data.given import as_path
 
-__all__ = ["check_output", "kind_of"]
+__all__ = ["check_output", "kind_of", "output_folder"]
 
 # kind -> files that only a folder of this kind has; the first kind that fits is meant
 _MARKS = {
@@ -47,8 +50,7 @@ def check_output(folder: Path, kind: str) -> None:
         raise ConfigError(
             "--out: expected a folder of its own for the results, got the current folder, which has files"
         )
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out {folder}: this is a file; expected a folder, or a name that does not exist yet")
+    _refuse_files(folder)
     found = kind_of(folder)
     if found is not None and found != kind:
         raise ConfigError(
@@ -57,5 +59,34 @@ def check_output(folder: Path, kind: str) -> None:
     for name in _WRITTEN[kind]:
         if (folder / name).is_dir():
             raise ConfigError(
-                f"--out {folder}: {name} is a folder there, and a {kind} writes a file of that name; remove or rename it"
+                f"--out {folder}: {name} is a folder, and a {kind} writes a file of that name; remove or rename it"
             )
+
+
+def output_folder(out: Any, kind: str) -> Path:
+    """Read where results of a kind are to be written, before anything is computed.
+
+    Arguments:
+        kind: "run", "comparison", "packaged model"; what is kept nowhere else, such as "check", may be written anywhere
+    Raises:
+        ConfigError: no path or an empty one, a file or a name below a file, a name that the system refuses, or a
+            folder that holds another kind of result.
+    """
+    folder = as_path(out, "--out")
+    try:
+        if kind in _MARKS:
+            check_output(folder, kind)
+        else:
+            _refuse_files(folder)
+    except OSError as error:  # a name that is too long, or a folder above it that cannot be read
+        raise ConfigError(f"--out {str(folder)[:80]}: {os_sentence(error, 'write')}") from error
+    return folder
+
+
+def _refuse_files(folder: Path) -> None:
+    for above in (folder, *folder.parents):
+        if above.is_dir():
+            return
+        if above.exists():
+            what = "this" if above == folder else str(above)
+            raise ConfigError(f"--out {folder}: {what} is a file; expected a folder, or a name that does not exist yet")

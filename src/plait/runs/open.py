@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from plait.audit.overlap import shared_images
@@ -16,6 +18,7 @@ from plait.core.evaluation import Evaluation
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection, keep_photos
 from plait.data.text import WordInput
+from plait.model import Learner
 from plait.runs.assemble import assemble, completed
 from plait.runs.feed import open_feed
 from plait.runs.fit import WORDS_FILE, scoring
@@ -24,20 +27,28 @@ from plait.runs.weights import load_weights
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
 from plait.train.feed import Feed
-from plait.train.hardware import choose_hardware
+from plait.train.hardware import Hardware, choose_hardware
 from plait.trained import Run
 
-__all__ = ["audit_run", "evaluate_run", "load_run", "open_run_feed"]
+__all__ = ["audit_run", "evaluate_run", "load_run", "open_run", "open_run_feed"]
 
 
 def load_run(folder: Path, *, device: str = "auto") -> Run:
-    """Load a finished run.
+    """Load a finished run, its weights included. Raises as `open_run` and `Run.learner`."""
+    run = open_run(folder, device=device)
+    run.learner.eval()
+    return run
+
+
+def open_run(folder: Path, *, device: str = "auto") -> Run:
+    """Open a finished run: its record is read and its files are checked now, its weights when they are first used.
 
     Raises:
-        CheckpointError: there is none, it is damaged, it belongs to another model, or the frozen encoders on this
-            machine are not the ones it was trained with.
+        CheckpointError: there is none, or it is damaged. Weights that belong to another model or are not finite, and
+            frozen encoders that are not the ones it was trained with, show when they are used.
         ConfigError: there is no such device.
     """
+    hardware = choose_hardware(device)
     record = sound_record(folder)
     path = folder / RECORD_FILE
     try:
@@ -50,6 +61,11 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
         raise CheckpointError(
             f"{path}: expected a run's record, but {error!r}; the file is damaged, fit the run again"
         ) from None
+    load = partial(_load_learner, folder, recipe, identities, hardware)
+    return Run(folder, record, recipe, load, predictor=find_task(recipe.task).load_work().predictor)
+
+
+def _load_learner(folder: Path, recipe: Recipe, identities: Mapping[str, str], hardware: Hardware) -> Learner:
     learner = assemble(recipe, WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None)
     load_weights(folder, learner)
     learner.eval()
@@ -60,8 +76,8 @@ def load_run(folder: Path, *, device: str = "auto") -> Run:
                 f"{folder}: its {side} encoder was {then!r}, this machine has {here!r}; install the same weights, or "
                 "fit the run again"
             )
-    choose_hardware(device).place(learner)
-    return Run(folder, record, recipe, learner)
+    hardware.place(learner)
+    return learner
 
 
 def open_run_feed(

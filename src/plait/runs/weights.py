@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from plait.core.errors import CheckpointError
 from plait.fusion.base.renamed_weights import renamed_weight
 from plait.model import Learner
 from plait.train.checkpoint import load_into, read_tensors, write_tensors
@@ -29,10 +30,18 @@ def load_weights(folder: Path, learner: Learner) -> None:
     """Read weights into a learner, strictly.
 
     Raises:
-        CheckpointError: missing, damaged, or of another model.
+        CheckpointError: missing, damaged, of another model, or not finite; the message names the tensor.
     """
     path = folder / WEIGHTS_FILE
     tensors, _ = read_tensors(path)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            count = int((~tensor.isfinite()).sum())
+            raise CheckpointError(
+                f"{path}: {name!r} holds {count:,} of {tensor.numel():,} values that are NaN or infinite, so every "
+                "score would be NaN; the training diverged or the file was changed. Delete the folder and fit the run "
+                "again, with a lower learning rate if it diverged"
+            )
     load_into(learner, todays_names(tensors), where=str(path))
 
 

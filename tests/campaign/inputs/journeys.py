@@ -187,7 +187,7 @@ def _edited(bench: Bench, changes: dict[str, Any], verb: str = "match") -> Comma
 def _python() -> Iterator[Case]:
     names = sorted(name for name in plait.__all__ if name not in ("__version__",))
     for name in names:
-        for before in ("report", "compare", "fit", "evaluate", "recipe"):
+        for before in ("report", "compare"):
             yield Case(
                 f"python/order/{before}_then_{name}",
                 lambda b, name=name, before=before: Python(lambda: (getattr(plait, before), getattr(plait, name))),

@@ -35,22 +35,18 @@ _TABLES: dict[str, Any] = {
 RIGHT: dict[str, tuple[str, ...]] = {
     "name": ("string", "empty"),
     "text.trainable": ("zero",),
-    "text.min_count": ("zero",),
     "image.size_px": ("zero",),
     "image.trainable": ("zero",),
     "image.fit": ("empty",),
     "fusion.pairing": ("empty",),
     "objective.name": ("empty",),
-    "fusion.rerank_k": ("huge",),  # no more candidates than there are
-    "text.max_tokens": ("huge",),  # texts have an end
-    "train.captions_per_image": ("huge",),
-    "train.batch_size": ("huge",),
+    "train.encoder_lr": ("zero",),
     "train.weight_decay": ("zero",),
     "train.warmup_frac": ("zero",),
     "train.clip_norm": ("zero", "huge"),
     "train.ema_decay": ("zero",),
-    "train.seed": ("zero", "huge"),
-    "train.checkpoint_s": ("zero", "huge"),
+    "train.seed": ("zero",),
+    "train.checkpoint_s": ("huge",),
 }
 _FILES: dict[str, str | bytes] = {
     "empty_file": b"",

@@ -81,7 +81,7 @@ class CountModel(Model):
         learner = self.run.learner
         assert isinstance(learner, CountLearner)
         with self._precision():
-            return 1 + int(learner.counts(self.encode_texts([QUESTION]), self.encode_images([image])).argmax())
+            return 1 + int(learner.counts(self.text_tokens([QUESTION]), self.image_tokens([image])).argmax())
 
 
 class CountWork:

@@ -19,7 +19,7 @@ from plait.nn.precision import Precision
 from plait.task import Answer, Command
 from plait.tasks.match.command import MATCH, PROBE, matches_text
 from plait.tasks.match.predict import MatchModel
-from plait.tasks.match.probe import probe_comparison, probe_photo
+from plait.tasks.match.probe import probe, probe_comparison, probe_photo
 from plait.train.events import silent
 from plait.trained import Model, Run
 from tests.tasks.match.toys import ToyFeed, toy_learner
@@ -51,7 +51,10 @@ class ToyApi:
         assert tuple(views) == ("full",)
         return ToyFeed(collection, run.learner)
 
-    def open_data(self, where: Any) -> Collection:
+    def probe(self, out: Any, **options: Any) -> Any:
+        return probe(self, out, **options)  # type: ignore[arg-type]
+
+    def open_data(self, where: Any, *, limit: int | None = None) -> Collection:
         return toy_collection() if where == "toys" else toy_collection(12)
 
     def verify(self, collection: Collection, *, listener: Any = silent) -> Collection:

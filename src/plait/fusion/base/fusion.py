@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from plait.core.types import Fused, Similarities, Tokens
 
-__all__ = ["Fusion", "SimilarityFusion"]
+__all__ = ["Fusion", "SimilarityFusion", "TwoTowerFusion"]
 
 
 class Fusion(nn.Module, ABC):
@@ -55,3 +55,15 @@ class SimilarityFusion(Fusion):
     def reads_summaries(self) -> bool:
         """Whether the encoders' own one-vector summaries are all that is read."""
         return False
+
+
+class TwoTowerFusion(SimilarityFusion):
+    """A fusion in which neither side sees the other: a similarity is the cosine of one vector per side."""
+
+    @abstractmethod
+    def text_vector(self, text: Tokens) -> Tensor:
+        """Give one vector per text: Tokens (C, T, D) -> (C, E) float, of any length."""
+
+    @abstractmethod
+    def image_vector(self, image: Tokens) -> Tensor:
+        """Give one vector per image: Tokens (B, P, D) -> (B, E) float, of any length."""

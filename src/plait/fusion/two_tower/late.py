@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, ShapeError
 from plait.core.types import Fused, Similarities, Tokens
-from plait.fusion.base.fusion import SimilarityFusion
+from plait.fusion.base.fusion import TwoTowerFusion
 from plait.fusion.base.one_token import one_token
 from plait.nn.dropout import Dropout
 from plait.nn.pairs import cosine_similarities, unit_vectors
@@ -17,7 +17,7 @@ __all__ = ["LateFusion"]
 POOLS = ("mean", "max", "attention", "gpo", "encoder")
 
 
-class LateFusion(SimilarityFusion):
+class LateFusion(TwoTowerFusion):
     """Pool each side to one vector, alone.
 
     Formula: v = p + W2 gelu(W1 p), with p the side's pooled tokens (W1, W2 only if hidden > 0); where `add_pooled`,
@@ -84,17 +84,19 @@ class LateFusion(SimilarityFusion):
 
     def forward(self, text: Tokens, image: Tokens, *, maps: bool = False) -> Fused:
         """Fuse aligned pairs; see the class."""
-        return Fused(one_token(self._text(text)), one_token(self._image(image)))
+        return Fused(one_token(self.text_vector(text)), one_token(self.image_vector(image)))
 
     def similarities(self, text: Tokens, image: Tokens) -> Similarities:
         """Compare every image (B rows) with every caption (C rows): values (B, C, 1)."""
-        values = cosine_similarities(self._text(text), self._image(image))[..., None]
+        values = cosine_similarities(self.text_vector(text), self.image_vector(image))[..., None]
         return Similarities(values, values.new_ones((1, 1, 1)).bool())
 
-    def _text(self, text: Tokens) -> Tensor:
+    def text_vector(self, text: Tokens) -> Tensor:
+        """Give one vector per text: Tokens (C, T, D) -> (C, D)."""
         return _residual(self._summed(text, self.text_pool, "text"), self.text_project)
 
-    def _image(self, image: Tokens) -> Tensor:
+    def image_vector(self, image: Tokens) -> Tensor:
+        """Give one vector per image: Tokens (B, P, D) -> (B, D)."""
         return _residual(self._summed(image, self.image_pool, "image"), self.image_project)
 
     def _summed(self, tokens: Tokens, pool: _Pool, side: str) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -27,7 +26,7 @@ class MaskCommand:
             "--threshold", type=float, metavar="P", help="least probability, 0 to 1 (default: the run's own)"
         )
         parser.add_argument(
-            "--out", type=Path, metavar="DIR", help="where mask.png, probability.png, overlay.png and mask.json go"
+            "--out", metavar="DIR", help="where mask.png, probability.png, overlay.png and mask.json go"
         )
 
     def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from plait.core.errors import InputError
 from plait.data.geometry import geometry_of
+from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
 from plait.data.masks.load import frame_to_photo
 from plait.tasks.mask.learner import MaskLearner
 from plait.tasks.mask.result import MaskResult, write_result
-from plait.trained import ImageInput, Model, Run
+from plait.trained import Model, Run
 
 __all__ = ["MaskModel"]
 
@@ -30,7 +29,7 @@ class MaskModel(Model):
         """Find the region of an image that a phrase refers to, at the image's own size.
 
         Arguments:
-            image:     path of an image file, or (H, W, 3) uint8 array
+            image:     a path, bytes, Pillow image, array or tensor; see `Model`
             threshold: a pixel is in the region from this probability on, in [0, 1]; None = the run's own
             out:       a folder for mask.png (white = in the region), probability.png, overlay.png and mask.json;
                        None = nothing is written
@@ -38,16 +37,18 @@ class MaskModel(Model):
             InputError: an empty phrase, an image that cannot be read, a threshold outside [0, 1].
             StorageError: a file cannot be written.
         """
+        folder = None if out is None else as_path(out, "out")
         own = self.record.get("mask", {}).get("threshold", 0.5)
         least = float(own if threshold is None else threshold)
         if not 0 <= least <= 1:
             raise InputError(f"threshold {least}: expected a probability from 0 to 1")
-        name = "array" if isinstance(image, np.ndarray) else str(image)
-        rgb = load_rgb(image)
+        photo = photo_of(image, "image")
+        (phrase,) = text_list([text], "phrase")
+        rgb = load_rgb(photo.source)
         with self._precision():
-            regions, words = self.encode_images([rgb]), self.encode_texts([text])
+            regions, words = self.image_tokens([rgb]), self.text_tokens([phrase])
             cells = self._learner.probabilities(words, regions)[0]
         probability = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec))
         mask = probability >= least
-        found = MaskResult(name, text, str(self.run.folder), mask, probability, float(mask.mean()), least)
-        return found if out is None else write_result(found, rgb, Path(out))
+        found = MaskResult(photo.id, phrase, str(self.run.folder), mask, probability, float(mask.mean()), least)
+        return found if folder is None else write_result(found, rgb, folder)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from plait.core.files import write_json
+from plait.core.show import shortened
 from plait.explain.overlay import paint_mask, save_png
 
 __all__ = ["MaskResult", "write_result"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaskResult:
     """The region of an image that a phrase refers to.
 
@@ -37,6 +38,15 @@ class MaskResult:
     area: float
     threshold: float
     files: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say in one line what was found."""
+        height, width = self.mask.shape
+        return (
+            f"MaskResult({shortened(self.text, 40)!r} in {shortened(self.image)}: {100 * self.area:.1f} % of "
+            f"{width} x {height} pixels from probability {self.threshold:g} on, highest "
+            f"{float(self.probability.max()):.2f})"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give what mask.json holds: everything but the pixels."""

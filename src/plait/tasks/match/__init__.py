@@ -38,5 +38,6 @@ TASK = Task(
     page="plait.tasks.match.show.page:PAGE",
     terminal="plait.tasks.match.show.terminal:TERMINAL",
     card="plait.tasks.match.show.card:CARD",
+    functions={"probe": "plait.tasks.match.probe:probe"},
     commands=("plait.tasks.match.command:MATCH", "plait.tasks.match.command:PROBE"),
 )

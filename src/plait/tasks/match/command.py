@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plait.core.files import write_json
 from plait.task import Answer
 
 __all__ = ["MATCH", "PROBE", "MatchCommand", "ProbeCommand", "matches_text", "probe_text", "probed_photo_text"]
@@ -61,30 +60,40 @@ class ProbeCommand:
 
         Neither data nor a photo with captions, or both, is a wrong command line: exit code 2.
         """
-        from plait.tasks.match.probe import probe_comparison, probe_photo
-
         photo, captions, out = arguments.photo, arguments.captions, arguments.out
         if (photo is None) == (arguments.data is None) or (photo is None) != (captions is None):
             return Answer(None, "plait probe: expected either --data, or --photo with --captions", code=2)
-        results = api.read_results(out)
         if photo is not None:
-            rows = probe_photo(out, results, photo, captions, runs=api, right=arguments.right - 1)
+            rows = api.probe(out, photo=photo, captions=captions, right=arguments.right)
             return Answer(rows, probed_photo_text(rows, captions))
-        collection = api.verify(api.open_data(arguments.data), listener=listener)
-        found = probe_comparison(out, results, collection, runs=api, split=arguments.split, listener=listener)
-        write_json(out / "probe.json", found)
+        found = api.probe(out, data=arguments.data, split=arguments.split, listener=listener)
         return Answer(found, probe_text(found))
 
 
 def matches_text(found: Mapping[str, Any], *, most: int = SHOWN_TEXTS) -> str:
-    """Show, for each image, the `most` best texts by probability."""
+    """Show, for each image, the `most` best texts with score and probability; for one text, all images, best first.
+
+    A probability over one text would be 100 % for every image, so there is none then.
+    """
+    kind = found["score_kind"]
+    if len(found["texts"]) == 1:
+        scored = sorted(zip(found["images"], found["scores"], strict=True), key=lambda one: -one[1][0])
+        lines = [found["texts"][0], *(f"  {scores[0]:8.3f}  {image}" for image, scores in scored)]
+        return "\n".join([*lines, f"(score: {kind}, {_scale(kind)}; give several sentences for probabilities)"])
     lines = []
     for image, scores, probs in zip(found["images"], found["scores"], found["prob_text"], strict=True):
         lines.append(str(image))
         order = sorted(range(len(scores)), key=lambda i: -scores[i])
         lines += [f"  {100 * probs[i]:5.1f} %  {scores[i]:8.3f}  {found['texts'][i]}" for i in order[:most]]
-    lines.append(f"(score: {found['score_kind']}; % over the sentences given)")
+    lines.append(
+        f"(%: probability over the sentences given; the number beside it is the score: {kind}, {_scale(kind)})"
+    )
     return "\n".join(lines)
+
+
+def _scale(kind: str) -> str:
+    """Say what a score's number means."""
+    return "from -1 to 1, higher fits better" if kind.startswith("cosine") else "higher fits better, above 0 = likely"
 
 
 def probe_text(found: Mapping[str, Any]) -> str:

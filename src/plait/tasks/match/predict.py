@@ -1,57 +1,88 @@
-"""A trained matching model in use: images and texts in, scores out."""
+"""A trained matching model in use: images and texts in, scores or one vector per side out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import torch
+from torch import Tensor
 
 from plait.core.errors import ConfigError
+from plait.data.given import Images, Texts, image_list, text_list
+from plait.fusion.base.fusion import TwoTowerFusion
+from plait.nn.pairs import unit_vectors
 from plait.tasks.match.learner import MatchLearner
-from plait.trained import ImageInput, Model, Run
+from plait.tasks.match.result import MatchResult
+from plait.tasks.match.score import widened_tokens
+from plait.trained import Model, Run
 
 __all__ = ["MatchModel", "MatchResult", "learner_of"]
 
 
-@dataclass(frozen=True, eq=False)
-class MatchResult:
-    """How well each image and each text fit.
+class MatchModel(Model):
+    """A run of task "match", ready to use: `match` scores images with texts, `attention` shows one pair's maps.
 
-    Fields:
-        scores:     (I, C) float32, higher = better; comparable within one model only
-        prob_text:  (I, C) in [0, 1], each image's probability over the texts given: rows sum to 1
-        prob_image: (I, C) in [0, 1], each text's probability over the images given: columns sum to 1
-        score_kind: what `scores` are: "cosine", "logit" or "log-odds"
+    Where neither side sees the other (fusion "late", or the towers of pairing "itm"), `encode_texts` and
+    `encode_images` give one vector per text and image, to be kept in an index.
     """
 
-    scores: np.ndarray
-    prob_text: np.ndarray
-    prob_image: np.ndarray
-    score_kind: str
-
-
-class MatchModel(Model):
-    """A run of task "match", ready to use: `match` scores images with texts, `attention` shows one pair's maps."""
-
     @torch.no_grad()
-    def match(self, images: Sequence[ImageInput], texts: Sequence[str]) -> MatchResult:
-        """Score every image with every text by the whole score.
+    def match(self, images: Images, texts: Texts) -> MatchResult:
+        """Score every image with every text by the whole score; one image or one text may be given as it is.
+
+        The result holds scores and probabilities in the order given. With one text, show `result.ranked()`: the images
+        from best to worst with their scores (what these are, `score_kind` says: a cosine from -1 to 1, or log-odds). A
+        probability over texts means something from two texts on.
 
         Raises:
             InputError: no image or no text, an empty text, an image that cannot be read.
             ConfigError: the run's pairing scores nothing without knowing which belong together.
         """
+        photos, sentences = image_list(images), text_list(texts)
         with self._precision():
-            image, text = self.encode_images(images), self.encode_texts(texts)
-            found = learner_of(self.run).pairing.full(text, image)
+            image = self.image_tokens([photo.source for photo in photos])
+            found = learner_of(self.run).pairing.full(self.text_tokens(sentences), image)
         return MatchResult(
             scores=found.values.numpy(force=True),
             prob_text=found.log_odds.softmax(1).numpy(force=True),
             prob_image=found.log_odds.softmax(0).numpy(force=True),
             score_kind=found.kind,
+            images=tuple(photo.id for photo in photos),
+            texts=tuple(sentences),
         )
+
+    @torch.no_grad()
+    def encode_texts(self, texts: Texts) -> np.ndarray:
+        """Give one vector per text; its product with an image's vector is their cosine.
+
+        With fusion "late" that is the score of `match`; with pairing "itm" it is the score of the first stage, the
+        towers, which finds the candidates that the fusion re-ranks.
+
+        Shapes: returns (N, D) float32, rows of length 1.
+        Raises:
+            InputError: no text, or one that is no string or has no words.
+            ConfigError: the run's fusion reads text and image together.
+        """
+        tower = self._towers()
+        return _unit_rows(tower.text_vector(widened_tokens(self.text_tokens(texts))))
+
+    @torch.no_grad()
+    def encode_images(self, images: Images) -> np.ndarray:
+        """Give one vector per image; see `encode_texts`.
+
+        Shapes: returns (N, D) float32, rows of length 1.
+        Raises:
+            InputError: no image, or one that cannot be read.
+            ConfigError: the run's fusion reads text and image together.
+        """
+        tower = self._towers()
+        return _unit_rows(tower.image_vector(widened_tokens(self.image_tokens(images))))
+
+    def _towers(self) -> TwoTowerFusion:
+        learner = learner_of(self.run)
+        fusion = learner.model.fusion if learner.towers is None else learner.towers.fusion
+        if not isinstance(fusion, TwoTowerFusion):
+            raise self._no_vectors()
+        return fusion
 
 
 def learner_of(run: Run) -> MatchLearner:
@@ -63,3 +94,9 @@ def learner_of(run: Run) -> MatchLearner:
     if not isinstance(run.learner, MatchLearner):
         raise ConfigError(f"{run.folder}: a run of task {run.recipe.task!r}; expected one of task 'match'")
     return run.learner
+
+
+def _unit_rows(vectors: Tensor) -> np.ndarray:
+    """Give (N, D) as float32 rows of length 1, in main memory."""
+    rows: np.ndarray = unit_vectors(vectors.float()).numpy(force=True)
+    return rows

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 
 from plait.core.errors import ConfigError, InputError
+from plait.core.files import write_json
+from plait.core.ranges import Range, checked_number
 from plait.data.collection import Collection
+from plait.data.given import ImageInput, Texts, as_path, text_list
 from plait.metrics.probe import batch_figures, choose, printed_accuracy, printed_probe
 from plait.metrics.statistics import bootstrap_interval
 from plait.tasks.match.evaluate import computing
@@ -25,7 +28,7 @@ from plait.train.events import Event, Listener, silent
 from plait.train.feed import Feed
 from plait.trained import Model, Run
 
-__all__ = ["BATCH", "CHOICES", "Runs", "probe_comparison", "probe_photo"]
+__all__ = ["BATCH", "CHOICES", "Runs", "probe", "probe_comparison", "probe_photo"]
 
 BATCH = 24
 CHOICES = 5
@@ -37,6 +40,18 @@ BOUNDS = {"accuracy": (0.0, 100.0), "five_accuracy": (0.0, 100.0)}
 
 class Runs(Protocol):
     """What the probe needs of `plait.api`, which is handed down to it."""
+
+    def read_results(self, out: Path) -> dict[str, Any]:
+        """Give what results.json of a comparison says."""
+        ...
+
+    def open_data(self, where: str | Path | Collection, *, limit: int | None = None) -> Collection:
+        """Open a data set."""
+        ...
+
+    def verify(self, collection: Collection, *, listener: Listener = silent) -> Collection:
+        """Leave out images that cannot be read."""
+        ...
 
     def load(self, run: Path) -> Model:
         """Load a run, ready for use."""
@@ -59,6 +74,44 @@ class _Answers:
 
     by_image: dict[str, np.ndarray]
     printed_accuracy: float
+
+
+def probe(
+    api: Runs,
+    out: str | Path,
+    *,
+    data: str | Path | Collection | None = None,
+    split: str = "val",
+    limit: int | None = None,
+    photo: ImageInput | None = None,
+    captions: Texts | None = None,
+    right: int = 1,
+    listener: Listener = silent,
+) -> Any:
+    """Test a comparison's runs on batches of held-out pairs of some data, or let every run choose a photo's caption.
+
+    Arguments:
+        out:      the comparison's folder; with data, probe.json is written there
+        data:     as in `fit`; split and limit say which of it
+        photo:    an image, in place of data, with captions to choose from
+        right:    which of the captions is right, counted from 1
+        listener: a function that is given each event
+    Returns: with data, what `probe_comparison` gives; with a photo, what `probe_photo` gives.
+    Raises:
+        ConfigError: neither data nor a photo with captions, or both; a comparison of another task.
+        InputError: too few images or captions, or no run is finished.
+    """
+    if (photo is None) == (data is None) or (photo is None) != (captions is None):
+        raise ConfigError("probe: expected either data, or photo with captions")
+    folder = as_path(out, "comparison")
+    results = api.read_results(folder)
+    if photo is not None:
+        place = checked_number(right, "right", Range(1, 10_000)) - 1
+        return probe_photo(folder, results, photo, text_list(captions, "caption"), runs=api, right=place)
+    collection = api.verify(api.open_data(data or "", limit=limit), listener=listener)
+    found = probe_comparison(folder, results, collection, runs=api, split=split, listener=listener)
+    write_json(folder / "probe.json", found)
+    return found
 
 
 def probe_comparison(
@@ -112,7 +165,7 @@ def probe_comparison(
 
 @torch.no_grad()
 def probe_photo(
-    out: Path, results: dict[str, Any], photo: Path, captions: Sequence[str], *, runs: Runs, right: int
+    out: Path, results: dict[str, Any], photo: ImageInput, captions: Sequence[str], *, runs: Runs, right: int
 ) -> list[dict[str, Any]]:
     """Let every finished run choose among captions of one photo: the same scores that the run gives in use.
 
@@ -136,7 +189,7 @@ def probe_photo(
             continue
         model = runs.load(out / row["run"])
         learner = learner_of(model.run)
-        image, text = model.encode_images([photo]), model.encode_texts(captions)
+        image, text = model.image_tokens([photo]), model.text_tokens(captions)
         with computing(learner, model.recipe.train.precision):
             scores = learner.pairing.choices(text, image)
         kept = {key: row[key] for key in ("fusion", "tokens", "pairing", "flags", "seed")}
