@@ -123,7 +123,7 @@ def _judged(case: Case, answer: _Answer, bench: Bench) -> tuple[str, str]:
             return "accepted", said
         if _INTERNAL.search(answer.err):
             return "traceback", answer.err
-        missing = [word for word in case.says if word not in said]
+        missing = _missing(case, said)
         if missing:
             return "not said", f"{missing} in: {said}"
         wrong = case.check(bench, answer.value if answer.value is not None else answer.out) if case.check else ""
@@ -137,8 +137,13 @@ def _judged(case: Case, answer: _Answer, bench: Bench) -> tuple[str, str]:
         return "unclear", message
     if case.expect != "refused":
         return "refused wrongly", message
-    missing = [word for word in case.says if word not in message]
+    missing = _missing(case, message)
     return ("unclear", f"{missing} in: {message}") if missing else ("refused", message)
+
+
+def _missing(case: Case, said: str) -> list[str]:
+    """Give what was to be named and is not; "a|b" asks for one of the two."""
+    return [words for words in case.says if not any(word in said for word in words.split("|"))]
 
 
 def _answer(call: Command | Python | Shell, bench: Bench, limit_s: float) -> _Answer:

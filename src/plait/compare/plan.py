@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from plait.build import check_parts
 from plait.compare.budget import Share, match_budgets
 from plait.compare.comparison import Comparison
 from plait.compare.differences import differences
@@ -79,10 +80,14 @@ def compare_fusions(
     work = task.load_work()
     check_jobs(plan.jobs, plan.match)
     for fusion in plan.fusions:
+        check_parts(_entrant(plan, fusion, 0))
         work.use(_entrant(plan, fusion, 0))
     work.check_data(collection)
     split = split_for_results(dict(collection.splits))
     check_output(out, "comparison")
+    if read_or_none(out / "compare.json") is None:  # each is built once before the folder is this comparison's
+        for fusion in plan.fusions:
+            work.audit_recipe(_entrant(plan, fusion, 0), seeds=1)
     _claim(out, plan, collection)
     first = {fusion: _entrant(plan, fusion, plan.seeds[0]) for fusion in plan.fusions}
     shares = match_budgets(plan.match, first, collection, out=out, cache=cache, device=plan.device, listener=listener)

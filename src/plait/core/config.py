@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
+from plait.core.os_errors import os_sentence
 from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.renamed import renamed
 
@@ -207,7 +208,9 @@ def read_recipe(path: Path | str) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"recipe {path}: no such file; `plait list recipes` shows those in the package") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"recipe {str(path)[:200]}: cannot be read: {os_sentence(error)}") from error
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and brackets without end
         raise ConfigError(f"recipe {path}: not valid TOML: {error}") from None
     data.setdefault("name", path.stem)
     return recipe_from_dict(data, where=f"recipe {path}")
@@ -348,5 +351,7 @@ def _check_choices(recipe: Recipe, where: str) -> None:
     for view in image.views:
         if view not in known:
             raise ConfigError(f"{where}, key 'image.views': unknown view {view!r}{nearest(view, known)}")
+    if recipe.fusion.objective:
+        raise ConfigError(f"{where}, key 'fusion.objective': belongs to a variant; the recipe's own is [objective]")
     if not image.views or image.fit not in ("", "squash", "crop", "pad"):
         raise ConfigError(f"{where}: image.views needs at least one view; image.fit is squash, crop, pad or ''")

@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
+from plait.build import check_parts
 from plait.core.config import Recipe
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
 from plait.data.collection import Collection
-from plait.data.text import WordInput
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed, make_words
-from plait.runs.claim import claim, plan_of
+from plait.runs.claim import check_claim, claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
@@ -73,19 +73,24 @@ def fit_run(
     recipe = completed(recipe, device=hardware.device)
     task = find_task(recipe.task)
     work = task.load_work()
-    use = work.use(recipe)  # what is cheap is checked before anything is written or encoded
+    check_parts(recipe)  # what is cheap is checked before anything is written or encoded
+    use = work.use(recipe)
     work.check_data(collection)
     split = split_for_results(dict(collection.splits))
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
-    claim(folder, plan)
-    if (record := whole_record(folder)) is not None:
+    known = check_claim(folder, plan)
+    if known and (record := whole_record(folder)) is not None:
+        claim(folder, plan)
         return record, None
-    listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
-    before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
-    learner = assemble(recipe, _words(recipe, collection, folder))
+    before, words = work.audit_recipe(recipe, seeds=AUDIT_SEEDS), make_words(recipe, collection)
+    learner = assemble(recipe, words)
     hardware.place(learner)
+    claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
+    listener = jsonl_log(folder / "events.jsonl", listener)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
     result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
@@ -140,11 +145,3 @@ def _curve_point(task: Task, learner: Learner, feed: Feed, recipe: Recipe) -> Ca
         return {key: found[key] for key in keys if key in found}
 
     return check
-
-
-def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
-    """Build the vocabulary and keep it with the run."""
-    words = make_words(recipe, collection)
-    if words is not None:
-        write_json(folder / WORDS_FILE, words.to_json())
-    return words

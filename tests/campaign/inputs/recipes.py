@@ -49,7 +49,6 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "train.checkpoint_s": ("huge",),
 }
 _FILES: dict[str, str | bytes] = {
-    "empty_file": b"",
     "not_toml": "epochs: 3\n- yaml",
     "json": '{"task": "match"}',
     "cut": TINY[: len(TINY) // 2] + '\nname = "la',
@@ -94,7 +93,7 @@ def cases() -> Iterator[Case]:
         if name in _WORK:
             yield Case(f"recipes/file/{name}", lambda b, content=content: _fit(b, b.recipe(content)), "works")
         else:
-            yield _refused(f"recipes/file/{name}", content, ("recipe",), known=known)
+            yield _refused(f"recipes/file/{name}", content, ("recipe|unknown fusion",), known=known)
     yield from _places()
 
 
@@ -102,7 +101,10 @@ def _keyed(key: str, how: str, value: Any) -> Case:
     name, text = f"recipes/{key}/{how}", changed(key, value)
     if how in RIGHT.get(key, ()):
         return Case(name, lambda b: _fit(b, b.recipe(text)), "works")
-    return _refused(name, text, (key.rpartition(".")[2],))
+    table, _, last = key.rpartition(".")
+    # A name that is in no table is unknown; an option is named itself.
+    said = {"options": "option 'a'", "head": "option 'a'"}.get(last, f"unknown {table}")
+    return _refused(name, text, (f"{last}|{said}|cannot be paired",))
 
 
 def _refused(name: str, text: str | bytes, says: tuple[str, ...], known: str = "") -> Case:
