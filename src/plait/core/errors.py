@@ -15,6 +15,7 @@ PlaitError                     anything a user can mend; the command line prints
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -34,9 +35,16 @@ __all__ = [
     "nearest",
 ]
 
+# No path is so long: a name has 255 signs at most. What else is, says nothing after its beginning and its end.
+_LONG_WORD = re.compile(r"\S{500,}")
+_KEPT = 120
+
 
 class PlaitError(Exception):
-    """The root of every error a user can mend."""
+    """The root of every error a user can mend. Its message is for people: words longer than a path are shortened."""
+
+    def __str__(self) -> str:
+        return _LONG_WORD.sub(lambda found: f"{found[0][:_KEPT]}...{found[0][-_KEPT:]}", super().__str__())
 
 
 class InputError(PlaitError):

@@ -306,9 +306,10 @@ def _checked(rgb: np.ndarray) -> np.ndarray:
 
 
 def _opened(path: Path | io.BytesIO) -> Image.Image:
-    """Open an image file. Pillow's warning about huge ones is silenced: `_refuse_huge` refuses them, with advice."""
+    """Open an image file. Pillow's warnings are silenced: `_refuse_huge` refuses huge ones, and EXIF data may be bad."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
         return Image.open(path, formats=_FORMATS)
 
 

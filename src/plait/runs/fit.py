@@ -77,6 +77,8 @@ def fit_run(
     use = work.use(recipe)
     work.check_data(collection)
     split = split_for_results(dict(collection.splits))
+    if not collection.splits.get("train"):
+        raise InputError(f"{collection.origin}: no split 'train' to learn from; it has: {', '.join(collection.splits)}")
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     known = check_claim(folder, plan)

@@ -108,10 +108,10 @@ CSV: dict[str, Rule] = {
     "html_text": (_append("p000.png,<script>alert(1)</script>"), "works", ()),
     "empty_name": (_append(",a thing"), "noted", ("row 26",)),
     "dot_name": (_append(".,a thing"), "noted", ("row 26",)),
-    "folder_name": (_append("../images,a thing"), "noted", ("row 26",)),
+    "folder_name": (_append("../images,a thing"), "refused", ("captions.csv", "../images")),
     "missing_image": (_append("p999.png,a thing"), "noted", ("p999.png",)),
-    "outside_image": (_append("../../secret.png,a thing"), "noted", ("secret.png",)),
-    "absolute_outside": (_append("/etc/passwd,a thing"), "noted", ("/etc/passwd",)),
+    "outside_image": (_append("../../secret.png,a thing"), "refused", ("captions.csv", "secret.png")),
+    "absolute_outside": (_append("/etc/passwd,a thing"), "refused", ("captions.csv", "/etc/passwd")),
     "url_name": (_append("https://example.org/a.png,a thing"), "noted", ("example.org",)),
     "long_name": (_append("n" * 5000 + ".png,a thing"), "noted", ("row 26",)),
     "newline_in_name": (_append('"p\n000.png",a thing'), "noted", ("captions.csv, row",)),
@@ -121,9 +121,9 @@ CSV: dict[str, Rule] = {
     "upper_suffix": (_edit(lambda t: t.replace(".png", ".PNG")), "works", ()),
     "no_suffix": (_edit(lambda t: t.replace(".png", "")), "works", ()),
     "repeated_rows": (_edit(lambda t: t + "".join(t.splitlines(keepends=True)[1:])), "works", ()),
-    "many_rows": (_edit(lambda t: t + "".join(f"p000.png,wording {n}\n" for n in range(5000))), "works", ()),
+    "many_rows": (_edit(lambda t: t + "".join(f"p000.png,wording {n}\n" for n in range(300))), "works", ()),
     "split_column": (
-        _edit(lambda t: "\n".join(f"{line},{'split' if n == 0 else 'train'}" for n, line in enumerate(t.split("\n")))),
+        _edit(lambda t: "\n".join(f"{line},{'split' if n == 0 else 'train'}" for n, line in enumerate(t.splitlines()))),
         "works",
         (),
     ),
@@ -149,7 +149,7 @@ JSON: dict[str, Rule] = {
     ),
     "null_caption.jsonl": (
         _as_json("captions.jsonl", lambda rows: [{**rows[0], "caption": None}, *rows[1:]]),
-        "refused",
+        "noted",
         ("captions.jsonl, row 1",),
     ),
     "table_caption.jsonl": (
@@ -257,9 +257,8 @@ def cases() -> Iterator[Case]:
             "broken_link",
             "ring",
         ):
-            cut = name == "captions.csv" and how == "truncated"
             spoil = _damaged(name, how)
-            yield from three(f"data/damaged/{name}/{how}", spoil, "noted" if cut else "refused", (name,))
+            yield from three(f"data/damaged/{name}/{how}", spoil, "refused", (name,))
 
 
 def three(name: str, spoil: Spoil, expect: Expected, says: tuple[str, ...], *, fits: bool = True) -> Iterator[Case]:
