@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.api.progress import listening
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import ConfigError, InputError, shown
 from plait.core.files import write_json
 from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.show import data_frame, html_table
@@ -180,6 +180,8 @@ def clear_cache(name: str | None = None) -> dict[str, Any]:
     Raises:
         ConfigError: there is no entry of that name.
     """
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(f"name: expected the name of an entry, got {shown(name)}; `plait cache` shows the names")
     root = cache_root()
     removed = clear_stores(root, everything=name is None, name=name or "")
     if name is not None and not removed:

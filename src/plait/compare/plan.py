@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.build import check_parts
-from plait.compare.budget import Share, match_budgets
+from plait.compare.budget import Share, check_match, match_budgets
 from plait.compare.comparison import Comparison
 from plait.compare.differences import differences
 from plait.compare.gallery import merged_gallery
@@ -35,6 +35,7 @@ from plait.runs.record import whole_record
 from plait.runs.versions import versions
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, silent
+from plait.train.hardware import choose_hardware
 
 __all__ = ["Plan", "compare_fusions"]
 
@@ -79,6 +80,8 @@ def compare_fusions(
     task = find_task(plan.recipe.task)
     work = task.load_work()
     check_jobs(plan.jobs, plan.match)
+    check_match(plan.match)
+    choose_hardware(plan.device)
     for fusion in plan.fusions:
         check_parts(_entrant(plan, fusion, 0))
         work.use(_entrant(plan, fusion, 0))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from plait.core.errors import ConfigError, nearest
+from plait.core.errors import ConfigError, nearest, shown
 from plait.core.os_errors import os_sentence
 from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.renamed import renamed
@@ -304,7 +304,7 @@ def _plain(value: Any) -> Any:
 def _make(cls: Any, data: Mapping[str, Any], where: str, table: str = "") -> Any:
     at = f"{where}, key {table!r}" if table else where
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{at}: expected a table, got {data!r}")
+        raise ConfigError(f"{at}: expected a table, got {shown(data)}")
     hints = typing.get_type_hints(cls)
     names = [f.name for f in fields(cls)]
     values = {}
@@ -322,16 +322,16 @@ def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is Literal:
         choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+        if not isinstance(value, str) or value not in choices:
+            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {shown(value)}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{at}: expected a list of strings, got {value!r}")
+            raise ConfigError(f"{at}: expected a list of strings, got {shown(value)}")
         return tuple(value)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{at}: expected a table, got {value!r}")
+            raise ConfigError(f"{at}: expected a table, got {shown(value)}")
         inner = typing.get_args(hint)[1]
         # A variant's keys have the ranges of the table [fusion].
         return {
@@ -341,7 +341,7 @@ def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
     if hint is int or hint is float:
         return checked_number(value, at, RANGES.get(name, _ANY), whole=hint is int)
     if not isinstance(value, hint):
-        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {value!r}")
+        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {shown(value)}")
     return value
 
 

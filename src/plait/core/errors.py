@@ -33,11 +33,14 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "nearest",
+    "shown",
 ]
 
 # No path is so long: a name has 255 signs at most. What else is, says nothing after its beginning and its end.
 _LONG_WORD = re.compile(r"\S{500,}")
 _KEPT = 120
+# So much of a value that came is shown.
+_SHOWN = 60
 
 
 class PlaitError(Exception):
@@ -99,6 +102,14 @@ def _with_message(kind: type[UnknownNameError], message: str) -> UnknownNameErro
     error = kind.__new__(kind)
     error.args = (message,)
     return error
+
+
+def shown(value: Any) -> str:
+    """Show what came in a message: a plain value, cut where it is long; of anything else its type."""
+    if not isinstance(value, str | bytes | int | float | list | tuple | dict | None):
+        return f"a value of type {type(value).__name__}"
+    said = repr(value)
+    return said if len(said) <= _SHOWN else f"{said[: _SHOWN - 3]}..."
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

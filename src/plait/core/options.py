@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from plait.core.errors import ConfigError
+from plait.core.errors import ConfigError, shown
 from plait.core.ranges import Range, checked_number
 
 __all__ = ["OPTION_RANGES", "check_values"]
@@ -80,20 +80,15 @@ def _check(where: str, hint: Any, value: Any, allowed: Range) -> None:
             _check(where, kinds[0], value, allowed)
     elif origin is Literal:
         if not isinstance(value, str) or value not in inner:
-            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, inner))}, got {_short(value)}")
+            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, inner))}, got {shown(value)}")
     elif origin in (list, tuple, Sequence):
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, got {_short(value)}")
+            raise ConfigError(f"{where}: expected a list, got {shown(value)}")
         for position, one in enumerate(value, start=1):
             _check(f"{where}, item {position}", inner[0], one, allowed)
     elif hint is bool and not isinstance(value, bool):
-        raise ConfigError(f"{where}: expected true or false, got {_short(value)}")
+        raise ConfigError(f"{where}: expected true or false, got {shown(value)}")
     elif hint is str and not isinstance(value, str):
-        raise ConfigError(f"{where}: expected a text in quotes, got {_short(value)}")
+        raise ConfigError(f"{where}: expected a text in quotes, got {shown(value)}")
     elif hint is int or hint is float:
         checked_number(value, where, allowed, whole=hint is int)
-
-
-def _short(value: Any) -> str:
-    said = repr(value)
-    return said if len(said) <= 60 else f"{said[:57]}..."

@@ -146,7 +146,7 @@ def decoded(content: bytes, name: str) -> np.ndarray:
         raise
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise InputError(
-            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short ({error})"
+            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short"
         ) from error
 
 

@@ -13,7 +13,7 @@ from plait.audit.record import Audit
 from plait.audit.verdict import with_data
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
-from plait.core.errors import CheckpointError, ConfigError
+from plait.core.errors import CheckpointError, ConfigError, shown
 from plait.core.evaluation import Evaluation
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection, keep_photos
@@ -89,8 +89,10 @@ def open_run_feed(
         ConfigError: no such split.
         InputError: data that the run's task cannot be measured on.
     """
-    if split not in collection.splits:
-        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
+    if not isinstance(split, str) or split not in collection.splits:
+        raise ConfigError(
+            f"data {collection.name!r} has no split {shown(split)}; it has: {', '.join(collection.splits)}"
+        )
     find_task(run.recipe.task).load_work().check_data(collection)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     part = keep_photos(collection, collection.splits[split])  # nothing else is encoded

@@ -25,8 +25,21 @@ VALUES = {
 BASES: dict[str, Callable[[Bench], list[object]]] = {
     "fit": lambda b: ["--data", b.shared.data, "--recipe", b.shared.recipe, "--epochs", 1, "--out", b.out, "--quiet"],
     "compare": lambda b: (
-        ["--data", b.shared.data, "--fusions", "late", "--seeds", 1, "--epochs", 1, "--quiet"]
-        + ["--recipe", b.shared.recipe, "--out", b.out]
+        [
+            "--data",
+            b.shared.data,
+            "--fusions",
+            "late",
+            "--seeds",
+            1,
+            "--epochs",
+            1,
+            "--quiet",
+            "--recipe",
+            b.shared.recipe,
+            "--out",
+            b.out,
+        ]
     ),
     "evaluate": lambda b: [b.shared.run, "--data", b.shared.data, "--quiet"],
     "audit": lambda b: [b.shared.run, "--data", b.shared.data, "--seeds", 2, "--quiet"],

@@ -67,8 +67,20 @@ def _damaged(name: str, how: str, spoil: Callable[[Path], None]) -> Iterator[Cas
     yield Case(
         f"{start}/compare_again",
         lambda b: Command(
-            ["compare", "--data", b.shared.many, "--fusions", "late,cross", "--seeds", 1, "--quiet"]
-            + ["--recipe", b.shared.recipe, "--out", damaged(b)]
+            [
+                "compare",
+                "--data",
+                b.shared.many,
+                "--fusions",
+                "late,cross",
+                "--seeds",
+                1,
+                "--quiet",
+                "--recipe",
+                b.shared.recipe,
+                "--out",
+                damaged(b),
+            ]
         ),
         *_again(name, how),
         leaves=("comparison",) if how == "folder" else (),

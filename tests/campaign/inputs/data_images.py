@@ -158,8 +158,7 @@ def _image(name: str, spoil: Spoil, expect: Expected) -> Iterator[Case]:
     yield Case(
         f"data/image/{name}/fit",
         lambda b: Command(
-            ["fit", "--data", data(b), "--recipe", b.shared.recipe, "--epochs", 1]
-            + ["--out", b.out, "--json", "--quiet"]
+            ["fit", "--data", data(b), "--recipe", b.shared.recipe, "--epochs", 1, "--out", b.out, "--json", "--quiet"]
         ),
         expect,
         says=says,

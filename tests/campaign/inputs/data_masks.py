@@ -136,8 +136,19 @@ def _spoiled(
     yield Case(
         f"{name}/fit",
         lambda b: Command(
-            ["fit", "--data", data(b), "--recipe", b.shared.mask_recipe, "--epochs", 1]
-            + ["--out", b.out, "--json", "--quiet"]
+            [
+                "fit",
+                "--data",
+                data(b),
+                "--recipe",
+                b.shared.mask_recipe,
+                "--epochs",
+                1,
+                "--out",
+                b.out,
+                "--json",
+                "--quiet",
+            ]
         ),
         expect,
         says=says,

@@ -112,8 +112,17 @@ def _renamed(name: str, verb: list[str]) -> Callable[[Bench], Command]:
         folder: Path = bench.data().rename(bench.folder / name)
         if verb == ["fit"]:
             return Command(
-                ["fit", f"--data={folder}", "--recipe", bench.shared.recipe, "--epochs", 1]
-                + ["--out", bench.out, "--quiet"]
+                [
+                    "fit",
+                    f"--data={folder}",
+                    "--recipe",
+                    bench.shared.recipe,
+                    "--epochs",
+                    1,
+                    "--out",
+                    bench.out,
+                    "--quiet",
+                ]
             )
         return Command([*verb, folder])
 

@@ -34,8 +34,6 @@ __all__ = [
 Parsed = TypeVar("Parsed")
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-# Captions may be long; the default, 131,072 signs, is none of the data's own limits.
-csv.field_size_limit(2**31 - 1)
 # What `surrogateescape` makes of bytes that are not UTF-8.
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _SAVE_AS_UTF8 = "not UTF-8; save the file as UTF-8"
