@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 from plait.cli.out import say
 from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
+from plait.core.errors import shortened
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 
@@ -20,7 +21,11 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse keeps silent where its help cannot be written; ours says so."""
+    """argparse keeps silent where its help cannot be written; ours says so, and shortens what it repeats."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with 2."""
+        super().error(shortened(message))
 
     def print_help(self, file: Any = None) -> None:
         """Print the help on stdout, or into a file. Raises StorageError where stdout cannot be written."""

@@ -33,11 +33,12 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "nearest",
+    "shortened",
     "shown",
 ]
 
-# No path is so long: a name has 255 signs at most. What else is, says nothing after its beginning and its end.
-_LONG_WORD = re.compile(r"\S{500,}")
+# No name of a file has more than 255 signs, and no path more than 4,096: what is longer says nothing in its middle.
+_LONG_WORD = re.compile(r"[^\s/]{300,}|\S{4200,}")
 _KEPT = 120
 # So much of a value that came is shown.
 _SHOWN = 60
@@ -47,7 +48,7 @@ class PlaitError(Exception):
     """The root of every error a user can mend. Its message is for people: words longer than a path are shortened."""
 
     def __str__(self) -> str:
-        return _LONG_WORD.sub(lambda found: f"{found[0][:_KEPT]}...{found[0][-_KEPT:]}", super().__str__())
+        return shortened(super().__str__())
 
 
 class InputError(PlaitError):
@@ -102,6 +103,11 @@ def _with_message(kind: type[UnknownNameError], message: str) -> UnknownNameErro
     error = kind.__new__(kind)
     error.args = (message,)
     return error
+
+
+def shortened(message: str) -> str:
+    """Give a message with words that are longer than any path cut to their beginning and end."""
+    return _LONG_WORD.sub(lambda found: f"{found[0][:_KEPT]}...{found[0][-_KEPT:]}", message)
 
 
 def shown(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What a part's options may be: the type is the parameter's own, the range goes by its name. Imports no torch.
 
-One name means one thing in every part ("layers", "dropout"), so one table of ranges serves them all; what only a part can
-know, such as heads that divide a width, it says itself.
+One name means one thing in every part ("layers", "dropout"), so one table of ranges serves them all; what only a part
+can know, such as heads that divide a width, it says itself.
 """
 
 from __future__ import annotations

@@ -147,6 +147,7 @@ def _scenes_count(where: str) -> int:
     digits = count if count.isascii() and count.isdigit() else ""
     if not digits or len(digits) > len(str(SCENES_MOST)) or not 6 <= int(digits) <= SCENES_MOST:
         raise InputError(
-            f"{where[:80]!r}: expected {kind}:COUNT with a count of at least 6 and at most {SCENES_MOST:,}, such as {kind}:2000"
+            f"{where[:80]!r}: expected {kind}:COUNT with a count of at least 6 and at most {SCENES_MOST:,}, such as "
+            f"{kind}:2000"
         )
     return int(count)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from plait.core.errors import InputError, ShapeError, StorageError
+from plait.core.os_errors import os_sentence
 from plait.data.geometry import Geometry
 
 __all__ = ["COLOURS", "colour_scale", "grid_box", "overlay", "paint_mask", "save_png"]
@@ -137,9 +138,7 @@ def save_png(rgb: np.ndarray, path: Path | str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rgb).save(path, format="PNG")
     except OSError as error:
-        raise StorageError(
-            f"picture {path}: cannot be written ({error}); is the disk full or the folder locked?"
-        ) from None
+        raise StorageError(f"picture {path}: cannot be written: {os_sentence(error, 'write')}") from error
     return path
 
 

@@ -14,7 +14,7 @@ from plait.metrics.intervals import interval_of
 from plait.runs.fit import WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
-from plait.runs.record import sound_record, write_record
+from plait.runs.record import finished_record, sound_record, write_record
 from plait.runs.weights import WEIGHTS_FILE
 from plait.tasks import find_task
 from plait.train.checkpoint import read_tensors, write_tensors
@@ -42,6 +42,7 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
         )
     check_output(out, "packaged model")
     record = sound_record(folder)
+    _check_same(out, record)
     tensors, metadata = read_tensors(folder / WEIGHTS_FILE)
     small = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     for name, tensor in small.items():
@@ -57,6 +58,17 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
     write_bytes(out / "MODEL_CARD.md", _card(record, numbers, path.stat().st_size).encode())
     write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
+
+
+def _check_same(out: Path, record: dict[str, Any]) -> None:
+    """Refuse to write over the packaged model of another run; one that is damaged is written anew."""
+    try:
+        there = finished_record(out)
+    except CheckpointError:
+        return
+    what = ("recipe", "data", "metrics")
+    if there is not None and any(there[key] != record[key] for key in what):
+        raise ConfigError(f"--out {out}: this folder holds the packaged model of another run; choose another folder")
 
 
 def _card(record: dict[str, Any], numbers: str, size_bytes: int) -> str:

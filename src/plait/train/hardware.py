@@ -34,8 +34,8 @@ def choose_hardware(device: str = "auto", *, devices: int = 1) -> Hardware:
         # An in-batch loss compares the pairs of the whole batch. Cut into parts, each with its own gradients, it would
         # be another loss.
         raise ConfigError(
-            f"devices: expected 1, got {shown(devices)}; one run trains on one device until the negatives of a batch are "
-            "gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
+            f"devices: expected 1, got {shown(devices)}; one run trains on one device until the negatives of a batch "
+            "are gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
         )
     return Hardware(resolve_device(device))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 
-from plait.core.ranges import Range, checked_number
+from plait.core.errors import InputError, shown
 from plait.data.geometry import geometry_of
 from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
@@ -34,13 +35,15 @@ class MaskModel(Model):
             out:       a folder for mask.png (white = in the region), probability.png, overlay.png and mask.json;
                        None = nothing is written
         Raises:
-            InputError: an empty phrase, an image that cannot be read.
-            ConfigError: a threshold outside [0, 1].
+            InputError: an empty phrase, an image that cannot be read, a threshold outside [0, 1].
             StorageError: a file cannot be written.
         """
         folder = None if out is None else as_path(out, "out")
         own = self.record.get("mask", {}).get("threshold", 0.5)
-        least = checked_number(own if threshold is None else threshold, "threshold", Range(0, 1), whole=False)
+        given = own if threshold is None else threshold
+        if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= given <= 1:
+            raise InputError(f"threshold {shown(given)}: expected a probability from 0 to 1")
+        least = float(given)
         photo = photo_of(image, "image")
         (phrase,) = text_list([text], "phrase")
         rgb = load_rgb(photo.source)
