@@ -95,7 +95,7 @@ def run(case: Case, bench: Bench) -> Outcome:
     before, shared = snapshot(bench.folder), snapshot(bench.shared.root)
     began = time.monotonic()
     try:
-        with _limited(case.limit_s), _rights(bench):
+        with _limited(case.limit_s + 5), _rights(bench):
             answer = _answer(call, bench, case.limit_s)
         ended, message = _judged(case, answer, bench)
     except (_TooSlow, subprocess.TimeoutExpired):
@@ -174,7 +174,7 @@ def _answer(call: Command | Python | Shell, bench: Bench, limit_s: float) -> _An
 
 def _shell(call: Shell, bench: Bench, limit_s: float) -> _Answer:
     process = subprocess.Popen(
-        ["/bin/bash", "-c", call.line.replace("PLAIT", f"'{sys.executable}' -m plait")],
+        ["/bin/bash", "-c", re.sub(r"\bPLAIT\b", f"'{sys.executable}' -m plait", call.line)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=bench.here,
@@ -194,6 +194,9 @@ def _shell(call: Shell, bench: Bench, limit_s: float) -> _Answer:
         process.wait()
     texts = [stream.decode(call.encoding, "replace") for stream in (out, err)]
     crash = texts[1][-LONGEST:] if "Traceback" in texts[1] or "Exception ignored" in texts[1] else ""
+    if crash and call.after_s is not None and "/plait/" not in texts[1]:
+        # The interpreter's own start was interrupted, before a line of ours was read.
+        return _Answer(130, "", "interrupted before plait began")
     return _Answer(process.returncode, texts[0], texts[1], crash=crash)
 
 

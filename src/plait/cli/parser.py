@@ -6,8 +6,8 @@ import argparse
 from typing import Any, NoReturn
 
 from plait.cli.out import say
-from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.core.errors import shortened
+from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 
