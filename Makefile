@@ -6,7 +6,7 @@
 #   make test-real tests on real data: PLAIT_DATA=DIR make test-real
 #   make campaign  malformed and unusual inputs, all of them; a table of outcomes in out/campaign
 #   make check     format, lint, types and `make test`: what has to pass before a commit
-#   make format    lay the code out and mend what ruff can mend
+#   make format    format the code and fix what ruff can fix
 #   make bench     scoring kernels against the plain loop, as JSON
 #   make clean     remove the environment, caches and outputs
 #

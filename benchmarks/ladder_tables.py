@@ -1,9 +1,9 @@
-"""The tables of docs/ladder.md: what the chapter prints beside what comparisons of its rungs found.
+"""The tables of docs/ladder.md: the results that the textbook prints, beside those of comparisons.
 
     python -m benchmarks.ladder_tables --tokens out/ladder --pooled out/pooled --matched out/matched
 
 Each folder is a comparison with the recipe `ladder` and, if `plait probe` was run on it, its probe.json. Folders that
-are left out give no columns. Computes nothing: it lays results out as Markdown.
+are left out give no columns. It computes nothing; it formats results as Markdown.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PRINTED", "Found", "main", "probes", "rungs", "training"]
+__all__ = ["PRINTED", "Found", "main", "probes", "recalls", "training"]
 
-# Rung -> (ratio of the best to the second of five similarities, trained well, result), as the chapter prints them for
+# Version -> (ratio of the best to the second of five similarities, trained well, result), as Park 2025 prints them for
 # one photo of a cat.
 PRINTED: dict[str, tuple[float, bool, str]] = {
     "v0": (2.908, True, "success"),
@@ -54,23 +54,23 @@ class Found:
         self.summary = {entry["fusion"]: entry for entry in results["summary"]}
         self.audit = {row["fusion"]: row["audit"] for row in results["rows"] if "audit" in row}
         if (folder / "probe.json").exists():
-            asked = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
-            self.probe = {row["fusion"]: row for row in asked["rows"]}
+            found = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+            self.probe = {row["fusion"]: row for row in found["rows"]}
 
     def recall(self, fusion: str, metric: str = "t2i_r1") -> str:
         """Give a recall with its interval, or a dash."""
         entry = self.summary.get(fusion)
         return DASH if entry is None or metric not in entry else _interval(entry[metric])
 
-    def asked(self, fusion: str, figure: str, digits: int = 1) -> str:
+    def probed(self, fusion: str, figure: str, digits: int = 1) -> str:
         """Give a figure of the probe with its interval, or a dash."""
         row = self.probe.get(fusion)
         return DASH if row is None else _interval(row[figure], digits)
 
 
-def rungs(tokens: Found, pooled: Found, matched: Found) -> str:
+def recalls(tokens: Found, pooled: Found, matched: Found) -> str:
     """Lay out the printed result beside recall@1 under the three protocols."""
-    header = ["rung", "printed", "ratio printed", "noise, matched + pooled", "t2i R@1, matched + pooled (leaky)"]
+    header = ["version", "printed", "ratio printed", "noise, matched + pooled", "t2i R@1, matched + pooled (leaky)"]
     header += ["t2i R@1, itm + pooled", "t2i R@1, itm + tokens", "i2t R@1, itm + tokens"]
     header += ["t2i R@1, fused head alone"]
     rows = []
@@ -94,17 +94,17 @@ def rungs(tokens: Found, pooled: Found, matched: Found) -> str:
 
 
 def training(found: Found) -> str:
-    """Lay out the first of the chapter's tables: loss, accuracy, separation, cost."""
-    header = ["rung", "seeds", "loss, training", "loss, held out", "accuracy in batches of 24, %", "separation"]
+    """Lay out the first printed table: loss, accuracy, separation, cost."""
+    header = ["version", "seeds", "loss, training", "loss, held out", "accuracy in batches of 24, %", "separation"]
     header += ["train s", "parameters"]
     rows = [
         [
             f"`{fusion}`",
             str(found.summary[fusion]["seeds"]),
             f"{found.probe[fusion]['train_loss']:.2f}" if fusion in found.probe else DASH,
-            found.asked(fusion, "loss", 2),
-            found.asked(fusion, "accuracy"),
-            found.asked(fusion, "separation", 2),
+            found.probed(fusion, "loss", 2),
+            found.probed(fusion, "accuracy"),
+            found.probed(fusion, "separation", 2),
             f"{found.summary[fusion]['train_s']:.0f}",
             f"{found.summary[fusion]['params']:,}",
         ]
@@ -114,8 +114,8 @@ def training(found: Found) -> str:
 
 
 def probes(tokens: Found, pooled: Found, matched: Found) -> str:
-    """Lay out the second: the own caption among five, printed for one photo, asked here of many."""
-    header = ["rung", "trained well, printed (one photo)", "own caption of five, matched + pooled (leaky), %"]
+    """Lay out the second: the photo's own caption among five, printed for one photo, measured here on many."""
+    header = ["version", "trained well, printed (one photo)", "own caption of five, matched + pooled (leaky), %"]
     header += ["itm + pooled, %", "itm + tokens, %", "margin, itm + tokens", "rank"]
     rows = []
     for fusion in _fusions(tokens, pooled, matched):
@@ -124,10 +124,10 @@ def probes(tokens: Found, pooled: Found, matched: Found) -> str:
             [
                 f"`{fusion}`",
                 ("yes" if printed[1] else "no") if printed else DASH,
-                matched.asked(fusion, "five_accuracy"),
-                pooled.asked(fusion, "five_accuracy"),
-                tokens.asked(fusion, "five_accuracy"),
-                tokens.asked(fusion, "five_margin", 2),
+                matched.probed(fusion, "five_accuracy"),
+                pooled.probed(fusion, "five_accuracy"),
+                tokens.probed(fusion, "five_accuracy"),
+                tokens.probed(fusion, "five_margin", 2),
                 str(tokens.probe[fusion]["rank"]) if fusion in tokens.probe else DASH,
             ]
         )
@@ -136,7 +136,7 @@ def probes(tokens: Found, pooled: Found, matched: Found) -> str:
 
 def _fusions(*found: Found) -> list[str]:
     names = {name for one in found for name in one.summary}
-    ladder = [f"ladder/{rung}" for rung in PRINTED]
+    ladder = [f"ladder/{version}" for version in PRINTED]
     return [name for name in ladder if name in names] + sorted(names - set(ladder))
 
 
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=Path, metavar="DIR")
     given = parser.parse_args(arguments)
     tokens, pooled, matched = Found(given.tokens), Found(given.pooled), Found(given.matched)
-    print(rungs(tokens, pooled, matched), training(tokens), probes(tokens, pooled, matched), sep="\n\n")
+    print(recalls(tokens, pooled, matched), training(tokens), probes(tokens, pooled, matched), sep="\n\n")
     return 0
 
 

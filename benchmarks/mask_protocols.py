@@ -1,11 +1,11 @@
-"""What one model scores under the protocols that masks from instructions were published with, and under an honest one.
+"""What one model scores under the published protocols of masks from instructions, and under a leak-free one.
 
     python -m benchmarks.mask_protocols --data DIR --meant out/mask_losses --kept out/mask_kept --json
 
-`--meant` and `--kept` are comparisons with the recipe `mask_losses` on the same photos: the first with the region a
-text speaks of as foreground, the second with the rest of the photo (`DIR#polarity=background`), which is what reading
-an edit's mask as "not black" gives. Every run of two fusions is scored on its training rows and on the held-out
-photos, by mean IoU, beside a mask that marks everything.
+`--meant` and `--kept` are comparisons with the recipe `mask_losses` on the same photos: the first with the region
+that a text refers to as foreground, the second with the rest of the photo (`DIR#polarity=background`), which is the
+result of reading an edit's mask as "not black". Every run of two fusions is scored on its training rows and on the
+held-out photos, by mean IoU, beside a mask that marks everything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AREAS = (0.02, 0.04, 0.10, 0.20)
 
 
 def constant_scores(area: float) -> dict[str, float]:
-    """Give the mean IoU, in percent, of masks that look at nothing, where every edit covers this part of its photo.
+    """Give the mean IoU, in percent, of masks that depend on no input, where every edit covers this part of its photo.
 
     Formula: marking everything scores the true region's share, marking nothing 0 (Jaccard 1912).
 

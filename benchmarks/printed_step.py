@@ -1,9 +1,9 @@
-"""A training step of the ladder as its chapter runs it, against a step from cached tokens.
+"""A training step of the ladder as the textbook runs it, against a step from cached tokens.
 
 As printed, BERT-base and ResNet-50 run and are fine-tuned at every step, batch 24. Plait runs its frozen encoders once
 and trains from their tokens, with the recipe `ladder`. Weights and inputs are random: only time is measured.
 
-Run `python -m benchmarks.printed_step` for a line to read, with `--json` for one to parse. Needs transformers.
+Run `python -m benchmarks.printed_step` for text, with `--json` for JSON. Needs transformers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["Printed", "main", "measure"]
 PRINTED_BATCH = 24
 # The photos' pooled vector is as wide as the norm that reads it.
 IMAGE_POOLED_NORM = "adapter.sides.pooled.norm.weight"
-CAPTIONS_OF_FLICKR8K, EPOCHS, RUNGS = 30_455, 5, 17
+CAPTIONS_OF_FLICKR8K, EPOCHS, VERSIONS = 30_455, 5, 17
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sizes:
 
 
 class Printed(nn.Module):
-    """Both encoders, trained, pooled to 256 and fused one token a side: what the chapter's model computes at a step."""
+    """Both encoders, trained, pooled to 256 and fused as one token per side: the textbook's model."""
 
     def __init__(self, fusion: nn.Module, sizes: Sizes) -> None:
         super().__init__()
@@ -77,21 +77,21 @@ class Printed(nn.Module):
         return image @ text.T / 0.07
 
 
-def measure(rung: str, *, steps: int = 3, sizes: Sizes | None = None) -> dict[str, Any]:
-    """Time steps of both ways in turn, in one run.
+def measure(version: str, *, steps: int = 3, sizes: Sizes | None = None) -> dict[str, Any]:
+    """Time steps of both kinds alternately, in one run.
 
-    Returns: {"rung", "printed_step_s", "printed_pairs_s", "cached_step_s", "cached_pairs_s", "ratio",
-        "printed_ladder_h", "cached_ladder_h"}; a pair is one caption seen once; the ladders are 17 rungs x 5 epochs of
-        Flickr8k's training captions, by these steps.
+    Returns: {"version", "printed_step_s", "printed_pairs_s", "cached_step_s", "cached_pairs_s", "ratio",
+        "printed_ladder_h", "cached_ladder_h"}; a pair is one caption seen once; the ladders are 17 versions x 5 epochs
+        of Flickr8k's training captions, by these steps.
     """
     sizes = sizes or Sizes()
     torch.manual_seed(0)
     recipe = read_recipe("ladder")
-    fusion = recipe.variants.get(rung, replace(recipe.fusion, name=rung, options={}))
-    recipe = replace(recipe, fusion=recipe.fusion if rung == recipe.fusion.name else fusion, variants={})
+    fusion = recipe.variants.get(version, replace(recipe.fusion, name=version, options={}))
+    recipe = replace(recipe, fusion=recipe.fusion if version == recipe.fusion.name else fusion, variants={})
     learner = assemble(completed(recipe))
     torch.manual_seed(0)
-    printed = _printed_step(make_fusion(rung, {}, width=256), sizes)
+    printed = _printed_step(make_fusion(version, {}, width=256), sizes)
     cached = _cached_step(learner, sizes, recipe.train.captions_per_image)
     times: dict[str, list[float]] = {"printed": [], "cached": []}
     for turn in range(steps + 1):
@@ -102,9 +102,9 @@ def measure(rung: str, *, steps: int = 3, sizes: Sizes | None = None) -> dict[st
                 times[name].append(perf_counter() - began)
     printed_s, cached_s = median(times["printed"]), median(times["cached"])
     pairs = {"printed": sizes.batch, "cached": sizes.photos * recipe.train.captions_per_image}
-    hours = CAPTIONS_OF_FLICKR8K * EPOCHS * RUNGS / 3600
+    hours = CAPTIONS_OF_FLICKR8K * EPOCHS * VERSIONS / 3600
     return {
-        "rung": rung,
+        "version": version,
         "printed_step_s": printed_s,
         "printed_pairs_s": pairs["printed"] / printed_s,
         "cached_step_s": cached_s,
@@ -164,18 +164,18 @@ def _cached_step(learner: Learner, sizes: Sizes, captions: int) -> Callable[[], 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; see the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rung", default="ladder/v9")
+    parser.add_argument("--version", default="ladder/v9")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    found = measure(given.rung, steps=given.steps)
+    found = measure(given.version, steps=given.steps)
     if given.json:
         print(json.dumps(found))
     else:
         print(
-            f"{found['rung']}: as printed {found['printed_step_s']:.2f} s a step of {PRINTED_BATCH} pairs, from the "
-            f"cache {found['cached_step_s']:.2f} s a step; {found['ratio']:.0f} times the pairs a second; all rungs, "
-            f"five epochs: {found['printed_ladder_h']:.0f} h against {found['cached_ladder_h']:.1f} h"
+            f"{found['version']}: as printed {found['printed_step_s']:.2f} s per step of {PRINTED_BATCH} pairs, "
+            f"from the cache {found['cached_step_s']:.2f} s per step; {found['ratio']:.0f} times the pairs per second; "
+            f"all versions, five epochs: {found['printed_ladder_h']:.0f} h against {found['cached_ladder_h']:.1f} h"
         )
     return 0
 

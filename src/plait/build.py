@@ -70,7 +70,7 @@ def needs_words(recipe: Recipe) -> bool:
 
 
 def tokens_seen(settings: FusionSettings) -> str:
-    """Say whether the fusion meets "tokens" or one "pooled" vector per side, whatever the recipe asks of it.
+    """Say whether the fusion gets "tokens" or one "pooled" vector per side, whatever the recipe asks of it.
 
     Raises:
         UnknownNameError: no such fusion.
@@ -82,7 +82,7 @@ def expand_fusions(names: list[str], labels: Collection[str] = ()) -> list[str]:
     """Check fusion names and expand a family folder ("ladder") to all its members, in table order.
 
     Arguments:
-        labels: of a recipe's variants; they count as names, and "variants" stands for all of them
+        labels: of a recipe's variants; they count as names, and "variants" names all of them
     Raises:
         UnknownNameError: a name is neither a fusion, nor a family folder, nor a label.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from plait.core.errors import ShapeError
 from plait.core.types import Batch, EncoderParts, Fused, ImageSpec, Loss, TextInput, Tokens
 from plait.encoders.adapters import Adapter
 from plait.fusion.base.fusion import Fusion
+from plait.nn.digest import weights_digest
 
 __all__ = ["FusionModel", "Learner", "Side", "raw_image", "raw_text"]
 
@@ -24,7 +25,8 @@ class Side(nn.Module):
     Formula: adapter(trained(frozen(raw))).
 
     The frozen part is held outside PyTorch's registration: it is neither trained, saved nor counted, and a run that
-    reads cached tokens may drop it.
+    reads cached tokens may drop it. `to` moves it with the side. The trained part can be fixed as well (`fix_encoder`):
+    it is saved and counted, but takes no gradient, and its tokens are cached.
     """
 
     def __init__(self, parts: EncoderParts, adapter: Adapter) -> None:
@@ -35,11 +37,47 @@ class Side(nn.Module):
         self.input = parts.input
         self.identity = parts.identity
         self.level_widths = parts.level_widths
+        self._is_fixed = False
+        self._fixed: tuple[nn.Module, ...] = ()  # registered above, under names of their own
+
+    def fix_encoder(self) -> None:
+        """Stop training the encoder and the projection of its summary; the projection of tokens stays trained.
+
+        What the encoder gives is cached from here on, under a name that depends on its weights.
+        """
+        self._is_fixed = self.trained is not None and any(True for _ in self.trained.parameters())
+        self._fixed = self.adapter.summary_parts()
+        if self._is_fixed and self.trained is not None:
+            self._fixed += (self.trained,)
+        for part in self._fixed:
+            part.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout and the like on or off; what is fixed stays in evaluation mode."""
+        super().train(mode)
+        for part in self._fixed:
+            part.eval()
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Change all tensors, as `to` and its kin do: those of the frozen part too, which PyTorch does not know of."""
+        frozen = self._frozen[0]
+        if frozen is not None:
+            frozen._apply(fn, recurse)
+        side: Self = super()._apply(fn, recurse)
+        return side
 
     @property
     def has_frozen(self) -> bool:
-        """Whether there are frozen tokens that can be cached."""
-        return self._frozen[0] is not None
+        """Whether there are tokens that can be cached: of a frozen part, or of an encoder that is fixed."""
+        return self._is_fixed or self._frozen[0] is not None
+
+    @property
+    def cached_identity(self) -> str:
+        """What the tokens that `freeze` gives depend on: the frozen part and, where they are fixed, trained weights."""
+        if not self._is_fixed or self.trained is None:
+            return self.identity
+        return f"{self.identity} then weights sha256={weights_digest(self.trained)}"
 
     @property
     def text_input(self) -> TextInput:
@@ -57,11 +95,14 @@ class Side(nn.Module):
 
     @torch.no_grad()
     def freeze(self, *raw: Tensor) -> Tokens:
-        """Run the frozen part: (ids, valid) for text, (pixels,) for images -> Tokens, without gradients."""
-        frozen = self._frozen[0]
-        if frozen is None:
+        """Run what is not trained: (ids, valid) for text, (pixels,) for images -> Tokens, without gradients."""
+        if not self.has_frozen:
             raise ShapeError("this side has no frozen encoder: all of it is trained, so pass raw input to forward")
-        tokens: Tokens = frozen(*raw)
+        frozen = self._frozen[0]
+        found: tuple[Any, ...] = raw if frozen is None else (frozen(*raw),)
+        if self._is_fixed and self.trained is not None:
+            found = (self.trained(*found),)
+        tokens: Tokens = found[0]
         return tokens
 
     def encode(self, *raw: Tensor | Tokens) -> Tokens:
@@ -69,7 +110,7 @@ class Side(nn.Module):
         found = raw
         if self.has_frozen and not isinstance(raw[0], Tokens):
             found = (self.freeze(*(part for part in raw if isinstance(part, Tensor))),)
-        if self.trained is not None:
+        if self.trained is not None and not self._is_fixed:
             found = (self.trained(*found),)
         if not isinstance(found[0], Tokens):
             raise ShapeError(f"expected an encoder that gives Tokens, got {type(found[0]).__name__}")

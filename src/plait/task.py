@@ -37,7 +37,7 @@ class Use:
 
     Fields:
         columns: what every row of results says of it: {"tokens": ..., "pairing": ..., "rerank_k": ...}
-        flags:   what must be said of it before it was trained, such as "leaky"
+        flags:   what is known of it before training, such as "leaky"
     """
 
     columns: dict[str, Any]
@@ -63,8 +63,16 @@ class Work(Protocol):
         """Join the sides with fusion, head and objective. The order of drawing weights is fusion, head, the rest."""
         ...
 
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give the recipe of the run that must be trained before this one and that it begins from, or None."""
+        ...
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Take over the weights of the first stage's learner. Called only where `first_stage` gives a recipe."""
+        ...
+
     def targets(self, learner: Learner, feed: Feed) -> Targets:
-        """Give what `Batch.target` holds for the captions of a collection, made once a feed."""
+        """Give what `Batch.target` holds for the captions of a collection, made once per feed."""
         ...
 
     def evaluate(
@@ -82,7 +90,7 @@ class Work(Protocol):
 
         Arguments:
             limit: only its first images and the metrics that are `on_curve`: for curves, which select nothing
-            known: the `details` of the run's own evaluation: what was chosen there (a threshold) is not chosen anew
+            known: the `details` of the run's own evaluation: what was chosen there (a threshold) is not chosen again
         Raises:
             InputError: the split holds too little.
         """
@@ -181,7 +189,7 @@ class Task:
         metrics:    every figure of its evaluations; the order is that of tables
         objective:  the objective of a recipe that names none
         serves:     (kind, entry) -> whether an entry of FUSIONS ("fusion"), HEADS ("head") or OBJECTIVES ("objective")
-                    is for this task, told by what the entry takes and gives
+                    is for this task, by what the entry takes and gives
         recipe_for: collection -> the name of the recipe that suits it, or None where the data asks another question
         verb:       the method of its predictor that answers, and the function of `plait` with the same name
         work, page, terminal, card: see `Work`, `plait.report.page.Page`, `Terminal`, `Card`
@@ -229,6 +237,6 @@ class Task:
         return [load_target(target) for target in self.commands]
 
     def headline(self, present: Sequence[str]) -> Metric:
-        """Give the metric that verdicts speak of: the first headline one among the keys that are present."""
+        """Give the metric of verdicts: the first headline one among the keys that are present."""
         wanted = [metric for metric in self.metrics if metric.headline]
         return next((metric for metric in wanted if metric.key in present), wanted[0])

@@ -17,7 +17,7 @@ from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
 from plait.data.given import ImageInput, Images, Texts, image_list, text_list
 from plait.model import FusionModel, Learner
-from plait.nn.devices import device_of, move_module, resolve_device
+from plait.nn.devices import device_of, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
 
 __all__ = ["Attention", "ImageInput", "Model", "Run"]
@@ -165,7 +165,7 @@ class Model:
         self.recipe = run.recipe
         self.record: dict[str, Any] = run.record
         self.device: torch.device = device_of(run.learner) if device is None else resolve_device(device)
-        move_module(run.learner, self.device)  # frozen encoders too
+        run.learner.to(self.device)
 
     def __repr__(self) -> str:
         """Say in one line what it is."""

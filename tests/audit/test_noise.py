@@ -1,4 +1,4 @@
-"""Noise: the bound by hand, chance for honest scores, everything for a leak."""
+"""Noise: the bound by hand, chance for leak-free scores, everything for a leak."""
 
 from __future__ import annotations
 

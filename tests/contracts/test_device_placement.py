@@ -25,7 +25,6 @@ from plait.heads.mask import SpatialDecoder, VectorDecoder
 from plait.heads.match import LogitHead, SimilarityHead
 from plait.nn.attention import MultiHeadAttention, attend_rows
 from plait.nn.blocks import CrossBlock, SelfBlock
-from plait.nn.devices import move_module
 from plait.nn.dropout import Dropout
 from plait.nn.pairs import cosine_similarities, max_similarities, pool_similarities, stacked_similarities
 from plait.nn.pooling import AttentionPool, GeneralisedPool, masked_max, masked_mean
@@ -171,7 +170,7 @@ def test_a_feed_puts_all_it_gives_where_the_learner_is(tmp_path: Path) -> None:
     learner = toy_learner()
     feed = toy_feed(learner, tmp_path)
     rows = feed.order(0, 0, 8)[0]
-    move_module(learner, torch.device("meta"))  # a device that is nowhere: its tensors have shapes alone
+    learner.to("meta")  # a device that is nowhere: its tensors have shapes alone
     assert devices_of(feed.batch(rows, seed=0, epoch=0)) == {"meta"}
     assert devices_of(feed.encode_texts(np.arange(3))) == {"meta"}
     assert devices_of(feed.encode_images([0, 5])) == {"meta"}

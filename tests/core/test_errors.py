@@ -42,7 +42,7 @@ def test_unknown_name_lists_what_is_known_in_order() -> None:
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
 def test_errors_reach_another_process_with_their_message(name: str) -> None:
     kind = getattr(errors, name)
-    error = UnknownNameError("fusion", "lat", ["late"]) if kind is UnknownNameError else kind("what, and the cure")
+    error = UnknownNameError("fusion", "lat", ["late"]) if kind is UnknownNameError else kind("what, and the fix")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert str(again) == str(error) != ""

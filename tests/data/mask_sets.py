@@ -30,7 +30,7 @@ def save_mask(path: Path, mask: np.ndarray) -> Path:
 
 
 def mask_set(folder: Path, *, photos: int = 6, extra: str = "", splits: bool = True) -> Path:
-    """Make a folder with two (text, mask) pairs a photo; `extra` is appended to pairs.csv."""
+    """Make a folder with two (text, mask) pairs per photo; `extra` is appended to pairs.csv."""
     lines = ["image,text,mask,source"]
     for n in range(photos):
         (folder / "images").mkdir(parents=True, exist_ok=True)

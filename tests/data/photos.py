@@ -20,7 +20,7 @@ def save_photo(path: Path, *, colour: tuple[int, int, int] = (200, 30, 30), size
 
 
 def folder_of(path: Path, count: int, *, each: int = 2, splits: dict[str, list[int]] | None = None) -> Path:
-    """Make a folder with `count` photos p0.png ..., `each` captions a photo, and maybe splits by number."""
+    """Make a folder with `count` photos p0.png ..., `each` captions per photo, and maybe splits by number."""
     for number in range(count):
         save_photo(path / "images" / f"p{number}.png", colour=(number, 10, 20))
     with (path / "captions.csv").open("w", newline="", encoding="utf-8") as file:

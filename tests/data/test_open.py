@@ -56,7 +56,7 @@ def test_what_cannot_be_used_is_listed(tmp_path: Path) -> None:
     assert open_collection(folder).splits == {"train": (0, 1), "val": (2, 3)}
 
 
-def test_one_caption_a_photo_is_fine(tmp_path: Path) -> None:
+def test_one_caption_per_photo_is_fine(tmp_path: Path) -> None:
     data = open_collection(folder_of(tmp_path, 12, each=1))
     assert len(data.captions) == len(data.photos) == 12
 

@@ -221,7 +221,7 @@ def test_what_was_seen_is_remembered_also_when_stopped(tmp_path: Path, monkeypat
     found = inspect_images(photos, root=tmp_path / "cache")
     assert len(looked) <= 10
     assert found == inspect_images(photos, root=tmp_path / "cache")
-    write(tmp_path / "p0.png", scene(99))  # another content is looked at anew
+    write(tmp_path / "p0.png", scene(99))  # another content is checked again
     before = len(looked)
     assert inspect_images(photos, root=tmp_path / "cache")["p0"] != found["p0"]
     assert len(looked) == before + 1

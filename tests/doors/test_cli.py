@@ -72,7 +72,7 @@ def test_compare_tells_people_the_same(compared: Compared, capsys: Capture) -> N
     assert "epoch" not in answer.err, "a finished run was trained again"
 
 
-def test_report_is_written_anew(compared: Compared, capsys: Capture) -> None:
+def test_report_is_written_again(compared: Compared, capsys: Capture) -> None:
     path = compared.out / "report.html"
     before = path.read_text(encoding="utf-8")
     path.unlink()

@@ -1,4 +1,4 @@
-"""Bad input and bad luck: a clear error, or a listed skip; what is finished is kept."""
+"""Bad input and failures: a clear error, or a listed skip; what is finished is kept."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_empty_captions_are_skipped_and_listed(tiny_folder: TinyFolder, compare:
     assert answer.data["data"]["captions"] == 24
 
 
-def test_one_caption_a_photo_works(tiny_folder: TinyFolder, compare: Compare) -> None:
+def test_one_caption_per_photo_works(tiny_folder: TinyFolder, compare: Compare) -> None:
     data = give_splits(tiny_folder(photos=16, captions=1), 6)
     answer = compare(data, fusions="late,cross")
     assert answer.code == 0
@@ -154,9 +154,9 @@ def test_one_failed_run_leaves_the_others(
     later = compare(data, fusions="late")
     assert later.code == 3
     assert [(row["fusion"], row["status"]) for row in later.data["rows"]][1] == ("cross", "failed")
-    mended = compare(data, fusions="cross,late")
-    assert mended.code == 0, "what failed is tried again by the same command"
-    assert mended.data["rows"][1]["metrics"] == rows["late"]["metrics"]
+    repeated = compare(data, fusions="cross,late")
+    assert repeated.code == 0, "what failed is tried again by the same command"
+    assert repeated.data["rows"][1]["metrics"] == rows["late"]["metrics"]
 
 
 def test_every_run_failed(tiny_folder: TinyFolder, compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,9 +175,10 @@ def test_every_run_failed(tiny_folder: TinyFolder, compare: Compare, monkeypatch
     assert "the loss became nan at step 1 of 2" in answer.data["rows"][0]["reason"]
 
 
-@pytest.mark.parametrize("fails", ["replace", "fsync"])
+# The files that cannot be written are the results and the first checkpoint: one call or two of these per file.
+@pytest.mark.parametrize(("fails", "start"), [("replace", "the last checkpoint"), ("fsync", "its first step")])
 def test_a_full_disk(
-    tiny_folder: TinyFolder, tmp_path: Path, compare: Compare, monkeypatch: pytest.MonkeyPatch, fails: str
+    tiny_folder: TinyFolder, tmp_path: Path, compare: Compare, monkeypatch: pytest.MonkeyPatch, fails: str, start: str
 ) -> None:
     data = give_splits(tiny_folder(photos=12), 4)
     real, written = getattr(os, fails), [0]
@@ -193,7 +194,7 @@ def test_a_full_disk(
     assert answer.code == 1
     assert answer.err.startswith("plait: ")
     assert "No space left on device" in answer.err
-    assert "then run the same command" in answer.err
+    assert f"then run the same command again; training continues from {start}" in answer.err
     assert not list((tmp_path / "out").rglob("*.tmp"))
     monkeypatch.undo()
     assert compare(data).code == 0

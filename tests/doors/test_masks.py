@@ -65,7 +65,7 @@ class Masked(NamedTuple):
 
 @pytest.fixture(scope="module")
 def masked(plait_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Masked:
-    """Compare two entrants on squares: the first caption speaks of the square, the second of what is around it."""
+    """Compare two entrants on squares: the first caption refers to the square, the second to its surroundings."""
     folder = tmp_path_factory.mktemp("masked")
     data = give_splits(make_tiny(folder / "squares", photos=24))
     (data / "captions.csv").unlink()

@@ -67,7 +67,7 @@ def test_one_photo_as_it_is_printed(compared: Compared, capsys: pytest.CaptureFi
     share = model.match([photo], captions).prob_text[0]
     assert rows[0]["best"] == int(share.argmax())
     assert len(rows[0]["similarities"]) == 3
-    assert "one photo says nothing about a model" in call(capsys, *words).out
+    assert "one photo is no measure of a model" in call(capsys, *words).out
 
 
 def test_a_leaky_run_is_asked_too_and_says_so(compared: Compared, tmp_path: Path) -> None:

@@ -79,6 +79,11 @@ def test_texts(rule: Rule) -> None:
         hold(over(rule, files))
 
 
+def test_words_are_the_fields_own() -> None:
+    prose = {where: text for where, text in tracked_texts().items() if where.endswith((".py", ".md", ".toml", ".html"))}
+    hold(over(texts.private_words, {where: text for where, text in prose.items() if where != "tests/house/texts.py"}))
+
+
 def test_decisions_have_number_status_and_price() -> None:
     pages = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "decisions").glob("*.md")}
     assert pages, "docs/decisions is empty. Fix: write down the choices that had a price"

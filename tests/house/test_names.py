@@ -55,7 +55,7 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS":
         assert entry.gives in ("grid", "vector", "pair"), f"{table}[{name!r}]: what does it give? Fix: gives=..."
-        assert set(entry.pairings) <= {"all", "itm", "matched"}, (
+        assert set(entry.pairings) <= {"all", "itm", "rerank", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
         )
 
@@ -150,8 +150,8 @@ def test_the_front_door_is_light(command: list[str]) -> None:
     # Processor time, not time on the wall: other work on the same cores must not fail this test. Best of five, since
     # the first run may have to compile the modules.
     best, bare = (min(_cpu_seconds(args) for _ in range(5)) for args in (command, ["-c", "pass"]))
-    cure = "Fix: see `python -X importtime -c 'import plait.cli'`, and import late"
-    assert best <= BUDGET_S, f"python {command[-1]} takes {best:.2f} s, a bare python {bare:.2f} s. {cure}"
+    fix = "Fix: see `python -X importtime -c 'import plait.cli'`, and import late"
+    assert best <= BUDGET_S, f"python {command[-1]} takes {best:.2f} s, a bare python {bare:.2f} s. {fix}"
 
 
 def _cpu_seconds(args: list[str]) -> float:

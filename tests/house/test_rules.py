@@ -8,7 +8,7 @@ from tests.house import rules, texts
 
 
 def one(faults: list[str], *words: str) -> None:
-    """Expect exactly one fault, with its cure, saying all these words."""
+    """Expect exactly one fault, with its fix, that contains all these words."""
     assert len(faults) == 1, faults
     assert "Fix: " in faults[0]
     for word in words:
@@ -182,6 +182,16 @@ def test_unfinished(word: str) -> None:
     one(texts.unfinished("a.py", "x = 1\n" + word), "a.py:2", "unfinished")
     assert texts.unfinished("a.html", "<input place" + 'holder="a sentence">') == []
     assert texts.unfinished("a.md", "the todos of a hacker") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["each ru" + "ng", "pairs a " + "step", "captions_a" + "_photo", "what it sp" + "eaks of", "start a" + "new"],
+)
+def test_private_words(words: str) -> None:
+    one(texts.private_words("a.py", f"x = 1\n# {words}."), "a.py:2", words.split()[-1])
+    fine = "`cu" + "re` and 't2i_r1_lu" + "ck' are old names; a wrung towel, a brainstorm"
+    assert texts.private_words("a.md", fine) == []
 
 
 def test_machine_traces() -> None:

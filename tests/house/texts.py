@@ -1,11 +1,11 @@
-"""House rules over any text file: nothing unfinished, nothing of one machine, decisions and changes written down."""
+"""House rules over any text file: nothing unfinished, nothing of one machine, plain words, decisions written down."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["decision_faults", "machine_traces", "missing_from_changelog", "unfinished"]
+__all__ = ["decision_faults", "machine_traces", "missing_from_changelog", "private_words", "unfinished"]
 
 # Written in pieces so that this file does not find itself.
 _WORDS = [
@@ -22,6 +22,21 @@ _WORDS = [
     "(?i:place" + r"holder)(?!\s*=)",  # the attribute of an HTML input is no unfinished work
 ]
 _UNFINISHED = re.compile(r"(?<![A-Za-z])(?:" + "|".join(_WORDS) + r")(?![A-Za-z])")
+# A word that readers elsewhere would have to decode -> the field's own. Old names may be quoted.
+_PRIVATE = {
+    r"rungs?": "version (of the ladder)",
+    r"climb(?:s|ed|ing)?": "rise, or say what happens",
+    r"luck(?:y)?": "random, or chance",
+    r"cures?": "fix",
+    r"mend(?:s|ed|ing)?": "fix, or repair",
+    r"deaf": "ablated",
+    r"brain": "bfloat16",
+    r"anew": "again",
+    r"knock(?:s|ed)?": "say what is called",
+    r"(?:speaks?|spoke|spoken) of": "refer to, or be about",
+    r"(?:steps?|pairs?|rows?|tokens?|vectors?|captions?|figures?|seconds?|ms|s|layers?|projections?|once|number)"
+    r"[ _]an?[ _](?:step|epoch|seed|photo|image|batch|row|side|pair|direction|second|core|phrase|caption)": "per",
+}
 _PATH = re.compile(r"(?<![\w.}>)])/(?:work|home|root|Users|tmp|mnt|opt|srv|data)/[\w.]")
 _HOST = re.compile(r"https?://([^\s/\"'<>)\]}:]+)(:\d+)?")
 _LOCAL = ("127.0.0.1", "localhost", "[", "{")
@@ -34,6 +49,17 @@ def unfinished(where: str, text: str) -> list[str]:
         f"{where}:{_line(text, hit)}: {hit.group()!r} says something is unfinished. Fix: finish it, or leave it out"
         for hit in _UNFINISHED.finditer(text)
     ]
+
+
+def private_words(where: str, text: str) -> list[str]:
+    """Refuse words that the project once used in a sense of its own; names in quotes or backticks are let through."""
+    found = []
+    for word, plain in _PRIVATE.items():
+        for hit in re.finditer(rf"(?i)(?<![A-Za-z_.]){word}(?![A-Za-z_])", text):
+            around = text[max(0, hit.start() - 1) : hit.end() + 1]
+            if not (around[0] in "`'\"" and around[-1] == around[0]):
+                found.append(f"{where}:{_line(text, hit)}: {hit.group()!r}. Fix: write {plain}")
+    return found
 
 
 def machine_traces(where: str, text: str, host: str = "") -> list[str]:

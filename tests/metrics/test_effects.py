@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from plait.core.errors import InputError, ShapeError
 from plait.core.metric import Metric
 from plait.metrics.effects import POWER, Spread, effect_size, power_of_tests, spread_of
-from plait.metrics.statistics import paired_difference, pairwise_tests
+from plait.metrics.statistics import paired_difference, paired_test
 from plait.report.words import power_sentence
 
 
@@ -49,7 +51,8 @@ def test_effect_size_by_hand_and_its_undefined_case() -> None:
 def test_tests_carry_effect_sizes_that_agree_with_the_interval() -> None:
     generator = np.random.default_rng(2)
     base = generator.normal(size=(3, 300))
-    rows = pairwise_tests({"t2i_r1": {"a": base + 0.5, "b": base, "c": base.copy()}}, resamples=500)
+    pairs = itertools.combinations([base + 0.5, base, base.copy()], 2)
+    rows = [paired_test(a, b, resamples=500) for a, b in pairs]
     assert rows[0]["d_z"]["value"] == pytest.approx(rows[0]["difference"] / rows[0]["photo_sd"])
     assert (rows[0]["d_z"]["low"] > 0) == (rows[0]["low"] > 0)
     assert rows[2]["d_z"] is None  # b and c are equal on every image

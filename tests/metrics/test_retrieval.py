@@ -19,7 +19,7 @@ from plait.metrics.retrieval import (
     text_to_image,
 )
 
-# Two photos; captions 0, 1, 2 belong to photo 0 and caption 3 to photo 1: never the same number a photo.
+# Two photos; captions 0, 1, 2 belong to photo 0 and caption 3 to photo 1: not the same number per photo.
 SCORES = np.array([[0.9, 0.2, 0.5, 0.6], [0.1, 0.4, 0.3, 0.7]])
 OWNER = np.array([0, 0, 0, 1])
 

@@ -1,4 +1,4 @@
-"""Devices: "auto" takes the fastest one, a missing one is named, and frozen encoders move with their side."""
+"""Devices: "auto" takes the fastest one, and a missing one is named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from plait.core.errors import ConfigError, UnknownNameError
 from plait.nn import devices
-from plait.nn.devices import device_of, move_module, present_devices, resolve_device
+from plait.nn.devices import device_of, present_devices, resolve_device
 
 
 @pytest.fixture
@@ -48,22 +48,6 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused(monkeypatch: pytest.M
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="device"):
         resolve_device(name)
-
-
-class Holder(nn.Module):
-    """Holds a frozen module in a tuple, as a side of the model does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._frozen = (nn.Linear(2, 2), None)
-        self.own = nn.Linear(2, 2)
-
-
-def test_frozen_modules_move_with_the_module_that_holds_them() -> None:
-    model = nn.Sequential(Holder())
-    move_module(model, torch.device("meta"))
-    assert device_of(model) == torch.device("meta")
-    assert device_of(model[0]._frozen[0]) == torch.device("meta")
 
 
 def test_a_module_without_weights_is_on_the_default_device() -> None:

@@ -129,7 +129,7 @@ def test_the_head_may_score_some_of_the_given_pairs() -> None:
         assert len(text) == 6
         assert text[:2] == image[:2] == image[2:4] == text[4:]
         assert (group[text] == group[image]).tolist() == [True] * 2 + [False] * 4
-    assert {pair for text, _ in seen for pair in text[:2]} == set(range(5))  # drawn anew
+    assert {pair for text, _ in seen for pair in text[:2]} == set(range(5))  # drawn again
     assert losses[0].parts["mined"].item() == 4
     assert losses[0].parts["contrast"].item() == pytest.approx(InfoNCE()(scores, group).total.item())
     with pytest.raises(ConfigError, match="given"):

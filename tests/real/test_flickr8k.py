@@ -59,7 +59,7 @@ def test_the_shipped_model_scores_what_its_card_says(photos: Path) -> None:
     assert found["i2t_r1"] > 28.0
 
 
-def test_rungs_of_the_ladder_learn_leak_free_and_the_probe_asks_them(photos: Path, tmp_path: Path) -> None:
+def test_versions_of_the_ladder_learn_leak_free_and_are_probed(photos: Path, tmp_path: Path) -> None:
     some = api.open_data(str(photos), limit=100)
     asked = {"fusions": ["ladder/v3", "ladder/v9"], "seeds": 1, "epochs": 2, "recipe": "ladder"}
     results = api.compare(some, tmp_path, **asked).results  # type: ignore[arg-type]

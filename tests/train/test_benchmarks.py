@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ladder_tables import PRINTED, Found, probes, rungs, training
+from benchmarks.ladder_tables import PRINTED, Found, probes, recalls, training
 from benchmarks.ladder_tables import main as print_tables
 from benchmarks.printed_step import Sizes, measure
 from plait.fusion import FUSIONS
@@ -27,7 +27,7 @@ def test_both_steps_train_and_are_timed() -> None:
 
 
 def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert [f"ladder/{rung}" for rung in PRINTED] == [name for name in FUSIONS if name.startswith("ladder/")]
+    assert [f"ladder/{version}" for version in PRINTED] == [name for name in FUSIONS if name.startswith("ladder/")]
     figure = {"mean": 21.04, "low": 19.5, "high": 22.51}
     entry: dict[str, Any] = {
         "fusion": "ladder/v3",
@@ -44,7 +44,7 @@ def test_tables_set_the_printed_beside_the_found(tmp_path: Path, capsys: pytest.
     asked |= {"fusion": "ladder/v3", "train_loss": 1.5, "rank": 4}
     (tmp_path / "probe.json").write_text(json.dumps({"rows": [asked]}))
     found, none = Found(tmp_path), Found(None)
-    assert rungs(found, none, found).splitlines()[-1] == (
+    assert recalls(found, none, found).splitlines()[-1] == (
         "| `ladder/v3` | failure | 1.00 | 100.0 %" + 4 * " | 21.0 [19.5, 22.5]" + " |"
     )
     assert "| 3 | 1.50 | 21.04 [19.50, 22.51] |" in training(found)

@@ -33,5 +33,5 @@ def test_the_log_keeps_all_but_steps_and_passes_on(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     listen = jsonl_log(tmp_path, silent)  # a folder where the file should be
-    with pytest.raises(StorageError, match=r"could not be written \(Is a directory\); free some space, then run the"):
+    with pytest.raises(StorageError, match=r"Is a directory; choose another name.*run the same command again"):
         listen(Event("note", "late"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import torch
 
 from plait.core.config import TrainSettings
-from plait.core.errors import CheckpointError, TrainingError
+from plait.core.errors import CheckpointError, StorageError, TrainingError
 from plait.nn.precision import Precision
 from plait.train.checkpoint import current_names, read_tensors, write_tensors
 from plait.train.events import Event, Listener, silent
@@ -73,7 +75,7 @@ def test_a_stopped_fit_ends_with_the_same_weights_bit_for_bit(make: Make, fusion
     second = make("b", fusion)
     seen: list[int] = []
     result = run(second, lambda e: seen.append(e.done) if e.kind == "step" else None)
-    assert seen[0] in (11, 12), "it began anew, or skipped a step"
+    assert seen[0] in (11, 12), "it started again, or skipped a step"
     assert result.steps == whole.progress.step == 24
     assert_same_end(whole, second)
 
@@ -92,7 +94,7 @@ def test_a_fit_stopped_after_an_epochs_last_step_keeps_the_epochs_entry(make: Ma
 
 
 @pytest.mark.parametrize("later", [0, 3])
-def test_a_state_of_an_earlier_version_without_an_epochs_entry_is_mended(
+def test_a_state_of_an_earlier_version_without_an_epochs_entry_is_completed(
     make: Make, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
     """Such a state holds the epoch's losses, and those of the steps that followed."""
@@ -125,11 +127,38 @@ def test_a_state_of_the_earlier_layout_is_resumed(make: Make, tmp_path: Path, fu
     old = {}
     for name, tensor in tensors.items():
         new = next((new for new in began if name.startswith(new)), "")
-        old[began.get(new, "") + name.removeprefix(new)] = tensor
+        renamed = name.removeprefix(new).replace("input_norm.", "entrance.").replace("feed_forward", "feed")
+        old[began.get(new, "") + renamed] = tensor
+    assert any("entrance." in name for name in old) == any("feed." in name for name in old) == (fusion == "cross")
     assert current_names(old).keys() == tensors.keys() == current_names(tensors).keys()
     assert any(name.startswith("average.text.trained.") for name in old)
     write_tensors(first.state_path, old, metadata)
     second = make("b", fusion)
+    run(second)
+    assert_same_end(whole, second)
+
+
+@pytest.mark.parametrize(("write", "after"), [(1, "its first step"), (2, "the last checkpoint")])
+def test_a_full_disk_says_where_training_continues(
+    make: Make, monkeypatch: pytest.MonkeyPatch, write: int, after: str
+) -> None:
+    whole = make("a")
+    run(whole)
+    replace_file, written = os.replace, []
+
+    def full(temporary: Path, path: Path) -> None:
+        written.append(path)
+        if len(written) == write:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(temporary, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("plait.core.files.os.replace", full)
+        first, words = make("b"), f"free some space .* same command again; .* continues from {after}"
+        with pytest.raises(StorageError, match=words), first.resumable():
+            run(first)
+    assert {path.name for path in written} == {"state.safetensors"}
+    second = make("b")
     run(second)
     assert_same_end(whole, second)
 

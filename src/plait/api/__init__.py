@@ -1,4 +1,4 @@
-"""The verbs. Each is one function; Python, the command line and the studio are doors to these.
+"""The verbs. Each is one function; Python and the command line call the same ones.
 
 What a task answers (`match`, `mask`, ...) is a verb too, and so is what it brings beside it (`probe`): `plait.api.NAME`
 for every verb and function of a task in `plait.tasks`.

@@ -79,7 +79,7 @@ def fit(
                   recipe's
         epochs, seed: in place of the recipe's
         tokens:   "tokens" or "pooled", in place of the recipe's
-        pairing:  "all", "itm" or "matched" (leaky, for reproduction only), in place of the recipe's
+        pairing:  "all", "itm", "rerank" or "matched" (leaky, for reproduction only), in place of the recipe's
         limit:    only the first so many images of each split
         images:   the images' folder, where it is not beside the data's file
         device:   "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)

@@ -25,7 +25,7 @@ def ablate(
 ) -> dict[str, Recalls]:
     """Score aligned pairs with one side ablated, and count as right what was right before: R@1 both ways, in percent.
 
-    "shuffled" gives every item another one's text or image; "removed" sets all its tokens to 0. An honest score falls
+    "shuffled" gives every item another one's text or image; "removed" sets all its tokens to 0. A leak-free score falls
     to chance in all of them. One that stays above depends on the pairing, not on the content.
 
     Arguments:

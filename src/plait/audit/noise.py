@@ -46,7 +46,7 @@ def noise_accuracy(scores: Callable[[int], Tensor], seeds: Sequence[int]) -> Noi
     """Score independent noise of both modalities and count rows whose own column has the highest score.
 
     Formula: mean over seeds of recall@1 of the (N, N) score matrix, rows = images; ties by expectation. Nothing about
-    image i tells which text is its own, so an honest score finds 1 / N. A score that depends on the pair before it is
+    image i tells which text is its own, so a leak-free score finds 1 / N. A score that depends on the pair before it is
     compared can find all.
 
     Arguments:

@@ -11,8 +11,8 @@ from plait.core.types import Tokens
 
 __all__ = ["PARTNER_TOLERANCE", "partner_influence"]
 
-# Honest scores give 0. Padding to another length changes the order of sums, and with it the last bits: what is below a
-# thousandth of the scores' spread counts as that.
+# Leak-free scores give 0. Padding to another length changes the order of sums, and so the last bits: a change below a
+# thousandth of the scores' spread counts as rounding.
 PARTNER_TOLERANCE = 1e-3
 _ROUNDING = 1e-5
 

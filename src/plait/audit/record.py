@@ -28,7 +28,7 @@ class OnData:
         bound:      the power of the ablations, in percent: an R@1 above it is flagged (see `recall_bound`)
         influence:  what the outputs depend on, by swaps, with the trained weights (see `swap_influence`)
         dead_parameters: those that no batch of these pairs gives a gradient, with the trained weights
-        partner:    how far a trained score moves with another item's partner; 0 for every honest score
+        partner:    how far a trained score moves with another item's partner; 0 for every leak-free score
         baselines:  R@1 of answers that read nothing, on the whole split, or None
         overlap:    images shared with the training split, or None
         metric:     the metrics' self-test on the split's shape, or None
@@ -86,7 +86,7 @@ class Audit:
         batch, seeds: the noise test's size
         influence:  what the outputs depend on, by swaps, on noise with random weights; 0 = not at all
         gradients:  the same by gradients
-        partner:    how far a score moves with another item's partner; 0 for every honest score
+        partner:    how far a score moves with another item's partner; 0 for every leak-free score
         single_key: whether some attention has one key, so that it is a swap
         dead_parameters: names of those that no batch of noise gives a gradient
         outputs:    the outputs that the answer is made of: a side that none of them depends on is ignored

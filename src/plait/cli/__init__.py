@@ -1,6 +1,6 @@
 """The command line: argv -> verb -> text. Holds no logic, knows no task, and imports no torch before a verb is chosen.
 
-Exit codes: 0 done; 1 something the user can mend (one line on stderr, no traceback), or an audit that raised a flag
+Exit codes: 0 done; 1 something the user can fix (one line on stderr, no traceback), or an audit that raised a flag
 under --strict (without it an audit is a report, and reports end with 0), or output that could not be written; 2 a wrong
 command line; 3 a comparison in which a run failed; 130 interrupted.
 """

@@ -17,7 +17,7 @@ from plait.core.renamed import RenamedWarning
 
 __all__ = ["closed_streams", "complain", "encodable", "finish", "prepare", "renamed_notes", "say", "writes_unicode"]
 
-# What stands for our own signs where a stream cannot encode them.
+# What replaces our own characters where a stream cannot encode them.
 _ASCII = {
     "─": "-",
     "→": "->",

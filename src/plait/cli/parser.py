@@ -21,7 +21,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse keeps silent where its help cannot be written; ours says so, and shortens what it repeats."""
+    """A parser that reports an error where its help cannot be written; argparse ignores it. What it repeats is cut."""
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with 2."""
@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser of every command."""
+    """Build the parser of all commands."""
     parser = _Parser(
         prog="plait",
         description="Fuse text and images with cross-attention: train, compare, explain and use the models.",
@@ -68,8 +68,8 @@ def _fit(commands: Commands) -> None:
         "--fusion", metavar="NAME", help="a name from `plait list fusions`, or a label of the recipe's variants"
     )
     _fusion_options(parser)
-    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
-    parser.add_argument("--seed", type=_seed, help="in place of the recipe's")
+    parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
+    parser.add_argument("--seed", type=_seed, help="instead of the recipe's")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the run is written")
     _device_options(parser)
     _json(parser)
@@ -88,12 +88,12 @@ def _compare(commands: Commands) -> None:
     parser.add_argument(
         "--seeds", type=_seeds, default=3, metavar="N", help="how many seeds, or a list such as 0,1,5 (default 3)"
     )
-    parser.add_argument("--epochs", type=_positive, help="in place of the recipe's")
+    parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     parser.add_argument("--recipe", help="a recipe's name or a .toml file; its fusion is replaced by each of --fusions")
     parser.add_argument(
         "--match",
         choices=("params", "time"),
-        help="give every fusion as many parameters, or as much training time, as the first one named",
+        help="give every fusion as many parameters, or as much training time, as the first one",
     )
     _fusion_options(parser)
     parser.add_argument(
@@ -101,7 +101,7 @@ def _compare(commands: Commands) -> None:
         type=_positive,
         default=1,
         metavar="N",
-        help="train N runs side by side, each on its part of the cores (default 1)",
+        help="train N runs at a time, each with its part of the cores (default 1)",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="where results and report are written")
     _device_options(parser)
@@ -119,7 +119,8 @@ def _evaluate(commands: Commands) -> None:
 
 def _audit(commands: Commands) -> None:
     parser = commands.add_parser(
-        "audit", help="did it learn, and from what? noise, swaps, parameters without gradient, shuffled captions"
+        "audit",
+        help="test what a model learns from: noise, swaps, parameters without gradient, shuffled captions",
     )
     parser.add_argument("run", nargs="?", help="a finished run's folder, or name a fusion with --fusion")
     parser.add_argument(
@@ -147,7 +148,7 @@ def _of_tasks(commands: Commands) -> None:
 
 
 def _list(commands: Commands) -> None:
-    parser = commands.add_parser("list", help="show what there is: tasks, fusions, encoders, recipes, ...")
+    parser = commands.add_parser("list", help="list tasks, fusions, encoders, recipes, ...")
     parser.add_argument("kind", choices=KINDS)
     _json(parser)
 
@@ -155,7 +156,7 @@ def _list(commands: Commands) -> None:
 def _data(commands: Commands) -> None:
     parser = commands.add_parser(
         "data",
-        help="say what is in a data set; `plait data check DATA` says what is wrong with it",
+        help="describe a data set; `plait data check DATA` finds its faults",
         usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
     )
     parser.add_argument(
@@ -163,7 +164,7 @@ def _data(commands: Commands) -> None:
         nargs="+",
         action=_DataWords,
         metavar="[check] DATA",
-        help=f"{DATA_HELP}; with `check` before it: find damaged, double and leaking images, bad captions and masks",
+        help=f"{DATA_HELP}; with `check` before it: find damaged, duplicate and leaking images, bad captions and masks",
     )
     parser.set_defaults(check=False)
     parser.add_argument("--out", metavar="DIR", help="check: where check.html and check.json are written")
@@ -192,13 +193,13 @@ def _cache(commands: Commands) -> None:
 
 
 def _report(commands: Commands) -> None:
-    parser = commands.add_parser("report", help="write report.html anew from a comparison's results.json")
+    parser = commands.add_parser("report", help="write report.html again from a comparison's results.json")
     parser.add_argument("out", help="the comparison's folder")
     _json(parser)
 
 
 def _package(commands: Commands) -> None:
-    parser = commands.add_parser("package", help="make a finished run small, to be shipped, with a model card")
+    parser = commands.add_parser("package", help="write a small copy of a finished run, with a model card")
     parser.add_argument("run", help="the run's folder")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the packaged run is written")
     _json(parser)
@@ -222,7 +223,7 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pairing",
-        choices=("all", "itm", "matched"),
+        choices=("all", "itm", "rerank", "matched"),
         help="how fusions are trained and scored (matched: leaky, to reproduce printed tables only)",
     )
 

@@ -70,7 +70,7 @@ def audit(found: dict[str, Any]) -> str:
         f"{found['fusion']}, {found['tokens']}, pairing {found['pairing']}",
         f"pairs found in noise: {found['noise_accuracy']:.1f} % (chance {found['chance']:.1f}; a random score stays "
         f"below {found['bound']:.1f}; {found['batch']} pairs, {found['seeds']} seeds)",
-        f"change of a score when another item's partner is replaced: {found['partner_influence']:.2f} (honest: 0)",
+        f"change of a score when another item's partner is replaced: {found['partner_influence']:.2f} (leak-free: 0)",
         f"attention over one key: {'yes' if found['single_key'] else 'no'}",
         f"parameters without gradient: {', '.join(found['dead_parameters']) or 'none'}",
         "",

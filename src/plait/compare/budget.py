@@ -123,9 +123,9 @@ def _share(name: str, recipe: Recipe, known: Mapping[str, Any]) -> Share:
 
 
 def count_parameters(recipe: Recipe, collection: Collection) -> int:
-    """Count what a recipe trains: parameters of model, objective and the task's own parts that take a gradient."""
+    """Count what a recipe trains: parameters of model, objective and the task's own parts, of a first stage too."""
     learner = assemble(recipe, make_words(recipe, collection))
-    return sum(parameter.numel() for parameter in learner.trained_parameters())
+    return sum(parameter.numel() for parameter in learner.parameters())
 
 
 def width_step(recipe: Recipe) -> int:

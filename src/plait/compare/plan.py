@@ -1,7 +1,7 @@
 """Fusions x seeds under an equal budget on one cache: runs, leaderboard, paired tests, verdict.
 
-Every run has its own folder and is never done twice: the same command goes on where it was stopped, and more fusions or
-seeds can be requested later.
+Every run has its own folder and is never done twice: the same command continues where it was stopped, and more
+fusions or seeds can be requested later.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _entrant(plan: Plan, fusion: str, seed: int) -> Recipe:
     """Give the recipe of one fusion of the comparison under one seed."""
     found = variant(plan.recipe, fusion)
     settings = replace(found.fusion, pairing=plan.pairing or found.fusion.pairing)
-    return completed(replace(found, fusion=settings, train=replace(plan.recipe.train, seed=seed)))
+    return completed(replace(found, fusion=settings, train=replace(found.train, seed=seed)))
 
 
 def _seeded(share: Share, seed: int) -> Share:

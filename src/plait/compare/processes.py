@@ -1,14 +1,15 @@
-"""Runs of a comparison side by side, each in a process of its own with its part of the cores.
+"""Simultaneous runs of a comparison, each in its own process with its part of the cores.
 
-The processes do what a comparison does in turn, `make_row`, in the same folders: a run does not depend on who makes it,
-and a command with other jobs goes on where one was stopped. They end when the process that started them does, however
-that ended.
+The processes call `make_row` in the same folders, as a comparison in one process does: a run does not depend on the
+number of jobs, and a command with another number continues where one was stopped. The processes end when the process
+that started them ends, however that happens.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ from plait.train.hardware import choose_hardware
 
 __all__ = ["check_jobs", "throttled", "train_side_by_side"]
 
-# How often the listener hears of the processes, and how often a process reports on one run.
+# How often the listener is given the processes' events, and how often a process reports on one run.
 POLL_S = 0.1
 EVERY_S = 0.25
 
@@ -71,7 +72,7 @@ def train_side_by_side(
     """Make the rows of these runs, `jobs` at a time, and give them in the order requested.
 
     Every process has `threads of this one // jobs` threads, at least one. The listener is called here, in this thread;
-    of single steps it hears a few a second.
+    it is given a few steps per second.
 
     Raises:
         PlaitError: what a process raised, as `make_row`; the others are stopped, finished runs stay.
@@ -98,7 +99,7 @@ def train_side_by_side(
 
 
 def throttled(listener: Listener) -> Listener:
-    """Make a listener that passes single steps on a few times a second for each task, its first and last always."""
+    """Make a listener that passes steps on a few times per second for each task, its first and last always."""
     last: dict[str, float] = {}
 
     def listen(event: Event) -> None:
@@ -199,7 +200,7 @@ def _inherited(threads: int) -> Iterator[None]:
     wanted = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
-    masked = hasattr(signal, "pthread_sigmask")
+    masked = sys.platform != "win32"
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
     try:
         yield

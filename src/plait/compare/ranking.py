@@ -86,7 +86,7 @@ def mean_of(entry: Mapping[str, Any], metric: Metric) -> float | None:
 
 
 def ranked(means: Mapping[str, float], metric: Metric, gaps: Gaps) -> list[str]:
-    """Order fusions so that none stands before one that a test shows to be better.
+    """Order fusions so that none comes before one that a test shows to be better.
 
     Next comes, among those that no remaining fusion beats in a test, the one with the best mean over all its seeds.
     Tests on different seeds can contradict each other (a beats b, b beats c, c beats a); then the best mean among the

@@ -18,7 +18,7 @@ __all__ = ["make_row", "run_name"]
 
 _COPIED = ("metrics", "params", "step_ms", "train_s", "eval_s", "peak_mb", "curve", "score_kind")
 # Runs of earlier versions do not say these.
-_WHERE_KNOWN = ("jobs", "threads", "device")
+_WHERE_KNOWN = ("jobs", "threads", "device", "first_stage_s")
 
 
 def run_name(fusion: str, seed: int) -> str:
@@ -69,6 +69,7 @@ def make_row(
             label=label,
             jobs=jobs,
             device=device,
+            shared=out,
             listener=listener,
         )
     except TrainingError as error:

@@ -1,4 +1,4 @@
-"""Say in words what a comparison found: who is better, by how much, how sure, and what cannot be told apart."""
+"""Sentences about a comparison: which fusion is better, by how much, how sure, and which do not differ."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def verdict(
         tests:   results.json "tests"; those of `metric` are read, in either direction
         rows:    results.json "rows": they name seeds, runs that did not train, and the flag "leaky". A leaky fusion has
             read the answer, so it takes no part in the ranking.
-        metric:  the one to speak of
+        metric:  the one that the sentences are about
         power:   results.json "power": how small a difference of `metric` could have been seen
     """
     leaky = {row["fusion"] for row in (*summary, *rows) if "leaky" in (row.get("flags") or ())}

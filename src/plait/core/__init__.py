@@ -1,1 +1,1 @@
-"""The ground floor: types, errors, border checks and recipes. Stands on nothing else of ours."""
+"""The ground floor: types, errors, border checks and recipes. Imports no other room."""

@@ -1,4 +1,4 @@
-"""Small checks of shapes and masks, used where tensors go from one room to another."""
+"""Small checks of shapes and masks, used where one room passes tensors to another."""
 
 from __future__ import annotations
 

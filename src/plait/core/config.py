@@ -33,6 +33,7 @@ __all__ = [
     "recipe_from_dict",
     "recipe_to_dict",
     "variant",
+    "with_epochs",
 ]
 
 _ANY = Range(-math.inf)
@@ -85,21 +86,23 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FusionSettings:
-    """How the two meet.
+    """How the two sides are fused.
 
     Fields:
         name:     a name from `plait list fusions`
-        tokens:   "tokens" (words x regions) or "pooled" (one vector a side: the literature's baseline)
-        pairing:  for task "match": "all", "itm" or "" = the fusion's own default; "matched" reproduces tables of papers
+        tokens:   "tokens" (words x regions) or "pooled" (one vector per side: the literature's baseline)
+        pairing:  for task "match": "all", "itm" (towers and a fused head that re-ranks, trained together), "rerank"
+                  (towers first, then the head) or "" = the fusion's own default; "matched" reproduces tables of papers
                   that fuse each image with its own caption before they compare: leaky, and marked so in every result
         width:    common width D both sides are projected to
         adapter:  "linear", "bottleneck" or "transformer": how each side is projected
         adapter_options: keyword arguments of the adapter
-        towers:   with pairing "itm": options of the late fusion that finds the candidates
-        rerank_k: with pairing "itm": how many of the towers' best candidates are re-ranked at evaluation
+        towers:   with pairing "itm" and "rerank": options of the late fusion that finds the candidates
+        rerank_k: with these: how many of the towers' best candidates are re-ranked at evaluation
         options:  keyword arguments of the fusion
         head:     keyword arguments of the head that reads it and, where the task has several, its "name"
         objective: in a variant: its own objective, as a table like `[objective]`; empty = the recipe's
+        train:    in a variant: keys of `[train]` that differ for it
     """
 
     name: str = "cross"
@@ -113,6 +116,7 @@ class FusionSettings:
     options: dict[str, Any] = field(default_factory=dict)
     head: dict[str, Any] = field(default_factory=dict)
     objective: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,8 @@ class Recipe:
     Fields:
         task:     a name from `plait list tasks`
         name, text, image, fusion, objective, train: see there
+        first:    tables of keys that differ in the run that must be trained before this one, where the task trains in
+                  two stages (pairing "rerank": the towers), such as `[first.train]`
         variants: for comparisons: settings of other fusions, by name, where their defaults will not do. Keys that a
                   variant leaves out are taken from `fusion`, but for those that belong to one fusion: `options`,
                   `head`, `pairing`. A variant that gives `name` is that fusion under a label of its own,
@@ -184,6 +190,7 @@ class Recipe:
     fusion: FusionSettings = field(default_factory=FusionSettings)
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    first: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, FusionSettings] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -237,7 +244,7 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
 def variant(recipe: Recipe, label: str) -> Recipe:
     """Give the recipe of one entrant of a comparison: a variant by its label, or a fusion by its name.
 
-    A fusion that the recipe does not speak of has its defaults under the recipe's width, tokens and adapter.
+    A fusion that the recipe does not name has its defaults under the recipe's width, tokens and adapter.
 
     Raises:
         ConfigError: the variant's own objective has an unknown key.
@@ -246,12 +253,15 @@ def variant(recipe: Recipe, label: str) -> Recipe:
     if label in recipe.variants:
         settings = recipe.variants[label]
     elif label != settings.name:
-        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={})
-    objective = recipe.objective
+        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
+    objective, train = recipe.objective, recipe.train
     if settings.objective:
         objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
         settings = dataclasses.replace(settings, objective={})
-    return dataclasses.replace(recipe, fusion=settings, objective=objective, variants={})
+    if settings.train:
+        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}, table 'train'")
+        settings = dataclasses.replace(settings, train={})
+    return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
 
 
 def overridden(
@@ -280,12 +290,26 @@ def overridden(
     return recipe_from_dict(plain)
 
 
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Give the recipe with this many epochs, in its variants and in its first stage too.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+    plain = recipe_to_dict(recipe)
+    plain["train"]["epochs"] = epochs
+    for own in (plain["first"], *plain["variants"].values()):
+        if isinstance(own.get("train"), dict) and "epochs" in own["train"]:
+            own["train"]["epochs"] = epochs
+    return recipe_from_dict(plain)
+
+
 def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Give each variant the keys of `[fusion]` that it leaves out and that are not one fusion's own."""
     base, variants = data.get("fusion", {}), data.get("variants", {})
     if not isinstance(base, Mapping) or not isinstance(variants, Mapping):
         raise ConfigError(f"{where}: expected 'fusion' and 'variants' to be tables")
-    own_keys = ("name", "options", "head", "pairing", "objective")
+    own_keys = ("name", "options", "head", "pairing", "objective", "train")
     shared = {key: value for key, value in base.items() if key not in own_keys}
     filled = {}
     for name, own in variants.items():

@@ -1,6 +1,6 @@
 """The errors Plait raises on purpose. Each message says what was expected, what came, and what to do.
 
-PlaitError                     anything a user can mend; the command line prints it and exits non-zero
+PlaitError                     anything a user can fix; the command line prints it and exits non-zero
 ├── InputError                 a file, row, column or key of the user's data
 ├── ConfigError                a recipe or a command-line value
 │   ├── UnknownNameError       a name that is in no table; the message gives the nearest valid one
@@ -9,7 +9,7 @@ PlaitError                     anything a user can mend; the command line prints
 ├── MissingPackageError        an optional package that is not installed
 ├── OfflineError               something lives on a hub and there is no network (or the name is wrong)
 ├── CheckpointError            a run or weight file that is damaged, or belongs to another model
-├── TrainingError              training cannot go on (a loss that is not finite)
+├── TrainingError              training cannot continue (a loss that is not finite)
 └── StorageError               the disk is full or not writable
 """
 
@@ -45,7 +45,7 @@ _SHOWN = 60
 
 
 class PlaitError(Exception):
-    """The root of every error a user can mend. Its message is for people: words longer than a path are shortened."""
+    """The root of every error a user can fix. In its message, words that are longer than a path are cut."""
 
     def __str__(self) -> str:
         return shortened(super().__str__())
@@ -92,7 +92,7 @@ class CheckpointError(PlaitError):
 
 
 class TrainingError(PlaitError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class StorageError(PlaitError, OSError):

@@ -21,7 +21,7 @@ class Measured:
         metric:  which
         value:   the figure
         items:   statistic "mean": (I,) float, what each image adds; "median": (Q,) float, the value of each answer
-        weights: statistic "mean": (I,) float >= 0, how many answers each image stands for; else None
+        weights: statistic "mean": (I,) float >= 0, how many answers each image has; else None
         owner:   statistic "median": (Q,) int64, the image (0 to I - 1) each answer belongs to; else None
     """
 

@@ -16,7 +16,7 @@ __all__ = ["read_json", "replace_file", "write_bytes", "write_json"]
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent, whatever happens and whoever else writes it.
+    """Write a file so that it is complete or absent, whatever happens and whichever other process writes it.
 
     Raises:
         OSError: as the system gives it; the old file, if any, is unchanged and no temporary file is left.

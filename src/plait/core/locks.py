@@ -213,7 +213,7 @@ def _is_stale(path: Path) -> bool:
 def _remove_stale(path: Path) -> None:
     """Remove a stale file; of several processes that find it, the rename lets one do so.
 
-    If another process replaced it since it was looked at, its file is put back.
+    If another process replaced it since it was read, its file is put back.
     """
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.stale")
     with contextlib.suppress(OSError):

@@ -23,7 +23,7 @@ class Metric:
         bounds:    the least and the largest value it can have; an end that does not exist is infinite
         higher_is_better: False for ranks and errors
         statistic: how items become the figure: their weighted "mean", or the "median" of all answers
-        headline:  a verdict speaks of the first headline metric, in the task's order, that all runs have
+        headline:  a verdict is about the first headline metric, in the task's order, that all runs have
         tested:    differences of fusions in this metric get paired tests
         on_curve:  it is measured after every epoch as well
     """

@@ -123,7 +123,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class MaskTarget:
-    """The regions that texts speak of, in the image encoder's input frame.
+    """The regions that texts refer to, in the image encoder's input frame.
 
     Fields:
         values: (B, h, w) float in [0, 1], the share of each cell that is foreground
@@ -172,7 +172,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Who looked at what.
+    """Which tokens attended to which.
 
     Fields:
         weights: (B, heads, Q, K) in [0, 1]; each row sums to 1 over valid keys
@@ -192,10 +192,10 @@ class Fused:
     """Pairs after fusion: row i of both sides has seen (at most) the other side's row i.
 
     Fields:
-        text, image: the fused sides, a row a pair
+        text, image: the fused sides, one row per pair
         maps:        empty unless asked for
-        text_row:    (M,) int64, or None. Given, `text` holds a row a text that several pairs share, because fusion left
-                     this side as it was: pair m is its row text_row[m]. A head then reads each row once.
+        text_row:    (M,) int64, or None. Given, `text` holds one row per text that several pairs share, because fusion
+                     left this side as it was: pair m is its row text_row[m]. A head then reads each row once.
         image_row:   likewise for the image
     """
 

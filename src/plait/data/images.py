@@ -306,7 +306,7 @@ def _checked(rgb: np.ndarray) -> np.ndarray:
 
 
 def _opened(path: Path | io.BytesIO) -> Image.Image:
-    """Open an image file. Pillow's warnings are silenced: `_refuse_huge` refuses huge ones; bad EXIF data is harmless."""
+    """Open an image file without Pillow's warnings: `_refuse_huge` refuses huge ones, and bad EXIF data is harmless."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)

@@ -32,6 +32,10 @@ class Adapter(nn.Module):
         """Give the projected pooled vector, (B, D'), or None."""
         return tokens.pooled
 
+    def summary_parts(self) -> tuple[nn.Module, ...]:
+        """Give the modules that `summarise` uses and `project` does not."""
+        return ()
+
     def forward(self, tokens: Tokens) -> Tokens:
         """Give both; valid, grid, boxes and levels are unchanged."""
         return replace(tokens, values=self.project(tokens), pooled=self.summarise(tokens))
@@ -104,6 +108,9 @@ class _SidedAdapter(Adapter):
 
     def summarise(self, tokens: Tokens) -> Tensor | None:
         return self.sides.pool(tokens)
+
+    def summary_parts(self) -> tuple[nn.Module, ...]:
+        return () if self.sides.pooled is None else (self.sides.pooled,)
 
 
 class LinearAdapter(_SidedAdapter):

@@ -1,4 +1,4 @@
-"""Draw a map of weights over an image, cell by cell: the picture is never finer than the map."""
+"""Draw a map of weights over an image, cell by cell: the overlay is never finer than the map."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def overlay(
 ) -> np.ndarray:
     """Blend a map's cells over an image.
 
-    Every pixel of a cell has the cell's colour. Nothing is smoothed, because a smooth picture would suggest a
+    Every pixel of a cell has the cell's colour. Nothing is smoothed, because a smooth overlay would suggest a
     resolution that a 7 x 7 grid does not have. Pixels outside `box`, which the model never saw, are darkened.
 
     Shapes:
@@ -128,7 +128,7 @@ def paint_mask(
 
 
 def save_png(rgb: np.ndarray, path: Path | str) -> Path:
-    """Write an (H, W, 3) or grey (H, W) uint8 picture as PNG and give its path; missing folders are made.
+    """Write an (H, W, 3) or grey (H, W) uint8 image as PNG and give its path; missing folders are made.
 
     Raises:
         StorageError: the file cannot be written.
@@ -138,7 +138,7 @@ def save_png(rgb: np.ndarray, path: Path | str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rgb).save(path, format="PNG")
     except OSError as error:
-        raise StorageError(f"picture {path}: cannot be written: {os_sentence(error, 'write')}") from error
+        raise StorageError(f"image {path}: cannot be written: {os_sentence(error, 'write')}") from None
     return path
 
 

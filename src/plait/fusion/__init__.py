@@ -1,4 +1,4 @@
-"""Fusions: the ways a sentence and an image meet. One folder with a table per family, one file per mechanism."""
+"""Fusions of text and image tokens. One folder with a table per family, one file per mechanism."""
 
 from __future__ import annotations
 

@@ -21,6 +21,13 @@ HEADS: dict[str, Entry] = {
         summary="a small network on both pooled sides: one match logit",
         gives="MatchScores",
     ),
+    "compare": Entry(
+        target="plait.heads.compare:CompareHead",
+        family="match",
+        paper="Mou et al. 2016; Conneau et al. 2017",
+        summary="a small network on both pooled sides, their product, difference and cosine: one match logit",
+        gives="MatchScores",
+    ),
     "pair": Entry(
         target="plait.heads.pair:PairCosineHead",
         family="match",

@@ -12,7 +12,7 @@ from plait.nn.dropout import Dropout
 from plait.nn.pairs import Pool, pool_similarities, unit_vectors
 from plait.nn.pooling import AttentionPool, masked_max, masked_mean
 
-__all__ = ["LogitHead", "SimilarityHead"]
+__all__ = ["LogitHead", "PairedVectors", "SimilarityHead"]
 
 
 class SimilarityHead(AllPairsHead):
@@ -88,13 +88,8 @@ class LogitHead(MatchHead):
 
     def __init__(self, width: int, *, hidden: int = 0, dropout: float = 0.0, pool: str = "mean") -> None:
         super().__init__()
-        if pool not in ("mean", "max", "attention"):
-            raise ConfigError(f"logit head, pool: expected mean, max or attention, got {pool!r}")
         hidden = hidden if hidden > 0 else width
-        self.width = width
-        self.pool_name = pool
-        self.text_pool = AttentionPool(width) if pool == "attention" else None
-        self.image_pool = AttentionPool(width) if pool == "attention" else None
+        self.vectors = PairedVectors(width, pool)
         self.mlp = nn.Sequential(
             nn.LayerNorm(2 * width),
             nn.Linear(2 * width, hidden),
@@ -105,12 +100,38 @@ class LogitHead(MatchHead):
 
     def forward(self, fused: Fused) -> MatchScores:
         """Score aligned pairs, (B,); see the class."""
+        return MatchScores(self.mlp(torch.cat(self.vectors(fused), -1)).squeeze(-1), "logit")
+
+
+class PairedVectors(nn.Module):
+    """Give both sides of fused pairs as one vector each: the sides' own pooled vectors, else their tokens pooled.
+
+    Arguments:
+        width: D of the fused tokens
+        pool:  how tokens become one vector: "mean", "max" or "attention"
+    Shapes: fused text (B, T, D), image (B, P, D) float -> text (M, D), image (M, D), one row per pair
+    Raises:
+        ConfigError: an unknown pool.
+        ShapeError: the fused width is not `width`.
+    """
+
+    def __init__(self, width: int, pool: str) -> None:
+        super().__init__()
+        if pool not in ("mean", "max", "attention"):
+            raise ConfigError(f"head of matching, pool: expected mean, max or attention, got {pool!r}")
+        self.width = width
+        self.pool_name = pool
+        self.text_pool = AttentionPool(width) if pool == "attention" else None
+        self.image_pool = AttentionPool(width) if pool == "attention" else None
+
+    def forward(self, fused: Fused) -> tuple[Tensor, Tensor]:
+        """Give text and image vectors; see the class."""
         text = _paired(self._one(fused.text, self.text_pool), fused.text_row)
         image = _paired(self._one(fused.image, self.image_pool), fused.image_row)
         for side, vector in (("text", text), ("image", image)):
             if vector.shape[-1] != self.width:
-                raise ShapeError(f"logit head: expected {side} of width {self.width}, got {vector.shape[-1]}")
-        return MatchScores(self.mlp(torch.cat([text, image], -1)).squeeze(-1), "logit")
+                raise ShapeError(f"head of matching: expected {side} of width {self.width}, got {vector.shape[-1]}")
+        return text, image
 
     def _one(self, tokens: Tokens, attention: AttentionPool | None) -> Tensor:
         if tokens.pooled is not None:

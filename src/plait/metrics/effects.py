@@ -16,7 +16,7 @@ from plait.metrics.significance import checked_values, minimum_detectable_differ
 
 __all__ = ["POWER", "Spread", "effect_size", "power_of_tests", "spread_of"]
 
-# The chance to see a difference that `detectable` speaks of.
+# The chance to detect the difference that `detectable` gives.
 POWER = 0.8
 
 

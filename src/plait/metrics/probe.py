@@ -14,7 +14,7 @@ __all__ = ["BatchFigures", "Choice", "batch_figures", "choose", "printed_accurac
 
 @dataclass(frozen=True)
 class BatchFigures:
-    """What a batch of N pairs shows when all its images meet all its captions.
+    """Figures of a batch of N pairs in which all images are scored with all captions.
 
     Fields, each (N,) float, one value per pair, to be averaged over pairs and resampled by image:
         accuracy:   100 where the own partner scores highest, the mean of both directions; a tie is shared

@@ -1,7 +1,7 @@
 """Rank images for captions and captions for images: recall, median rank, average precision.
 
-Everything here looks only at the *order* of the scores, so any increasing transform of them (a temperature, a sigmoid)
-leaves every number as it is, up to ties that rounding makes or breaks.
+Everything here depends only on the *order* of the scores, so any increasing transform of them (a temperature, a
+sigmoid) leaves every number unchanged, up to ties that rounding makes or breaks.
 
 Tie rule, everywhere: the expected value over all orders of the tied candidates. Constant scores therefore give
 exactly what chance gives, never 100 %.
@@ -38,7 +38,7 @@ _BLOCK_ENTRIES = 16_000_000
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where the first right candidate of each query stands.
+    """The rank of the first right candidate of each query.
 
     Fields:
         query:             (N,) int64, number of the caption (text-to-image) or of the image (image-to-text)
@@ -251,7 +251,7 @@ def image_contributions(
 ) -> ImageContributions:
     """Split every metric into what each image adds, so that images (not captions) can be resampled.
 
-    Captions of one image stand or fall together; treating them as independent makes intervals too narrow.
+    Captions of one image are right or wrong together; treating them as independent makes intervals too narrow.
 
     Shapes:
         scores:        (I, C) float, image i against caption c

@@ -116,7 +116,7 @@ def minimum_detectable_difference(
     Units: `image_sd` is the standard deviation over images of the difference (seeds averaged), `training_sd` that of
         one fusion's metric over seeds without the images' noise (`seed_variance`), both in the metric's unit; so is
         the result.
-    Undefined when: one seed each and training_sd > 0: infinite, training noise cannot be told from a difference.
+    Undefined when: one seed each and training_sd > 0: infinite, training noise cannot be separated from a difference.
     Raises:
         InputError: a negative deviation, fewer than two images or one seed, alpha or power outside (0, 1).
     """
@@ -244,7 +244,7 @@ def seed_variance(tables: Sequence[np.ndarray], share: np.ndarray) -> SeedVarian
         means = centred @ share
         squares += float((means**2).sum())
         own += float(((centred - means[:, None]) ** 2).sum(axis=0) @ share**2)
-    left = 1.0 - float(share @ share)  # 0 where one image counts: its noise cannot be told from training noise
+    left = 1.0 - float(share @ share)  # 0 where one image counts: its noise cannot be separated from training noise
     own = own / left if left > 1e-12 else 0.0
     return SeedVariance(squares / freedom, max(0.0, (squares - own) / freedom), freedom)
 

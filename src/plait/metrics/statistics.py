@@ -18,8 +18,8 @@ once in 100. f is Satterthwaite's with the mean square before the subtraction (`
 smaller one, tests at 5 % would reject up to 8 % for three seeds.
 
 What `benchmarks/self_check.py` measures, and `benchmarks/results/self_check.json` holds, are two cases that must not be
-confused. One seed: nothing is known about training noise; intervals and tests speak of these trained models on other
-images, and `seeds_counted` is False. Several seeds: they speak of the fusions, trained again. Errors of a test at 5 %,
+confused. One seed: nothing is known about training noise; intervals and tests are about these trained models on other
+images, and `seeds_counted` is False. Several seeds: they are about the fusions, trained again. Errors of a test at 5 %,
 as computed for normal noise and 200 images over all shares of the three kinds of noise: 3 to 7.5 % for two seeds each,
 3 to 6 % for three, 3 to 5.5 % for five. The low ends are where there is no training noise at all, which two or three
 seeds cannot know; the high ends are where there is hardly anything else. The interval of one fusion's mean rests on
@@ -35,7 +35,6 @@ little narrow up to a few hundred images (a mean of 5 % over 100 images: 92 % co
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +63,6 @@ __all__ = [
     "holm_corrected",
     "paired_difference",
     "paired_test",
-    "pairwise_tests",
 ]
 
 _BLOCK_ENTRIES = 4_000_000
@@ -288,31 +286,3 @@ def holm_corrected(rows: Sequence[Mapping[str, Any]], *, alpha: float = 0.05) ->
     """Give rows of tests with "p_holm", corrected over all of them, and "distinguishable": p_holm < alpha."""
     corrected = holm([float(row["p"]) for row in rows])
     return [{**row, "p_holm": p, "distinguishable": p < alpha} for row, p in zip(rows, corrected, strict=True)]
-
-
-def pairwise_tests(
-    values: Mapping[str, Mapping[str, np.ndarray]],
-    *,
-    weights: Mapping[str, np.ndarray] | None = None,
-    alpha: float = 0.05,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Test every pair of fusions on every metric given, as one Holm family, in the form of results.json.
-
-    Shapes:
-        values:  metric -> fusion -> (S, I) float, what each image adds under each seed
-        weights: metric -> (I,) float >= 0; equal for a metric that is not there
-    Returns: rows {"a", "b", "metric"}, the fields of `paired_test`, "p_holm" and "distinguishable". Intervals are not
-        corrected.
-    Raises:
-        ShapeError, InputError: as `paired_difference`.
-    Relations: a comparison whose fusions have different seeds is tested by `plait.compare.differences`.
-    """
-    rows: list[dict[str, Any]] = []
-    for metric, fusions in values.items():
-        weight = None if weights is None else weights.get(metric)
-        for a, b in itertools.combinations(fusions, 2):
-            tested = paired_test(fusions[a], fusions[b], weights=weight, alpha=alpha, resamples=resamples, seed=seed)
-            rows.append({"a": a, "b": b, "metric": metric, **tested})
-    return holm_corrected(rows, alpha=alpha)

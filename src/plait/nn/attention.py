@@ -208,7 +208,7 @@ class MultiHeadAttention(nn.Module):
 
         Shapes:
             real:    (R, D) float, the R real tokens of all rows, row by row
-            valid:   (B, N) bool with R True entries: where they stand
+            valid:   (B, N) bool with R True entries: the places of the rows
             returns: (R, D) float, `forward(x, x, valid)` at the real tokens of the padded x
         """
         projected = torch.cat([self.query(real), self.key_value(real)], -1)

@@ -1,4 +1,4 @@
-"""Which device to compute on, and how a module gets there."""
+"""Which device to compute on, and which one a module is on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from plait.core.errors import ConfigError, UnknownNameError, shown
 
-__all__ = ["DEVICES", "device_of", "move_module", "present_devices", "resolve_device"]
+__all__ = ["DEVICES", "device_of", "present_devices", "resolve_device"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -57,18 +57,3 @@ def device_of(module: nn.Module) -> torch.device:
     """Give the device of a module's weights; PyTorch's default device where it has none."""
     weight = next(chain(module.parameters(), module.buffers()), None)
     return torch.get_default_device() if weight is None else weight.device
-
-
-def move_module(module: nn.Module, device: torch.device) -> None:
-    """Move a module's weights to a device, in place, with the frozen modules that it holds without registering them.
-
-    A side of the model keeps its frozen encoder in a tuple, so that it is neither trained nor saved. `Module.to` does
-    not find it there.
-    """
-    module.to(device)
-    for part in module.modules():
-        for value in vars(part).values():
-            if isinstance(value, tuple):
-                for held in value:
-                    if isinstance(held, nn.Module):
-                        held.to(device)

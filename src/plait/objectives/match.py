@@ -26,7 +26,7 @@ class Matching(nn.Module):
     Arguments:
         contrast: the objective of the towers (`InfoNCE`, `Sigmoid` or `Triplet`)
         weight:   of the matching term
-        given:    how many of the N given pairs the fused head scores, each with its two negatives, drawn anew at
+        given:    how many of the N given pairs the fused head scores, each with its two negatives, drawn again at
                   every call; 0 = all. The contrast always takes all N: fusion is the expensive part
     Shapes:
         tower_scores: (N, N) float, row = image, column = text, diagonal = the given pairs
@@ -63,8 +63,14 @@ class Matching(nn.Module):
 
     def forward(self, tower_scores: Tensor, group: Tensor, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Loss:
         """Give the loss of the towers' scores and of the fused scores of mined pairs; see the class."""
+        contrast: Loss = self.contrast(checked_scores(tower_scores, group), group)
+        match = self.matching(tower_scores, group, score_pairs)
+        parts = {**contrast.parts, "contrast": contrast.total.detach(), **match.parts}
+        return Loss(contrast.total + match.total, parts)
+
+    def matching(self, tower_scores: Tensor, group: Tensor, score_pairs: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+        """Give the matching term alone, times its weight: for towers that are not trained. Shapes as `forward`."""
         scores = checked_scores(tower_scores, group)
-        contrast: Loss = self.contrast(scores, group)
         given = None
         if 0 < self.given < len(scores):
             given = torch.randperm(len(scores), device=scores.device)[: self.given]
@@ -80,13 +86,7 @@ class Matching(nn.Module):
                 )
             logits = widened(logits)
             match = F.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
-        parts = {
-            **contrast.parts,
-            "contrast": contrast.total.detach(),
-            "match": match.detach(),
-            "mined": (label == 0).sum(),
-        }
-        return Loss(contrast.total + self.weight * match, parts)
+        return Loss(self.weight * match, {"match": match.detach(), "mined": (label == 0).sum()})
 
 
 def mine_negatives(logits: Tensor, group: Tensor, *, given: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,7 +37,7 @@ class Triplet(Contrast):
         ConfigError: margin is not above 0, or warmup_steps is below 0.
     Source: Faghri et al. 2018 (VSE++), equations 5 and 6. Differs: mean over the batch in place of the sum, so that the
     value does not grow with it (a collapsed model shows 2 * margin, theirs 2 * N * margin); other captions of the same
-    image are no negatives; the warm-up is inside and its count is part of the state, so that a resumed run goes on.
+    image are no negatives; the warm-up is inside and its count is part of the state, so that a resumed run continues.
     Relations: `scale` is no part of the loss; `Matching` draws its negatives with it.
     Example:
         >>> loss = Triplet(margin=0.2, warmup_steps=0)(torch.zeros(3, 3), torch.tensor([0, 1, 2]))

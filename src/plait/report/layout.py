@@ -1,4 +1,4 @@
-"""What a task hands to the report: its figures, where they stand, its words, and the sections that only it has."""
+"""What a task hands to the report: its figures, where they are shown, its words, and the sections that only it has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class View:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a task's metrics stand, by their keys. Metrics that no fusion has are left out.
+    """Where a task's metrics are shown, by their keys. Metrics that no fusion has are left out.
 
     Fields:
         bars:  drawn as interval bars in the overview
@@ -155,7 +155,7 @@ class Page:
 
     Fields:
         metrics: the task's figures; their names, units, meanings and bounds are taken from them
-        layout:  where they stand
+        layout:  where they are shown
         words:   sentences that differ by task
         floors:  (summary, data) -> what a model that reads nothing scores, by metric key
         figures: (report data, layout) -> the large figures at the top, as (value, label)

@@ -15,6 +15,7 @@ from typing import Any
 
 from plait.core.errors import InputError, StorageError
 from plait.core.metric import metric_table
+from plait.core.os_errors import os_sentence
 from plait.report.charts.attention import attention_maps
 from plait.report.charts.leaderboard import view_styles
 from plait.report.gallery import safe_photos
@@ -59,9 +60,7 @@ def write_report(
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        raise StorageError(
-            f"report {path}: cannot be written ({error}); is the disk full or the folder locked?"
-        ) from None
+        raise StorageError(f"report {path}: cannot be written: {os_sentence(error, 'write')}") from None
     return path
 
 

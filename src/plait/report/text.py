@@ -155,7 +155,7 @@ def fusion_label(name: str, order: Sequence[str]) -> str:
 
 
 def inline_json(value: object) -> str:
-    """Give JSON that cannot end the script element it stands in; numbers that are not finite become null."""
+    """Give JSON that cannot end the script element that contains it; numbers that are not finite become null."""
     text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -15,7 +15,7 @@ from plait.tasks import find_task
 
 __all__ = ["check_record"]
 
-_MEND = "the file is damaged; the command that made the run makes it whole"
+_MEND = "the file is damaged; the command that made the run repairs it"
 # A mean of many figures of 100 may come out a little above it.
 _ROUNDING = 1e-6
 # Tables of a record, and the keys of theirs that every verb may read.

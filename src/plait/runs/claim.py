@@ -49,7 +49,7 @@ def check_claim(folder: Path, plan: dict[str, Any]) -> bool:
     if then != plan:
         raise ConfigError(
             f"{folder} holds another run: {_first_difference(then, plan)}; choose another --out, or delete that folder "
-            "to start anew"
+            "to start again"
         )
     return True
 

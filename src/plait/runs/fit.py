@@ -7,6 +7,8 @@ each metric, for paired tests) and `events.jsonl`. While it trains there is also
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from typing import Any
 import torch
 
 from plait.build import check_parts
-from plait.core.config import Recipe
+from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
+from plait.core.locks import locked
 from plait.data.collection import Collection
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed, make_words
@@ -26,7 +29,7 @@ from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
 from plait.runs.record import make_record, whole_record, write_record
-from plait.runs.weights import WEIGHTS_FILE, save_weights
+from plait.runs.weights import WEIGHTS_FILE, load_weights, save_weights
 from plait.task import Task
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, jsonl_log, silent
@@ -34,13 +37,15 @@ from plait.train.feed import Feed
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 
-__all__ = ["WORDS_FILE", "fit_run", "scoring", "split_for_results"]
+__all__ = ["FIRST_STAGE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
-# What a run's record vouches for.
+# The files whose hashes are in a run's record.
 FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
+# The folder of first stages, in the run's own folder or where several runs share them.
+FIRST_STAGE = "first"
 # Sets of random weights in the audit before a fit: a leak finds nearly all pairs, chance ends at one in eight.
 AUDIT_SEEDS = 6
 
@@ -55,6 +60,7 @@ def fit_run(
     label: str = "",
     jobs: int = 1,
     device: str = "auto",
+    shared: Path | None = None,
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], Evaluation | None]:
     """Train, evaluate and save one run; or, if the folder holds this very run finished, give its record.
@@ -63,11 +69,12 @@ def fit_run(
         steps:  optimiser steps, in place of the recipe's epochs
         label:  what progress calls it; "" = the fusion's name
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
-        device: "auto", "cpu", "cuda" or "mps"; a run may go on on another device
+        device: "auto", "cpu", "cuda" or "mps"; a run may continue on another device
+        shared: where first stages lie that several runs begin from; None = in the run's own folder
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
-        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command goes on.
+        TrainingError, StorageError, InputError: see the parts; what was computed stays, and the same command continues.
     """
     hardware = choose_hardware(device)
     recipe = completed(recipe, device=hardware.device)
@@ -88,27 +95,51 @@ def fit_run(
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before, words = work.audit_recipe(recipe, seeds=AUDIT_SEEDS), make_words(recipe, collection)
     learner = assemble(recipe, words)
-    hardware.place(learner)
     claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
     if words is not None:
         write_json(folder / WORDS_FILE, words.to_json())
     listener = jsonl_log(folder / "events.jsonl", listener)
+    first_s = 0.0
+    if (first := work.first_stage(recipe)) is not None:
+        place = (shared or folder) / FIRST_STAGE / first_stage_name(first)
+        with locked(place.with_name(f"{place.name}.lock")):  # of runs side by side, one trains it
+            before_it, _ = fit_run(completed(first), collection, place, cache=cache, device=device, listener=listener)
+        work.begin_from(learner, _trained(first, collection, place))
+        first_s = float(before_it["train_s"])
+    hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
-    result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
-    evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
-    audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-    sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
-    record = make_record(
-        recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
-    )
-    save_weights(folder, learner, {"recipe": plan["recipe"]})
-    write_items(folder, evaluation)
-    write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
-    write_record(folder, record, FILES)
+    with trainer.resumable():
+        result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
+        evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
+        audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
+        sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        if first is not None:
+            sitting["first_stage_s"] = first_s
+        record = make_record(
+            recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
+        )
+        save_weights(folder, learner, {"recipe": plan["recipe"]})
+        write_items(folder, evaluation)
+        write_json(folder / "gallery.json", work.gallery(learner, feed, evaluation, fusion=recipe.fusion.name))
+        write_record(folder, record, FILES)
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
+
+
+def first_stage_name(recipe: Recipe) -> str:
+    """Give the folder name of a first stage: the same for every run that begins from the same training."""
+    plain = {**recipe_to_dict(completed(recipe)), "name": None}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return f"{recipe.name}-s{recipe.train.seed}-{digest[:8]}"
+
+
+def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
+    """Give the learner of a finished first stage."""
+    learner = assemble(completed(recipe), make_words(recipe, collection))
+    load_weights(folder, learner)
+    return learner
 
 
 def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:

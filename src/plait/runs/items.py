@@ -1,7 +1,7 @@
 """What each image adds to each figure of a run, on disk: the file that intervals and paired tests read.
 
 `by_photo.safetensors` holds, for a metric KEY, the tensor KEY with its items and beside it KEY.weights (how many
-answers each image stands for) or, for a median, KEY.owner (the image that each answer belongs to); see
+answers each image has) or, for a median, KEY.owner (the image that each answer belongs to); see
 `plait.core.evaluation.Measured`. Files of earlier versions share weights between metrics and keep ranks apart; they are
 read as well.
 """

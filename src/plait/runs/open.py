@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plait.audit.overlap import shared_images
 from plait.audit.record import Audit
-from plait.audit.verdict import with_data
+from plait.audit.verdict import with_overlap
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import CheckpointError, ConfigError, shown
@@ -102,7 +102,7 @@ def open_run_feed(
 def evaluate_run(
     run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
 ) -> Evaluation:
-    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen anew.
+    """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen again.
 
     Raises:
         ConfigError: no such split.
@@ -129,7 +129,7 @@ def audit_run(
         audit = work.audit_split(audit, run.learner, feed, recipe, split=split, thorough=True)
     if audit is not None and audit.data is not None and collection is not None and collection.splits.get("train"):
         shared = None if split == "train" else shared_images(collection, split, perceptual=True)
-        audit = with_data(audit, replace(audit.data, overlap=shared))  # the feed held one split only
+        audit = with_overlap(audit, shared)  # the feed held one split only
     if audit is None:
         raise ConfigError(
             f"{run.folder}: a run of task {run.recipe.task!r} is not audited on noise; give data with --data, or see "

@@ -25,7 +25,7 @@ from plait.train.fit import FitResult
 __all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "sound_record", "whole_record", "write_record"]
 
 RECORD_FILE = "run.json"
-# Read in blocks: weights may be larger than what memory has to spare.
+# Read in blocks: weights may be larger than the free memory.
 _BLOCK = 2**20
 
 
@@ -57,7 +57,7 @@ def sound_record(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"{folder}: this is a comparison; name one of its runs, such as {runs[0]}")
         raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
     if broken := damage(folder, record):
-        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it makes it whole")
+        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it repairs it")
     return record
 
 
@@ -71,7 +71,7 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, as it vouches for them."""
+    """Write run.json with sizes and SHA-256 of the run's other files; it is written last, when they are complete."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
     write_json(folder / RECORD_FILE, {**record, "files": sealed})
 
@@ -140,7 +140,8 @@ def make_record(
         "flags": list(dict.fromkeys((*evaluation.flags, *audit_flags))),
         **({} if audit is None else {"audit": audit.to_json()}),
         **({recipe.task: evaluation.details} if evaluation.details else {}),
-        "params": sum(parameter.numel() for parameter in learner.trained_parameters()),
+        # Those of a first stage too: they were trained for this model, and are part of it.
+        "params": sum(parameter.numel() for parameter in learner.parameters()),
         "steps": result.steps,
         "step_ms": result.step_ms,
         "train_s": result.train_s,

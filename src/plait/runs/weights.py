@@ -16,8 +16,6 @@ from plait.train.checkpoint import load_into, read_tensors, write_tensors
 __all__ = ["WEIGHTS_FILE", "load_weights", "save_weights", "todays_names"]
 
 WEIGHTS_FILE = "weights.safetensors"
-# Towers were a part of the model; they are a part of the learner now.
-_TOWERS = "model.towers."
 
 
 def save_weights(folder: Path, learner: Learner, metadata: Mapping[str, Any]) -> None:
@@ -47,10 +45,4 @@ def load_weights(folder: Path, learner: Learner) -> None:
 
 def todays_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give saved tensors under the names that parameters have today."""
-    return {_todays_name(name): tensor for name, tensor in tensors.items()}
-
-
-def _todays_name(name: str) -> str:
-    if name.startswith(_TOWERS):
-        return name.removeprefix("model.")
-    return renamed_weight(name)
+    return {renamed_weight(name): tensor for name, tensor in tensors.items()}

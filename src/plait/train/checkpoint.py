@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from plait.core.errors import CheckpointError
 from plait.core.files import write_bytes
 from plait.core.os_errors import os_sentence
+from plait.fusion.base.renamed_weights import renamed_weight
 
 __all__ = [
     "TrainingState",
@@ -97,20 +98,17 @@ def current_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give a training state's tensors under today's names.
 
     Earlier versions saved "model.*", "objective.*" and "average.*" in place of "learner.model.*", "learner.objective.*"
-    and "average.model.*", and kept the towers of matching inside the model. A present state is given as it is.
+    and "average.model.*", and had other names for some weights. Parameters keep their order, so the optimiser's
+    numbers stay as they are.
     """
-    if any(name.startswith("learner.") for name in tensors):
-        return dict(tensors)
-    # Longer beginnings first: the towers are not a part of the model any more.
-    began = {
-        "model.towers.": "learner.towers.",
-        "model.": "learner.model.",
-        "objective.": "learner.objective.",
-        "average.towers.": "average.towers.",
-        "average.": "average.model.",
-    }
+    is_old = not any(name.startswith("learner.") for name in tensors)
     found = {}
     for name, tensor in tensors.items():
-        old = next((old for old in began if name.startswith(old)), "")
-        found[began.get(old, "") + name.removeprefix(old)] = tensor
+        kind, _, weight = name.partition(".")
+        if is_old and kind in ("model", "objective"):
+            kind, weight = "learner", name
+        elif is_old and kind == "average":
+            weight = f"model.{weight}"
+        is_weight = kind in ("learner", "average")
+        found[f"{kind}.{renamed_weight(weight)}" if is_weight else name] = tensor
     return found

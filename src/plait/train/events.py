@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.core.errors import StorageError
+from plait.core.os_errors import os_sentence
 
 __all__ = ["Event", "Listener", "jsonl_log", "silent"]
 
@@ -53,8 +54,7 @@ def jsonl_log(path: Path, then: Listener = silent) -> Listener:
                     file.write(json.dumps({"kind": event.kind, "what": event.what, **event.data}) + "\n")
             except OSError as error:
                 raise StorageError(
-                    f"{path}: could not be written ({error.strerror or error}); free some space, then run the same "
-                    "command: it goes on from the last checkpoint"
+                    f"{path}: could not be written: {os_sentence(error, 'write')}; then run the same command again"
                 ) from error
         then(event)
 

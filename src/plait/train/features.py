@@ -88,7 +88,7 @@ class _Encoding:
         key = {
             "what": "text",
             "data": texts_fingerprint(texts),
-            "encoder": side.identity,
+            "encoder": side.cached_identity,
             "precision": self.precision,
         }
         return build_store(
@@ -114,7 +114,7 @@ class _Encoding:
         key = {
             "what": "image",
             "data": texts_fingerprint([photo.digest for photo in photos]),
-            "encoder": side.identity,
+            "encoder": side.cached_identity,
             "input": repr(spec),
             "view": view,
             "precision": self.precision,

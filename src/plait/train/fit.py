@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from plait.core.config import TrainSettings
-from plait.core.errors import TrainingError
+from plait.core.errors import StorageError, TrainingError
 from plait.core.types import Batch
 from plait.model import Learner
 from plait.nn.devices import device_of
@@ -151,6 +152,15 @@ class Trainer:
     def forget(self) -> None:
         """Delete the resumable state, once the finished weights are safely written elsewhere."""
         self.state_path.unlink(missing_ok=True)
+
+    @contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Add to the message of a StorageError where training continues when the same command is run again."""
+        try:
+            yield
+        except StorageError as error:
+            start = "the last checkpoint" if self.state_path.exists() else "its first step"
+            raise StorageError(f"{error}; training continues from {start}") from error.__cause__
 
     def _epoch(self, epoch: int, memory: PeakMemory, *, what: str, listener: Listener) -> None:
         before = epoch * self.steps_per_epoch

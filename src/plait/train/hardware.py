@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from plait.core.errors import ConfigError, shown
-from plait.nn.devices import move_module, resolve_device
+from plait.nn.devices import resolve_device
 from plait.nn.precision import Precision, autocast_context, resolve_precision
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Hardware:
 
     def place(self, learner: nn.Module) -> None:
         """Move a learner to the device, in place, frozen encoders included. Make its optimiser afterwards."""
-        move_module(learner, self.device)
+        learner.to(self.device)
 
     def autocast(self, precision: Precision) -> torch.autocast:
         """Give the context in which a loss is computed at a precision."""

@@ -102,6 +102,14 @@ class CountWork:
         fusion = make_fusion(recipe.fusion.name, recipe.fusion.options, width=width)
         return CountLearner(FusionModel(text, image, fusion=fusion, head=CountHead(width)), nn.CrossEntropyLoss())
 
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give None: a run begins from new weights."""
+        return None
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Refuse: there is no first stage."""
+        raise TypeError("task 'count' trains in one stage")
+
     def targets(self, learner: Learner, feed: Feed) -> CountTargets:
         photos = feed.collection.photos
         return CountTargets(np.array([number_in(photos[c.image].id) - 1 for c in feed.collection.captions]))

@@ -1,4 +1,4 @@
-"""Scenes with masks: phrases that need binding, the shape they speak of, and splits by family."""
+"""Scenes with masks: phrases that need binding, the shape they refer to, and splits by family."""
 
 from __future__ import annotations
 

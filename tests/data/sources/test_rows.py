@@ -68,7 +68,7 @@ def test_long_captions_are_kept(tmp_path: Path) -> None:
             r"no caption column \(is 'captoin' meant as 'caption'\?\); found: image, c",
         ),
         ("a.csv", "image,caption,n\na.jpg,y,1,2\n", r"row 2: 4 columns; the header has 3\. Put captions in quotes"),
-        ("a.csv", 'image,caption\na.jpg,"He" said\n', r"row 2: .*a text with a comma or a quotation mark stands in"),
+        ("a.csv", 'image,caption\na.jpg,"He" said\n', r"row 2: .*a text with a comma or a quotation mark must be in"),
         ("a.csv", 'image,caption\nb.jpg,x\na.jpg,"open\n', r"row 3: unexpected end of data"),
         ("a.csv", "image,caption\na.jpg," + "x" * 140_000, r"row 2: field larger than field limit"),
         ("a.csv", " \n\n", r"the file is empty"),

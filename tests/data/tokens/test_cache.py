@@ -151,7 +151,7 @@ def start(root: Path, pause_s: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.slow  # starts Python and torch anew
+@pytest.mark.slow  # starts a new Python with torch
 def test_kill_9_then_go_on(tmp_path: Path) -> None:
     first = start(tmp_path, 0.02)
     assert first.stdout is not None
@@ -175,7 +175,7 @@ def test_kill_9_then_go_on(tmp_path: Path) -> None:
     assert not stray.exists()
 
 
-@pytest.mark.slow  # starts Python and torch anew
+@pytest.mark.slow  # starts a new Python with torch
 def test_two_builders_share_the_work(tmp_path: Path) -> None:
     builders = [start(tmp_path, 0.03) for _ in range(2)]
     outs = [builder.communicate(timeout=60)[0].split() for builder in builders]

@@ -17,7 +17,7 @@ __all__ = ["Centred", "Marked", "Means"]
 
 
 class Means(Fusion):
-    """Both sides alone, one mapped mean token each: honest."""
+    """Both sides alone, one mapped mean token each: leak-free."""
 
     reads: ClassVar[Literal["similarity", "logit"]] = "logit"
 

@@ -61,10 +61,11 @@ def test_metrics_and_items_are_of_the_same_scores(fusion: str, way: str, precisi
 
 def test_the_figures_come_in_the_order_of_the_record() -> None:
     keys = [f"{way}_{name}" for way in ("t2i", "i2t") for name in ("r1", "r5", "r10", "median_rank", "map")]
-    assert list(evaluated("late", "", "fp32").metrics) == [*keys, "binding_accuracy"]
-    candidates = [f"{way}_r1_{order}" for order in ("fused", "random") for way in ("t2i", "i2t")]
+    assert list(evaluated("late", "", "fp32").metrics) == [*keys, "t2i_agreement", "binding_accuracy"]
+    own = [f"{way}_r1_{what}" for way in ("t2i", "i2t") for what in ("towers", "gain")]
+    candidates = [*own, *(f"{way}_r1_{order}" for order in ("fused", "random") for way in ("t2i", "i2t"))]
     found = evaluated("cross", "itm", "fp32")
-    assert list(found.metrics) == [*keys, *candidates, "binding_accuracy"]
+    assert list(found.metrics) == [*keys, *candidates, "t2i_agreement", "binding_accuracy"]
     assert all(one.metric is METRIC_OF[one.metric.key] for one in found.measured)
 
 

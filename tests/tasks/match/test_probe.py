@@ -152,7 +152,7 @@ def test_the_command_probe_takes_one_photo(tmp_path: Path) -> None:
     api = ToyApi(results("late"))
     answer = run(PROBE, api, tmp_path, "--photo", photo, "--captions", "red left of blue", "blue left of red")
     assert len(answer.data[0]["similarities"]) == 2
-    assert "one photo says nothing about a model" in answer.text
+    assert "one photo is no measure of a model" in answer.text
     assert not (tmp_path / "probe.json").exists()
 
 

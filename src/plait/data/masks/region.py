@@ -62,7 +62,7 @@ def outline(polygon: Sequence[float], height: int, width: int, name: str) -> np.
     crosses = (y[:, None] <= rows) != (y_next[:, None] <= rows)
     edge, row = np.nonzero(crosses)
     at = x[edge] + (rows[row] - y[edge]) / (y_next[edge] - y[edge]) * (x_next[edge] - x[edge])
-    # A pixel is to the right of a crossing where its centre is; one more column takes what lies beyond the picture.
+    # A pixel is to the right of a crossing where its centre is; one more column takes what lies beyond the image.
     column = np.clip(np.ceil(at - 0.5), 0, width).astype(np.int64)
     turns = np.zeros((last - first, width + 1), dtype=np.int64)
     np.add.at(turns, (row, column), 1)

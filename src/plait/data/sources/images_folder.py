@@ -23,7 +23,7 @@ def find_images(folder: Path, names: Iterable[str]) -> Path:
     Where there is no images/ but an `images_folder.txt`, its one line names the folder, relative to `folder`.
 
     Raises:
-        InputError: none does; the message names what was looked at.
+        InputError: none does; the message names the folders searched.
     """
     if (pointer := folder / IMAGES_POINTER).is_file() and not (folder / "images").is_dir():
         return _pointed(pointer)

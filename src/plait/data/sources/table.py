@@ -37,7 +37,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 # What `surrogateescape` makes of bytes that are not UTF-8.
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _SAVE_AS_UTF8 = "not UTF-8; save the file as UTF-8"
-# After an opening quote that is never closed, reading goes on at the next line; so many times in one file.
+# After an opening quote that is never closed, reading continues at the next line; so many times in one file.
 _MOST_RESTARTS = 20
 
 
@@ -133,8 +133,8 @@ def delimited_cells(
         except csv.Error as error:
             yield Problem(
                 f"{where}, row {line}",
-                f"{error}; a text with a comma or a quotation mark stands in quotes, and a quotation mark inside it is "
-                'doubled ("")',
+                f"{error}; a text with a comma or a quotation mark must be in quotes, and a quotation mark inside it "
+                'is doubled ("")',
             )
             if "end of data" in str(error):  # everything after the opening quote was read as one cell
                 skipped_lines, restarts = line, restarts + 1
@@ -159,7 +159,7 @@ def table_rows(
     Arguments:
         path:            CSV, TSV, JSON (a list of objects) or JSONL
         label:           what to call the file; "" = its path
-        last_takes_rest: lower-case names of columns that may hold commas without quotes where they stand last
+        last_takes_rest: lower-case names of columns that may hold commas without quotes where they come last
     """
     suffix = path.suffix.lower()
     label = label or str(path)

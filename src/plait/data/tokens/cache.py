@@ -227,7 +227,7 @@ def _build_shards(
     encode: Callable[[list[Any]], Tokens],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    for stray in folder.glob(".*.tmp"):  # of a builder that was killed; whoever holds the lock is the only one
+    for stray in folder.glob(".*.tmp"):  # of a builder that was killed; the holder of the lock is the only one
         stray.unlink(missing_ok=True)
     done, shape = 0, None
     for part, path in zip(parts, _paths(folder, len(parts)), strict=True):

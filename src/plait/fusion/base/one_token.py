@@ -1,4 +1,4 @@
-"""One vector per side as tokens: how pooled fusions meet heads that read tokens."""
+"""One vector per side as tokens: for pooled fusions and heads that read tokens."""
 
 from __future__ import annotations
 

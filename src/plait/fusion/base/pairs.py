@@ -27,7 +27,7 @@ ImageParts = TypeVar("ImageParts", bound=Parts)
 
 
 class PairFusion(Fusion, Generic[TextParts, ImageParts]):
-    """A fusion with one-sided work, cut where the sides first meet.
+    """A fusion with one-sided work, cut where the formula first combines the sides.
 
     Formula: fused(text, image) = meet(prepare_text(text), prepare_image(image)).
 
@@ -38,7 +38,7 @@ class PairFusion(Fusion, Generic[TextParts, ImageParts]):
     Attributes:
         shares_image:      `meet` saves work where pairs of one image come together: pairs then come image by image,
                            else by length of the text, so that little padding is fused
-        takes_shared_rows: `meet` looks at `Prepared.row` itself, to do work once for all pairs that share a row; all
+        takes_shared_rows: `meet` reads `Prepared.row` itself, to do work once for all pairs that share a row; all
                            others are given aligned rows
     """
 
@@ -124,7 +124,7 @@ def _meet(
     image_row: Tensor,
     maps: bool = False,
 ) -> Fused:
-    """Let chosen rows meet, aligned unless the fusion looks at shared rows itself."""
+    """Fuse chosen rows, aligned unless the fusion reads shared rows itself."""
     text, image = text.with_rows(text_row), image.with_rows(image_row)
     if not fusion.takes_shared_rows:
         text, image = text.aligned(), image.aligned()

@@ -6,9 +6,10 @@ import re
 
 __all__ = ["RENAMED", "renamed_weight"]
 
-# (pattern, replacement), applied in order to the whole name of a saved weight. Each pattern names the part of the model
-# that it belongs to. Feed-forward layers also lie in transformer blocks of encoders and adapters.
+# (pattern, replacement), applied in order to the whole name of a saved weight. Each pattern names the part that it
+# belongs to. Feed-forward layers also lie in transformer blocks of encoders and adapters.
 RENAMED: tuple[tuple[str, str], ...] = (
+    (r"^model\.towers\.", "towers."),  # a part of the learner now
     (r"^model\.fusion\.entrance\.", "model.fusion.input_norm."),
     (r"^(model\.(?:fusion|head|text|image)\.(?:.+\.)?)feed(_norm)?\.", r"\1feed_forward\2."),
     (r"^(model\.fusion\.(?:t2i|i2t)\.\d+)\.own\.", r"\1.self_attention."),  # cross
@@ -19,6 +20,7 @@ RENAMED: tuple[tuple[str, str], ...] = (
     (r"^model\.fusion\.spread\.", "model.fusion.factor."),  # self_cross
     (r"^model\.fusion\.read$", "model.fusion.weight"),  # correlation
     (r"^model\.fusion\.enter\.", "model.fusion.input_norm."),  # image_only
+    (r"^model\.head\.((?:text|image)_pool)\.", r"model.head.vectors.\1."),  # the logit head
     (r"^(model\.head\.(?:merges\.\d+\.)?)enter\.", r"\1project."),  # the spatial decoder
 )
 

@@ -12,7 +12,7 @@ BILINEAR: dict[str, Entry] = {
         family="pooled",
         paper="Kim et al. 2017",
         summary="elementwise product of projected pooled vectors",
-        pairings=("all", "itm", "matched"),
+        pairings=("all", "itm", "rerank", "matched"),
         takes="pooled",
         gives="pair",
     ),
@@ -21,7 +21,7 @@ BILINEAR: dict[str, Entry] = {
         family="bilinear",
         paper="Zadeh et al. 2017",
         summary="outer product of the reduced sentence with every reduced cell",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
     "grid_product": Entry(
@@ -29,7 +29,7 @@ BILINEAR: dict[str, Entry] = {
         family="bilinear",
         paper="Kim et al. 2017",
         summary="elementwise product of the sentence with every cell, self-attention before it as an option",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
 }

@@ -12,7 +12,7 @@ CROSS: dict[str, Entry] = {
         family="cross-attention",
         paper="Lu et al. 2019; Li et al. 2021",
         summary="multi-head cross-attention on tokens, one way or both",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
     "pixel_word": Entry(
@@ -20,7 +20,7 @@ CROSS: dict[str, Entry] = {
         family="cross-attention",
         paper="Yang et al. 2022; Ye et al. 2019",
         summary="every cell attends to the words; a gate scales what is added to the cell",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
     "self_cross": Entry(
@@ -28,7 +28,7 @@ CROSS: dict[str, Entry] = {
         family="cross-attention",
         paper="Anumula et al., masks from instructions",
         summary="self-attention on each side, words attend to cells, their mean scales the grid",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
     "self_cross_printed": Entry(
@@ -36,7 +36,7 @@ CROSS: dict[str, Entry] = {
         family="cross-attention",
         paper="Anumula et al., masks from instructions",
         summary="the same as published: attention without residuals, one vector out",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="vector",
     ),
 }

@@ -38,7 +38,7 @@ class PixelWordFusion(PairFusion[Values, Values]):
     Raises:
         ConfigError: layers is below 1.
     Source: Yang et al. 2022 (LAVT), the word-pixel attention and language gate; Ye et al. 2019 (CMSA). Differs: it
-    stands behind the image encoder, not inside its stages; multi-head attention in place of one head with instance
+    is applied after the image encoder, not inside its stages; multi-head attention in place of one head with instance
     norms; pre-norm feed-forward and self-attention take the place of the stages that follow in LAVT.
     """
 

@@ -12,7 +12,7 @@ GATED: dict[str, Entry] = {
         family="modulation",
         paper="Perez et al. 2018; Lueddecke & Ecker 2022",
         summary="the sentence scales and shifts the channels of every cell",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
 }

@@ -1,4 +1,4 @@
-"""The ladder: seventeen versions of cross-attention from one textbook chapter (Park 2025), v0 to v11.
+"""The ladder: seventeen versions of cross-attention from a textbook (Park 2025), v0 to v11.
 
 They begin with bare dot products and end with several levels of features that share keys and values.
 """
@@ -16,7 +16,7 @@ def _version(target: str, summary: str) -> Entry:
         family="ladder",
         paper="Park 2025, Deep Learning DNA, section 10.4.4",
         summary=summary,
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     )
 

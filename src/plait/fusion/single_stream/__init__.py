@@ -12,7 +12,7 @@ SINGLE_STREAM: dict[str, Entry] = {
         family="one stream",
         paper="Li et al. 2019; Chen et al. 2020",
         summary="joint self-attention over text and image tokens together",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
 }

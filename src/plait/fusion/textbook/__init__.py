@@ -1,4 +1,4 @@
-"""The other designs of the textbook chapter that the ladder comes from (Park 2025): attention, embeddings of pairs."""
+"""The other designs of Park 2025, from which the ladder comes: attention, embeddings of pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXTBOOK: dict[str, Entry] = {
         family="textbook",
         paper=_PAPER,
         summary="words attend to regions with several heads; no residual",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="pair",
     ),
     "textbook/hierarchical": Entry(
@@ -22,7 +22,7 @@ TEXTBOOK: dict[str, Entry] = {
         family="textbook",
         paper=_PAPER,
         summary="each side attends to itself, then to the other; both are mixed to one vector",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="pair",
     ),
     "textbook/multimodal_embedding": Entry(
@@ -39,7 +39,7 @@ TEXTBOOK: dict[str, Entry] = {
         family="textbook",
         paper=_PAPER,
         summary="a projection and a norm per side, then hierarchical attention to one vector per pair",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="pair",
     ),
 }

@@ -21,7 +21,7 @@ TWO_TOWER: dict[str, Entry] = {
         family="shared space",
         paper="Radford et al. 2021; Lueddecke & Ecker 2022",
         summary="cosine of every cell with the sentence in the encoders' shared space, decoded",
-        pairings=("itm", "all", "matched"),
+        pairings=("itm", "rerank", "all", "matched"),
         gives="grid",
     ),
 }

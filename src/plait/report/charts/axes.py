@@ -102,7 +102,7 @@ def _label(name: str, x: float, y: float, order: Sequence[str]) -> str:
 
 
 def svg(parts: Sequence[str], label: str) -> str:
-    """Join drawn parts to one picture; `label` is what a screen reader says."""
+    """Join drawn parts to one drawing; `label` is what a screen reader says."""
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
@@ -110,5 +110,5 @@ def svg(parts: Sequence[str], label: str) -> str:
 
 
 def figure(title: str, body: str) -> str:
-    """Put a picture, or a sentence in its place, under a title."""
+    """Put a drawing, or a sentence in its place, under a title."""
     return f'<figure class="panel"><figcaption>{escape(title)}</figcaption>{body}</figure>'

@@ -27,7 +27,7 @@ class MaskResult:
         probability: (H, W) float32 in [0, 1]; 0 where a crop cut the image off
         area:        share of the image's pixels in the region, in [0, 1]
         threshold:   the one used
-        files:       "mask", "probability" and "overlay" -> path of the picture; empty where none was written
+        files:       "mask", "probability" and "overlay" -> path of the image; empty where none was written
     """
 
     image: str

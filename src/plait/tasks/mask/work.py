@@ -44,6 +44,14 @@ class MaskWork:
         """Join the sides with fusion, head and objective."""
         return assemble(recipe, text, image)
 
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give None: a run begins from new weights."""
+        return None
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Refuse: there is no first stage."""
+        raise ConfigError("task 'mask' trains in one stage; no run begins from another")
+
     def targets(self, learner: Learner, feed: Feed) -> MaskTargets:
         """Give the captions' masks at the resolution of the learner's head, which is found by running it once."""
         masks = _mask_learner(learner)

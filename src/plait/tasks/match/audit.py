@@ -183,7 +183,7 @@ def _partner(learner: MatchLearner, text: Tokens, image: Tokens) -> float:
 
 
 def _overlap(collection: Collection, split: str, *, perceptual: bool) -> Overlap | None:
-    """Look for images of the training split in another; None where there is no training split to look at."""
+    """Find images of the training split in another; None where there is no training split."""
     if split == "train" or not collection.splits.get("train"):
         return None
     return shared_images(collection, split, perceptual=perceptual)

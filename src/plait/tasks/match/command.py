@@ -1,4 +1,4 @@
-"""The command line's words of matching: `plait match` and `plait probe`. Imports neither torch nor numpy."""
+"""Commands of matching: `plait match` and `plait probe`. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def probed_photo_text(rows: Sequence[Mapping[str, Any]], captions: Sequence[str]
         ]
         for row in rows
     ]
-    return f"{table(lines, header)}\none photo says nothing about a model; use many with --data"
+    return f"{table(lines, header)}\nthe result for one photo is no measure of a model; use many photos with --data"
 
 
 def _with_interval(figure: Mapping[str, float]) -> str:

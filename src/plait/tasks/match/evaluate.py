@@ -11,6 +11,8 @@ import torch
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation, Measured
 from plait.core.types import Tokens
+from plait.data.text import split_words
+from plait.metrics.agreement import agreement, caption_relevance, word_vectors
 from plait.metrics.binding import binding_accuracy
 from plait.metrics.retrieval import ImageContributions, image_contributions, retrieval_metrics
 from plait.nn.precision import autocast_context, resolve_precision
@@ -23,6 +25,8 @@ from plait.train.feed import Feed
 __all__ = ["Answers", "computing", "evaluate_split"]
 
 LEAST_IMAGES = 2
+# The time to compare captions grows with the square of their number: a few seconds for 5,000.
+LEAST_AGREEMENT_IMAGES, AGREEMENT_IMAGES = 3, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,7 @@ def evaluate_split(
         scores = learner.pairing.split(text, image, own=own, progress=progress)
         measured = _retrieval(scores, caption_row)
         if limit is None:
+            measured += _agreement(feed, scores, captions, caption_row)
             measured += _binding(learner, feed, captions, caption_row, text, image)
     learner.train(was_training)
     if limit is not None:
@@ -126,6 +131,10 @@ def _retrieval(scores: SplitScores, caption_row: np.ndarray) -> list[Measured]:
             items = image_contributions(matrix.numpy(force=True), caption_row).values[f"{way}_r1"]
             value = float(np.average(items, weights=weights[way]))
             measured.append(Measured(METRIC_OF[f"{way}_r1_{order}"], value, items, weights[way]))
+            if order == "towers":
+                gained = parts[way].values[f"{way}_r1"] - items
+                value = float(np.average(gained, weights=weights[way]))
+                measured.append(Measured(METRIC_OF[f"{way}_r1_gain"], value, gained, weights[way]))
     return measured
 
 
@@ -137,6 +146,22 @@ def _measured(
         return Measured(metric, value, parts.values[key], weights)
     ranks, owner = (parts.t2i_ranks, caption_row) if key.startswith("t2i") else (parts.i2t_ranks, parts.i2t_image)
     return Measured(metric, value, ranks, owner=owner)
+
+
+def _agreement(feed: Feed, scores: SplitScores, captions: np.ndarray, caption_row: np.ndarray) -> list[Measured]:
+    """Measure how scores agree with the likeness of captions, for the split's first images; [] for too few."""
+    images = min(len(scores.text_to_image), AGREEMENT_IMAGES)
+    kept = np.flatnonzero(caption_row < images)
+    if images < LEAST_AGREEMENT_IMAGES:
+        return []
+    owner = caption_row[kept]
+    words = [split_words(feed.texts[int(caption)]) for caption in captions[kept]]
+    relevance = caption_relevance(word_vectors(words), owner, images)
+    found = agreement(scores.text_to_image[:images].numpy(force=True)[:, kept], relevance, owner)
+    weights = np.bincount(owner, minlength=len(scores.text_to_image))
+    sums = np.bincount(owner, weights=found, minlength=len(weights))
+    metric = METRIC_OF["t2i_agreement"]
+    return [Measured(metric, float(found.mean()), sums / np.maximum(weights, 1), weights)]
 
 
 def _binding(

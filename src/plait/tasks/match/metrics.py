@@ -53,6 +53,20 @@ def _direction(way: str) -> tuple[Metric, ...]:
             meaning="Mean average precision over all right answers, in percent.",
         ),
         Metric(
+            key=f"{way}_r1_towers",
+            label=f"{label} R@1 of its own towers",
+            column=f"{column} R@1, own towers",
+            meaning="R@1 of the towers' order, which the fused head re-ranks.",
+        ),
+        Metric(
+            key=f"{way}_r1_gain",
+            label=f"{label} R@1 gained over its own towers",
+            column=f"{column} R@1, gain over own towers",
+            meaning="What the fused head adds: R@1 minus that of its own towers, on the same images under the same "
+            "seed. The interval is of the paired difference.",
+            bounds=(-100.0, 100.0),
+        ),
+        Metric(
             key=f"{way}_r1_fused",
             label=f"{label} R@1 of the fused head alone",
             column=f"{column} R@1, fused head alone",
@@ -78,5 +92,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     *_direction("t2i"),
     *_direction("i2t"),
+    Metric(
+        key="t2i_agreement",
+        label="agreement with caption similarity",
+        column="Agreement",
+        meaning="Rank correlation, per caption, of its scores for the other images with how alike their captions are "
+        "(weighted words in common). 0 is chance: the order of near misses, which recall does not see.",
+        unit="",
+        bounds=(-1.0, 1.0),
+    ),
 )
 METRIC_OF = metric_table(METRICS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -21,22 +22,31 @@ from plait.objectives.match import Matching
 from plait.tasks.match import TASK
 from plait.tasks.match.towers import Towers
 
-__all__ = ["make_contrast", "make_matching", "make_model", "make_towers", "objective_name"]
+__all__ = ["make_contrast", "make_matching", "make_model", "make_towers", "objective_name", "with_summaries"]
+
+# Heads that read one vector per side of a fused pair.
+_LOGIT_HEADS = ("logit", "compare")
 
 
 def make_model(recipe: Recipe, text: Side, image: Side, *, head: nn.Module | None = None) -> FusionModel:
     """Join the sides with the recipe's fusion and a head.
 
     Arguments:
-        head: in place of the one that the fusion is made for, which reads the options in `recipe.fusion.head`
+        head: in place of the one that `recipe.fusion.head` names, or that the fusion is made for
     Raises:
         ConfigError: an unknown name or option.
     """
     settings = recipe.fusion
     fusion = make_fusion(settings.name, settings.options, width=settings.width)
     if head is None:
-        ready = (settings.width,) if fusion.reads == "logit" else ()
-        head = make_head(fusion.reads, settings.head, *ready)
+        options = dict(settings.head)
+        name = options.pop("name", fusion.reads)
+        if name != fusion.reads and (name not in _LOGIT_HEADS or fusion.reads not in _LOGIT_HEADS):
+            raise ConfigError(
+                f"fusion.head.name: fusion {settings.name!r} is made for the head {fusion.reads!r}, got {name!r}; "
+                f"where it is made for one of {', '.join(_LOGIT_HEADS)}, the others serve as well"
+            )
+        head = make_head(name, options, *((settings.width,) if name in _LOGIT_HEADS else ()))
     return FusionModel(
         text, image, fusion=fusion, head=head, pool=single_token if settings.tokens == "pooled" else None
     )
@@ -53,6 +63,11 @@ def make_towers(settings: FusionSettings) -> Towers:
     if not isinstance(fusion, SimilarityFusion) or not isinstance(head, SimilarityHead):
         raise ConfigError("towers: expected fusion 'late' to give similarities and head 'similarity' to read them")
     return Towers(fusion, head)
+
+
+def with_summaries(settings: FusionSettings) -> FusionSettings:
+    """Give settings whose towers read the encoders' summaries, unless they say otherwise."""
+    return replace(settings, towers={"pool": "encoder", **settings.towers})
 
 
 def objective_name(recipe: Recipe) -> str:

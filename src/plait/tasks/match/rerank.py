@@ -45,7 +45,7 @@ def rerank_rows(first: Tensor, k: int, score_pairs: Callable[[Tensor, Tensor], T
     Shapes:
         first:       (R, C) float, finite
         score_pairs: takes rows (M,) and columns (M,) int64, gives (M,) float
-        returns:     all three orders; what was no candidate stands behind, in its order under f
+        returns:     all three orders; what was no candidate comes last, in its order under f
     Raises:
         ShapeError: `first` is not a matrix, or k < 1.
     Source: ALBEF (Li et al. 2021) and BLIP (Li et al. 2022) re-rank the contrastive stage's top k and add both scores;

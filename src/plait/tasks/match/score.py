@@ -49,8 +49,9 @@ class SplitScores:
         image_to_text: (I, C) float32, to rank captions for each image. The same matrix as `text_to_image` unless the
                        pairing re-ranks each direction's own candidates.
         kind:          what the numbers are: "cosine", "logit", "log-odds, top k re-ranked" or "cosine of matched pairs"
-        candidates:    with pairing "itm", by "fused" both matrices with each query's candidates in the order of the
-                       fused head's logit alone, and by "random" with all candidates equal; else empty
+        candidates:    where a fused head re-ranks: by "towers" the scores of the first stage, by "fused" both matrices
+                       with each query's candidates in the order of the head's logit alone, and by "random" with all
+                       candidates equal; else empty
         flags:         ("leaky",) where pairs were fused before they were scored, so that the scores know the answer
     """
 

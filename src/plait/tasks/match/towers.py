@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from torch import Tensor, nn
 
 from plait.core.types import Tokens
@@ -24,6 +26,16 @@ class Towers(nn.Module):
         super().__init__()
         self.fusion = fusion
         self.head = head
+        self._is_fixed = False
+
+    def fix(self) -> None:
+        """Stop training the towers, for good."""
+        self._is_fixed = True
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; fixed towers stay in evaluation mode."""
+        return super().train(mode and not self._is_fixed)
 
     @property
     def reads_summaries(self) -> bool:

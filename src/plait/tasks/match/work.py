@@ -15,6 +15,7 @@ from plait.model import Learner, Side
 from plait.task import Progress, Use
 from plait.tasks.match.audit import audit_recipe, audit_split
 from plait.tasks.match.evaluate import LEAST_IMAGES, evaluate_split
+from plait.tasks.match.first_stage import take_towers, towers_recipe
 from plait.tasks.match.learner import MatchLearner, assemble, use_of
 from plait.tasks.match.predict import MatchModel
 from plait.tasks.match.show.gallery import merge_galleries, show_run
@@ -29,7 +30,7 @@ class MatchWork:
     """Matching: learners, targets, evaluation, galleries, audits and predictors. Docstrings: `plait.task.Work`."""
 
     def check_data(self, collection: Collection) -> None:
-        """Refuse data in which fewer than 2 images have captions: nothing can be told apart.
+        """Refuse data in which fewer than 2 images have captions: there is nothing to distinguish.
 
         Raises:
             InputError: as said.
@@ -48,6 +49,14 @@ class MatchWork:
     def assemble(self, recipe: Recipe, text: Side, image: Side) -> MatchLearner:
         """Join the sides with fusion, head, towers and objective."""
         return assemble(recipe, text, image)
+
+    def first_stage(self, recipe: Recipe) -> Recipe | None:
+        """Give the recipe of the towers, where the pairing trains them first; see `plait.tasks.match.learner`."""
+        return towers_recipe(recipe)
+
+    def begin_from(self, learner: Learner, first: Learner) -> None:
+        """Take over encoders, summaries and towers from a run of the towers alone."""
+        take_towers(_matching(learner), _matching(first))
 
     def targets(self, learner: Learner, feed: Feed) -> Targets:
         """Give the number of each caption's image."""

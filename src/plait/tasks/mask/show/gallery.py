@@ -1,4 +1,4 @@
-"""What a run shows of its masks: a fixed sample, and its best, middle and worst, as small pictures."""
+"""What a run shows of its masks: a fixed sample, and its best, middle and worst, as small images."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class _Show:
         return {**found.to_json(fusion=fusion, photo=image.id, caption=caption.text), "box": list(box)}
 
     def _with_special_tokens(self, text: str, beside: Tokens) -> Tokens:
-        """Encode a text anew: cached tokens are those of words, and pieces count the special tokens too."""
+        """Encode a text again: cached tokens are those of words, and pieces count the special tokens too."""
         model, device = self.learner.model, beside.values.device
         ids, valid = model.text.text_input([text])
         return model.encode_text(ids.to(device), valid.to(device))

@@ -1,4 +1,4 @@
-"""Masks in the report: where their figures stand, what constant masks score, what models read, and curves."""
+"""Masks in the report: where their figures are shown, what constant masks score, what models read, and curves."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ __all__ = ["PAIRINGS", "find_pairing"]
 PAIRINGS: dict[str, str] = {
     "all": "plait.tasks.match.pairings.all_pairs:AllPairs",
     "itm": "plait.tasks.match.pairings.reranked:Reranked",
+    "rerank": "plait.tasks.match.pairings.two_stage:TwoStage",
     "matched": "plait.tasks.match.pairings.matched:Matched",
 }
 

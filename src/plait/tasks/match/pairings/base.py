@@ -81,7 +81,7 @@ class Pairing(ABC):
         """Score every image with every text by the whole score: text Tokens (C, T, D), image Tokens (I, P, D).
 
         Raises:
-            ConfigError: the pairing cannot score texts and images without being told which belong together.
+            ConfigError: the pairing cannot score texts and images without knowing which belong together.
         """
 
     @abstractmethod

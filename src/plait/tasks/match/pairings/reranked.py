@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Self
 
 import torch
@@ -67,8 +68,7 @@ class Reranked(Pairing):
                 model, model.pooled(words), model.pooled(regions), text_row=text_row, image_row=image_row
             )
 
-        loss: Loss = self.objective(self.towers(text, image)[row], batch.target, score)
-        return loss
+        return self._loss(self.towers(text, image)[row], batch.target, score)
 
     def loss_of(self, text: Tokens, image: Tokens, group: Tensor, *, image_row: Tensor | None = None) -> Loss:
         """Give the contrast of the towers plus the matching term of the fused head; see `Pairing.loss_of`."""
@@ -77,8 +77,7 @@ class Reranked(Pairing):
         def score(text_row: Tensor, image_row: Tensor) -> Tensor:
             return score_pairs(self.model, text, image, text_row=text_row, image_row=row[image_row])
 
-        loss: Loss = self.objective(self.towers(text, image)[row], group, score)
-        return loss
+        return self._loss(self.towers(text, image)[row], group, score)
 
     @torch.no_grad()
     def split(
@@ -96,7 +95,11 @@ class Reranked(Pairing):
             images.scores.T,
             captions.scores,
             f"log-odds, top {self.rerank_k} re-ranked",
-            candidates={"fused": (images.alone.T, captions.alone), "random": (images.random.T, captions.random)},
+            candidates={
+                "towers": (first, first),
+                "fused": (images.alone.T, captions.alone),
+                "random": (images.random.T, captions.random),
+            },
         )
 
     @torch.no_grad()
@@ -112,6 +115,11 @@ class Reranked(Pairing):
         rows = self._image_row(text, None).split(1)
         cosines = torch.cat([self._towers(text.take(row), image.take(row)).flatten() for row in rows])
         return self.scale * cosines + self.fused_pairs(text, image)
+
+    def _loss(self, towers: Tensor, group: Tensor, score: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+        """Give the loss of the towers' scores (N, N) and of the pairs that the objective lets `score` fuse."""
+        loss: Loss = self.objective(towers, group, score)
+        return loss
 
     def _towers(self, text: Tokens, image: Tokens) -> Tensor:
         scores: Tensor = self.towers(text, image, exact=True)

@@ -26,7 +26,7 @@ BEST = 3
 
 
 def show_run(learner: MatchLearner, feed: Feed, evaluation: Evaluation, *, fusion: str) -> dict[str, Any]:
-    """Collect a run's gallery: image ids, texts and figures only; the report adds the pictures.
+    """Collect a run's gallery: image ids, texts and figures only; the report adds the images.
 
     The sample depends on the split alone, so that every fusion of a comparison is shown on the same images, and none is
     chosen by how good its answers are.

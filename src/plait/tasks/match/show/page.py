@@ -1,4 +1,4 @@
-"""Matching in the report: where its figures stand, what random answers score, its words and its badges."""
+"""Matching in the report: where its figures are shown, what random answers score, its words and its badges."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from plait.tasks.match.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 
-_FIGURES = ("r1", "r5", "r10", "median_rank", "map", "r1_fused", "r1_random")
+_FIGURES = ("r1", "r5", "r10", "median_rank", "map", "r1_towers", "r1_gain", "r1_fused", "r1_random")
 _PAIRINGS = {
     "all": "every photo is scored with every caption through the fusion",
     "itm": "two towers, then a fused head re-ranks the towers' best candidates",
+    "rerank": "towers are trained first and kept; then a fused head learns to re-rank their best candidates",
     "matched": "the protocol of some papers: each photo is fused with its own caption first",
 }
 
@@ -44,7 +45,7 @@ PAGE = Page(
     layout=Layout(
         bars=("binding_accuracy", "t2i_r1", "i2t_r1"),
         views=(
-            View("texttoimage", "Text → image", tuple(f"t2i_{name}" for name in _FIGURES)),
+            View("texttoimage", "Text → image", (*(f"t2i_{name}" for name in _FIGURES), "t2i_agreement")),
             View("imagetotext", "Image → text", tuple(f"i2t_{name}" for name in _FIGURES)),
         ),
         runs=("t2i_r1", "i2t_r1"),
@@ -53,7 +54,7 @@ PAGE = Page(
         items="captions",
         floor="chance",
         audit=(
-            "In percent. An honest score finds no more than chance in noise, and falls to chance when captions or "
+            "In percent. A leak-free score finds no more than chance in noise, and falls to chance when captions or "
             "photos are shuffled among the pairs. One that does not fall has read the answer from the pairing."
         ),
         curves="Recalls are measured on part of the validation split.",

@@ -23,6 +23,7 @@ TERMINAL = Terminal(
         METRICS,
         ("t2i_r1", "t2i_r5", "t2i_r10", "t2i_median_rank"),
         ("i2t_r1", "i2t_r5", "i2t_r10", "i2t_median_rank"),
+        ("t2i_r1_towers", "t2i_r1_gain", "i2t_r1_towers", "i2t_r1_gain"),
         ("binding_accuracy",),
     ),
     board=board(
