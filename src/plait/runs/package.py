@@ -61,7 +61,7 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
 
 
 def _check_same(out: Path, record: dict[str, Any]) -> None:
-    """Refuse to write over the packaged model of another run; one that is damaged is written anew."""
+    """Refuse to write over the packaged model of another run; one that is damaged is written again."""
     try:
         there = finished_record(out)
     except CheckpointError:

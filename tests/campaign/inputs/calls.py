@@ -20,7 +20,7 @@ from tests.campaign.case import Case, Expected, Python
 __all__ = ["cases"]
 
 _PIXELS = np.random.default_rng(0).integers(0, 255, (24, 24, 3), dtype=np.uint8)
-# What is given in place of an argument. Made anew for each input, as generators are used up.
+# What is given in place of an argument. Made for each input, as generators are used up.
 VALUES: dict[str, Callable[[], Any]] = {
     "none": lambda: None,
     "minus": lambda: -1,

@@ -171,7 +171,7 @@ def _coco(name: str, region: Any, expect: Expected) -> Iterator[Case]:
         (folder / "instances.json").write_text(json.dumps(plain), encoding="utf-8")
         return folder
 
-    says = ("annotations[6]|77",) if expect != "works" else ()
+    says = ("annotations[6]|p0.png",) if expect != "works" else ()
     # What is no region at all is an error of the file, for the doctor as well.
     checked: Expected = "refused" if expect == "refused" else "works"
     yield Case(

@@ -52,7 +52,7 @@ WRITERS: dict[str, Callable[[Bench, Any], list[Any]]] = {
         ["mask", b.shared.masks / "images" / "p0.png", "dog", "--run", b.shared.mask_run, "--out", out]
     ),
 }
-# (writer, kind) that go together: the very run again, a packaged run packaged anew, pages beside other files.
+# (writer, kind) that go together: the very run again, a packaged run packaged again, pages beside other files.
 TOGETHER = {
     ("fit", "run"),
     ("package", "packaged"),  # of the same run

@@ -70,7 +70,7 @@ def cases() -> Iterator[Case]:
         yield Case(
             f"processes/interrupt/{moment}",
             lambda b, moment=moment: Shell(_fit(b), after_s=moment, signal=2),
-            codes=(130,),
+            codes=(130, -2),
             says=("interrupted",),
             leaves=("out",),
         )
