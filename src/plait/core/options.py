@@ -64,7 +64,8 @@ def check_values(where: str, target: Callable[..., Any], options: Mapping[str, A
     Raises:
         ConfigError: the message names the option, what was expected and what came.
     """
-    hints = typing.get_type_hints(target.__init__ if isinstance(target, type) else target)
+    part: Any = target
+    hints = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)
     for name, value in options.items():
         if name in hints:
             _check(f"{where}, option {name!r}", hints[name], value, OPTION_RANGES.get(name, _ANY))

@@ -112,6 +112,8 @@ def source_of(where: str | Path) -> str:
 def _source_of(where: str | Path, masks: bool) -> str:
     text, path = str(where), Path(where)
     if text.startswith("hub:"):
+        if not text.removeprefix("hub:").strip():
+            raise InputError(f"{text!r}: expected the name of a data set of the Hugging Face hub, as hub:OWNER/NAME")
         return "hub"
     if text == "scenes" or text.startswith("scenes:"):
         return "scenes"

@@ -147,6 +147,18 @@ def _again() -> Iterator[Case]:
             ["match", "--run", bench.shared.comparison, "--images", bench.shared.photo, "--texts", "red", "blue"]
         )
 
+    def other_after_damage(bench: Bench) -> Command:
+        run = bench.run(name="out")
+        (run / "plan.json").write_text("", encoding="utf-8")
+        words = ["fit", "--data", bench.shared.data, "--recipe", bench.shared.recipe, "--epochs", 3, "--quiet"]
+        return Command([*words, "--out", run])
+
+    yield Case("commands/again/fit_other_recipe_over_a_damaged_plan", other_after_damage, says=("out", "epochs"))
+    yield Case(
+        "commands/again/package_another_run",
+        lambda b: Command(["package", b.shared.scenes_run, "--out", b.run(b.shared.packaged, "out")]),
+        says=("out", "another run"),
+    )
     yield Case("commands/again/package_itself", itself, says=("out",))
     yield Case("commands/again/package_itself_by_link", linked, says=("link",))
     yield Case("commands/again/fit_other_recipe", other_recipe, says=("out", "epochs"))

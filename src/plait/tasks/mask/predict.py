@@ -41,7 +41,7 @@ class MaskModel(Model):
         folder = None if out is None else as_path(out, "out")
         own = self.record.get("mask", {}).get("threshold", 0.5)
         given = own if threshold is None else threshold
-        if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= given <= 1:
+        if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= float(given) <= 1:
             raise InputError(f"threshold {shown(given)}: expected a probability from 0 to 1")
         least = float(given)
         photo = photo_of(image, "image")
