@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from plait.core.made import joined
+
 __all__ = ["PRINTED", "Found", "main", "probes", "recalls", "training"]
 
 # Version -> (ratio of the best to the second of five similarities, trained well, result), as Park 2025 prints them for
@@ -50,7 +52,7 @@ class Found:
         self.probe: dict[str, dict[str, Any]] = {}
         if folder is None:
             return
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = joined(json.loads((folder / "results.json").read_text(encoding="utf-8")))
         self.summary = {entry["fusion"]: entry for entry in results["summary"]}
         self.audit = {row["fusion"]: row["audit"] for row in results["rows"] if "audit" in row}
         if (folder / "probe.json").exists():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from plait import api
+from plait.core.made import joined
 
 __all__ = ["constant_scores", "main", "measure"]
 
@@ -44,7 +45,7 @@ def measure(folder: Path, data: str, *, fusions: Sequence[str], region: str) -> 
         data:   the address it was trained on
         region: a word for what is foreground
     """
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results = joined(json.loads((folder / "results.json").read_text(encoding="utf-8")))
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for row in results["rows"]:
         if row["fusion"] not in fusions or row["status"] == "failed":

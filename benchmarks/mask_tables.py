@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from plait.core.made import joined
+
 __all__ = ["main", "table"]
 
 # Metric of results.json -> head of its column.
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="comparisons")
     for folder in parser.parse_args(argv).folders:
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = joined(json.loads((folder / "results.json").read_text(encoding="utf-8")))
         print(f"{table(results)}\n\n{results['verdict']}\n")
     return 0
 

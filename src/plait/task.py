@@ -195,7 +195,7 @@ class Task:
         work, page, terminal, card: see `Work`, `plait.report.page.Page`, `Terminal`, `Card`
         commands:   words of the command line; see `Command`
         functions:  further public functions of `plait`, name -> target; each is called with the module `plait.api`
-                    before its own arguments
+                    before its own arguments, and with a `listener`
     """
 
     name: str

@@ -101,7 +101,8 @@ def test_the_verdict_states_the_power_of_the_ablations() -> None:
     few = with_data(audit(), on_data(images=24, bound=recall_bound(24), ablations=partial))
     assert few.flags == ()
     assert (
-        "at most 20.0 % of 24 pairs of val; a leak that finds more than 29.2 % would have been flagged" in few.verdict
+        "at most 20.0 % of 24 pairs of val (chance 4.2 %); a leak that finds more than 29.2 % would have been flagged"
+        in few.verdict
     )
     assert few.to_json()["data"]["bound"] == pytest.approx(29.17, abs=0.01)
     assert with_data(audit(), on_data(ablations=partial)).flags == ("leaky",)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from plait.core.errors import CheckpointError, StorageError
-from plait.core.files import read_json, write_bytes, write_json
+from plait.core.files import read_json, remove_leftovers, write_bytes, write_json
 
 
 def test_json_comes_back_in_folders_that_were_not_there(tmp_path: Path) -> None:
@@ -50,3 +54,24 @@ def test_damage_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "run.json")
     with pytest.raises(CheckpointError, match="no such file; expected a folder"):
         read_json(tmp_path / "none.json")
+
+
+def test_leftovers_of_dead_processes_are_removed_and_files_under_way_are_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    tail = f"{'0a' * 16}.tmp"
+    dead = [tmp_path / f".{ended.pid}.{tail}", tmp_path / f".state.safetensors.{ended.pid}.{tail}"]
+    old = tmp_path / f".{os.getppid()}.{tail}"
+    kept = [
+        tmp_path / f".{os.getpid()}.{tail}",  # another thread of this process
+        tmp_path / f".{os.getppid()}.{'0b' * 16}.tmp",
+        tmp_path / f".notes.{ended.pid}.tmp",  # someone else's
+        tmp_path / "run.json",
+    ]
+    for path in (*dead, old, *kept):
+        path.write_bytes(b"half")
+    before = time.time() - 3600
+    os.utime(old, (before, before))
+    assert set(remove_leftovers(tmp_path)) == {*dead, old}
+    assert set(tmp_path.iterdir()) == set(kept)
+    assert remove_leftovers(tmp_path / "nowhere") == []

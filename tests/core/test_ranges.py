@@ -107,3 +107,9 @@ def test_what_is_given_in_place_of_a_recipes_own_is_checked() -> None:
     for options, key in (({"epochs": 0}, "train.epochs"), ({"seed": -1}, "train.seed"), ({"tokens": ""}, "tokens")):
         with pytest.raises(ConfigError, match=key):
             overridden(Recipe(), **options)  # type: ignore[arg-type]
+
+
+def test_a_variants_own_training_is_held_to_the_ranges() -> None:
+    recipe = recipe_from_dict({"variants": {"long": {"name": "late", "train": {"epochs": 0}}}})
+    with pytest.raises(ConfigError, match=r"variants\.long, key 'train\.epochs': expected a whole number from 1"):
+        overridden(recipe, fusion="long")

@@ -95,3 +95,15 @@ def test_splits_of_one_photo_cannot_be_evaluated(six: Collection) -> None:
         lone.check_splits()
     with pytest.raises(InputError, match=r"no split has any image left; 0 things"):
         replace(six, splits={}).check_splits()
+
+
+def test_answers_are_part_of_the_fingerprint_and_make_a_set_of_questions() -> None:
+    plain = Collection("q", "test", (Photo("a", np.zeros((4, 4, 3), np.uint8)),), (Caption("0", "what", 0),), {})
+    asked = replace(plain, captions=(Caption("0", "what", 0, answers=("dog", "dog", "cat")),))
+    other = replace(plain, captions=(Caption("0", "what", 0, answers=("dog", "cat")),))
+    assert not plain.has_answers
+    assert asked.has_answers
+    assert len({plain.fingerprint, asked.fingerprint, other.fingerprint}) == 3
+    half = replace(plain, captions=(*asked.captions, Caption("1", "a dog", 0)))
+    assert not half.has_answers
+    assert half.fingerprint != replace(half, captions=(plain.captions[0], half.captions[1])).fingerprint

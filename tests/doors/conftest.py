@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plait.cli import main
+from plait.core.made import joined
 from tests.doors.tools import give_splits, write_recipe
 from tests.tiny import make_tiny
 
@@ -35,5 +36,5 @@ def compared(plait_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Com
     with contextlib.redirect_stdout(printed):
         code = main([*map(str, command), "--json", "--quiet"])
     assert code == 0
-    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    results = joined(json.loads((out / "results.json").read_text(encoding="utf-8")))
     return Compared(data, recipe, out, printed.getvalue(), results)

@@ -16,6 +16,7 @@ from PIL import Image
 
 import plait
 from plait.core.errors import CheckpointError, ConfigError, InputError, MissingPackageError, PlaitError
+from plait.core.made import joined
 from plait.train.checkpoint import read_tensors, write_tensors
 from plait.train.events import Event
 from tests.doors.conftest import Compared
@@ -52,7 +53,7 @@ def test_fit_gives_a_run_with_attributes_and_its_record(run: plait.Run) -> None:
     assert run.flags == tuple(run.record["flags"])
     assert len(run.curve) == 1
     assert run.params == run.record["params"] > 0
-    saved = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    saved = joined(json.loads((run.folder / "run.json").read_text(encoding="utf-8")))
     assert {key: saved[key] for key in run.record} == json.loads(json.dumps(run.record))
 
 
@@ -289,7 +290,7 @@ def test_one_text_ranks_images_by_score_and_claims_no_percentage(
     assert lines[0] == "a red square"
     assert [line.split()[-1] for line in lines[1:6]] == [one.image for one in ranked]
     assert [float(line.split()[0]) for line in lines[1:6]] == [pytest.approx(score, abs=6e-4) for score in scores]
-    assert "score: cosine, from -1 to 1" in lines[-1]
+    assert "score: cosine, from -1 to 1" in lines[6]
     assert "100.0 %" not in answer.out
     several = call(capsys, "match", "--run", run.folder, "--images", *photos, "--texts", "red", "blue").out
     assert "probability over the sentences given" in several

@@ -71,7 +71,7 @@ def test_of_a_run(compared: Compared, capsys: Capture) -> None:
     assert data["metric"]["passed"] is True
     assert (data["overlap"]["train"], data["overlap"]["exact"]) == ("train", [])
     told = call(capsys, "audit", run, "--data", compared.data, "--seeds", 2, "--quiet").out
-    assert "8 photos of val; a random score stays below" in told
+    assert "8 photos of val, one caption each: chance 12.5 %, a random score stays below" in told
     assert re.search(r"^image removed +\d", told, re.M)
     bare = call(capsys, "audit", run, "--seeds", 2, "--json").data
     assert "data" not in bare
@@ -169,7 +169,7 @@ def test_fit_says_its_flags(tiny_folder: TinyFolder, tmp_path: Path, capsys: Cap
     assert answer.code == 0
     assert (answer.data["pairing"], answer.data["tokens"]) == ("all", "pooled")
     assert "single-key" in answer.data["flags"]
-    assert "flags: single-key" in call(capsys, *words, "--quiet").out
+    assert "flag: single-key: some attention has a single key" in call(capsys, *words, "--quiet").out
 
 
 def test_photos_in_two_splits_are_flagged(tiny_folder: TinyFolder, tmp_path: Path, capsys: Capture) -> None:
@@ -190,7 +190,7 @@ def test_photos_in_two_splits_are_flagged(tiny_folder: TinyFolder, tmp_path: Pat
         ({"fusion": "late", "data": "scenes"}, "data belongs to a trained run"),
         ({"run": "default", "tokens": "pooled"}, "a run has its own tokens and pairing"),
         ({"fusion": "ladder/v33"}, "did you mean 'ladder/v3'"),
-        ({"fusion": "late", "seeds": 0}, "expected at least 1 set of random weights, got 0"),
+        ({"fusion": "late", "seeds": 0}, "seeds: expected a whole number from 1 to 1,000, got 0"),
     ],
 )
 def test_what_an_audit_refuses(words: dict[str, Any], said: str) -> None:

@@ -42,7 +42,7 @@ def test_data_alone_still_describes(tmp_path: Path, capsys: Capture, monkeypatch
     assert call(capsys, "data", "check", "--json").data["name"] == "check"
     refused = call(capsys, "data", folder, "--out", tmp_path / "page")
     assert (refused.code, refused.out) == (2, "")
-    assert "--fix and --out belong to `plait data check DATA`" in refused.err
+    assert "--fix, --out and --strict belong to `plait data check DATA`" in refused.err
     refused = call(capsys, "data", "one", "two")
     assert (refused.code, refused.out) == (2, "")
     assert "expected DATA or check DATA, got one two" in refused.err

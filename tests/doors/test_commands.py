@@ -108,6 +108,8 @@ AUDIT = SimpleNamespace(
 )
 ANSWERS: dict[str, Any] = {
     "open_data": "collection",
+    "load_run": "run",
+    "verify": SimpleNamespace(skipped=(SimpleNamespace(where="a.jpg", reason="cut off"),)),
     "fit": SimpleNamespace(record=RECORD),
     "compare": COMPARED,
     "requested_by": COMPARED,
@@ -161,6 +163,7 @@ def test_evaluate_gives_details_under_the_name_of_the_task(
         "captions": 3,
         "score_kind": "count",
         "flags": [],
+        "skipped": [{"where": "a.jpg", "reason": "cut off"}],
         "metrics": {"off_by": 1.5},
         "intervals": interval,
         "count": {"of": 3},
@@ -168,7 +171,8 @@ def test_evaluate_gives_details_under_the_name_of_the_task(
     assert api.named("evaluate")["device"] == "auto"
     shown = call(capsys, "evaluate", "RUN", "--data", "D", "--quiet").out
     assert "2 photos, 3 questions" in shown
-    assert shown.splitlines()[-1].split() == ["Off", "by", "1.5", "1", "to", "2"]
+    assert shown.splitlines()[-3].split() == ["Off", "by", "1.5", "1", "to", "2"]
+    assert shown.splitlines()[-2:] == ["skipped: 1", "  a.jpg: cut off"]
 
 
 def test_audit_is_headed_by_the_metrics_it_has(api: FakeApi, capsys: Capture) -> None:

@@ -269,8 +269,8 @@ def test_a_recipe_that_does_not_fit_the_data_or_itself(
 ) -> None:
     data = give_splits(tiny_folder(photos=12), 4)
     for change, said in (
-        (("max_tokens = 12", "max_tokens = 1"), "key 'text.max_tokens': expected at least 3"),
-        (("lr = 3e-3", 'lr = "fast"'), "key 'lr': expected float, got 'fast'"),
+        (("max_tokens = 12", "max_tokens = 1"), "key 'text.max_tokens': expected a whole number from 3"),
+        (("lr = 3e-3", 'lr = "fast"'), "key 'train.lr': expected a number above 0 and at most 1,000, got 'fast'"),
         (('name = "late"', 'name = "late"\npairing = "itm"'), "fusion 'late' cannot be paired 'itm'"),
         (("heads = 2", "head = 2"), "has no option 'head'; did you mean 'heads'?"),
     ):

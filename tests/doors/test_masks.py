@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from benchmarks import mask_protocols, mask_tables
 from plait import api
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
+from plait.core.made import joined
 from plait.tasks.match.probe import probe_comparison
 from tests.doors.tools import call, give_splits, write_recipe
 from tests.tiny import make_tiny
@@ -100,7 +102,7 @@ def test_compare_keeps_the_contract_for_masks(masked: Masked) -> None:
     means = [entry["miou"]["mean"] for entry in results["summary"]]
     assert means == sorted(means, reverse=True)
     assert "mIoU" in results["verdict"]
-    assert json.loads((masked.out / "results.json").read_text(encoding="utf-8")) == results
+    assert joined(json.loads((masked.out / "results.json").read_text(encoding="utf-8"))) == results
     assert "mIoU" in (masked.out / "report.html").read_text(encoding="utf-8")
     gallery = json.loads((masked.out / "gallery.json").read_text(encoding="utf-8"))
     assert set(gallery["masks"][0]["results"]) == {"pixel_word", "pooled"}
@@ -144,6 +146,7 @@ def test_a_mask_comes_at_the_photos_size_from_both_doors(masked: Masked, tmp_pat
     assert np.array_equal(np.asarray(Image.open(told["files"]["mask"])) == 255, found.mask)
     with Image.open(told["files"]["overlay"]) as overlay:
         assert overlay.size == (53, 37)
+    assert told.pop("flags") == json.loads((run / "run.json").read_text(encoding="utf-8"))["flags"]
     assert json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8")) == told
     everything = api.mask(photo, "the square", run=run, threshold=0.0)
     assert everything.mask.all()
@@ -157,7 +160,7 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     model = plait.load(run)
     with pytest.raises(InputError, match=r"threshold 2\.0: expected a probability from 0 to 1"):
         model.mask(photo, "a", threshold=2.0)
-    with pytest.raises(InputError, match="sentence 1 of 1 is empty"):
+    with pytest.raises(InputError, match="phrase 1 of 1 is empty"):
         model.mask(photo, " ")
     with pytest.raises(ConfigError, match=r"task 'mask' has no 'match'; it has: .*mask"):
         model.match([photo], ["a"])
@@ -219,3 +222,14 @@ def test_a_comparison_is_laid_out_as_markdown(masked: Masked, capsys: Capture) -
     constants = 3
     assert len([line for line in lines if line.startswith("| ")]) == 2 + len(masked.results["summary"]) + constants
     assert masked.results["verdict"] in lines
+
+
+def test_mask_repeats_what_its_run_says_against_it(masked: Masked, tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(masked.out / "runs" / "pixel_word-s0", run)
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps({**record, "flags": ["ignores the text"]}), encoding="utf-8")
+    photo = next((masked.data / "images").iterdir())
+    said = call(capsys, "mask", photo, "the red square", "--run", run).out
+    assert "warning: this run has the flag ignores the text: the figures do not fall" in said
+    assert "ignores the text" in call(capsys, "mask", photo, "the red square", "--run", run, "--json").data["flags"]

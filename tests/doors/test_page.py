@@ -43,8 +43,9 @@ def _leaves(url: str) -> bool:
 def test_a_comparison_can_be_read(page: Any, compared: Compared) -> None:
     names = list(page.locator("#leaderboard tbody th .fusion").all_inner_texts())
     assert names == [entry["fusion"] for entry in compared.results["summary"]]
-    finding, _ = verdict_of(compared.results)
-    assert finding.split(" (")[0] in page.locator(".finding").inner_text()
+    finding, _, warnings = verdict_of(compared.results)
+    assert page.locator(".finding").inner_text() == finding
+    assert page.locator(".warnings li").all_inner_texts() == warnings
     best = compared.results["summary"][0]["t2i_r1"]["mean"]
     assert f"{best:.1f}" in page.locator("#leaderboard").inner_text()
     # every photo is there, and what the runs answered is shown

@@ -125,7 +125,7 @@ def parameters(where: str, text: str) -> list[str]:
             plain = plain[1:]
         total = len(plain) + len(node.args.kwonlyargs)
         at = f"{where}:{node.lineno}: {node.name}"
-        most = MAX_VERB_PARAMETERS if where.startswith("api/") and public else MAX_PARAMETERS
+        most = MAX_VERB_PARAMETERS if where.startswith("src/plait/api/") and public else MAX_PARAMETERS
         if total > most:
             found.append(f"{at} takes {total} parameters, at most {most}. Fix: pass a ready part or record")
         if not public or (plain and plain[0].arg == "ctx"):  # autograd hands its functions everything by position

@@ -29,6 +29,10 @@ def test_parameters_count() -> None:
     one(rules.parameters("a.py", f"def f(*, {names}, q): ..."), "takes 13 parameters")
     assert rules.parameters("a.py", f"class C:\n    def __init__(self, *, {names}): ...") == []
     one(rules.parameters("a.py", f"def _f({names}, q): ..."), "takes 13 parameters")
+    verb = "src/plait/api/a.py"
+    assert rules.parameters(verb, f"def f(*, {names}, q, r, s, t, u): ...") == []
+    one(rules.parameters(verb, f"def f(*, {names}, q, r, s, t, u, v): ..."), "takes 18 parameters, at most 17")
+    one(rules.parameters(verb, f"def _f({names}, q): ..."), "takes 13 parameters")
 
 
 def test_parameters_by_position() -> None:

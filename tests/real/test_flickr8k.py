@@ -10,6 +10,7 @@ import pytest
 
 from plait import api
 from plait.cli import main
+from plait.core.made import joined
 from plait.tasks.match.probe import probe_comparison
 
 needs_encoders = pytest.mark.skipif(
@@ -34,7 +35,7 @@ def test_a_comparison_on_real_photos_says_who_won(
     command = ["compare", "--data", str(photos), "--fusions", "late,cross", "--seeds", "2", "--epochs", "2"]
     assert main([*command, "--limit", "100", "--out", str(out), "--json", "--quiet"]) == 0
     results = json.loads(capsys.readouterr().out)
-    assert results == json.loads((out / "results.json").read_text())
+    assert results == joined(json.loads((out / "results.json").read_text()))
     assert {row["fusion"] for row in results["rows"]} == {"late", "cross"}
     assert results["data"]["splits"]["val"] == {"photos": 100, "captions": 500}
     for row in results["rows"]:

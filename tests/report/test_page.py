@@ -185,13 +185,14 @@ def test_effect_sizes_power_and_matched_budgets_are_told(results: dict[str, Any]
 
 def test_the_finding_is_large_and_the_rest_below_it(results: dict[str, Any], tmp_path: Path) -> None:
     text, _ = _read(write_report(results, None, tmp_path / "old.html"))
-    aside = '<span class="aside">(p &lt; 0.001 after Holm)</span>'
-    assert f'<p class="finding">scan_t2i is better than late by 9.1 points {aside}.</p>' in text
-    assert '<p class="rest">The rest is not distinguishable.</p>' in text
-    parts = {"finding": "scan_t2i is best; late is last", "rest": ["One.", "Two <b>."]}
+    assert 'class="finding"' not in text, "a text without parts is no headline, however it is punctuated"
+    assert '<p class="rest">scan_t2i is better than late by 9.1 points (p &lt; 0.001 after Holm). The rest' in text
+    assert 'class="warnings"' not in text
+    parts = {"finding": "scan_t2i is best; late is last", "rest": ["One.", "Two <b>."], "warnings": ["One <seed>."]}
     text, _ = _read(write_report({**results, "verdict_parts": parts}, None, tmp_path / "new.html"))
     assert '<p class="finding">scan_t2i is best; late is last.</p>' in text
-    assert '<p class="rest">One.</p><p class="rest">Two &lt;b&gt;.</p>' in text
+    assert '<p class="rest">One.</p><p class="rest">Two &lt;b&gt;.</p><ul class="warnings"' in text
+    assert "<li>One &lt;seed&gt;.</li></ul>" in text
     assert "The rest is not distinguishable." not in text
 
 

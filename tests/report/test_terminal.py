@@ -50,7 +50,7 @@ def test_a_board_is_headed_by_its_metrics() -> None:
     assert lines[5].split() == ["cross", "tokens", "of", "cross", "2", "60.0", "59.0-61.0", "3", "12,345", "4", "61"]
     assert lines[6].split()[-1] == "leaky"
     assert lines[7].split() == ["(nothing)", "5.0", "4.0-6.0"]
-    assert lines[8:] == ["", "cross is better.", "So it is.", "runs/late-s0: the loss became nan"]
+    assert lines[8:] == ["", "cross is better. So it is.", "runs/late-s0: the loss became nan"]
 
 
 def test_a_board_without_results_says_what_failed() -> None:

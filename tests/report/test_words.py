@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from plait.report.words import power_sentence, verdict_of
+from plait.core.metric import FEW_IMAGES
+from plait.report.words import few_images_sentence, power_sentence, verdict_of
 
 ROW: dict[str, Any] = {"photos": 1000, "seeds": 3, "tests": 1, "detectable": 1.44, "seeds_counted": True}
 
@@ -22,12 +23,25 @@ def test_power_in_words() -> None:
     assert "is unknown" in power_sentence({**ROW, "detectable": 0})
 
 
-def test_a_verdict_is_a_finding_and_the_rest() -> None:
-    parts = {"finding": "a is better than b", "rest": ["One.", "Two."]}
-    assert verdict_of({"verdict": "x", "verdict_parts": parts}) == ("a is better than b.", ["One.", "Two."])
-    assert verdict_of({"verdict": "a is better by 5.2 points. With one seed. More."}) == (
-        "a is better by 5.2 points.",
-        ["With one seed. More."],
+def test_few_photos_are_a_warning_in_place_of_a_power() -> None:
+    few = power_sentence({**ROW, "photos": 5, "detectable": 164.0})
+    assert few == few_images_sentence(5)
+    assert "Only 5 photos were measured" in few
+    assert "164" not in few
+    assert "true difference" in power_sentence({**ROW, "photos": FEW_IMAGES})
+
+
+def test_a_verdict_is_a_finding_the_rest_and_warnings() -> None:
+    parts = {"finding": "a is better than b", "rest": ["One.", "Two."], "warnings": ["Three."]}
+    assert verdict_of({"verdict": "x", "verdict_parts": parts}) == (
+        "a is better than b.",
+        ["One.", "Two."],
+        ["Three."],
     )
-    assert verdict_of({"verdict": "one sentence"}) == ("one sentence", [])
-    assert verdict_of({}) == ("", [])
+    assert verdict_of({"verdict_parts": {"finding": "a is best"}}) == ("a is best.", [], [])
+
+
+def test_a_text_of_earlier_versions_is_not_taken_apart() -> None:
+    text = "a is better by 5.2 points. With one seed (p = 0.2). More."
+    assert verdict_of({"verdict": text}) == ("", [text], [])
+    assert verdict_of({}) == ("", [], [])

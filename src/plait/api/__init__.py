@@ -13,8 +13,10 @@ from plait.api.data import check, clear_cache, describe, open_data, show_cache, 
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
 from plait.api.use import load, load_comparison, load_run, open_feed, package, read_results, task_function, task_verb
 from plait.listing import list_names
+from plait.runs.recipe_text import recipe_text
 from plait.tasks import all_tasks
-from plait.train.events import silent
+from plait.train.events import several, silent
+from plait.train.listeners import open_logs
 
 __all__ = [
     "audit",
@@ -30,12 +32,15 @@ __all__ = [
     "load_run",
     "open_data",
     "open_feed",
+    "open_logs",
     "package",
     "read_results",
     "recipe",
     "recipe_for",
+    "recipe_text",
     "report",
     "requested_by",
+    "several",
     "show_cache",
     "silent",
     "verify",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from plait.core.config import FusionSettings, Recipe, overridden
 from plait.core.errors import ConfigError, shown
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
+from plait.core.made import parted
 from plait.core.ranges import MOST_SEEDS, Range, checked_number
 from plait.data.collection import Collection
 from plait.data.given import as_path, fusion_names, seed_list
@@ -28,6 +30,7 @@ from plait.runs.assemble import completed
 from plait.runs.fit import fit_run
 from plait.runs.kinds import output_folder
 from plait.runs.open import audit_run, evaluate_run, open_run
+from plait.runs.time_limit import check_minutes, limit_run
 from plait.tasks import find_task
 from plait.train.events import Listener
 from plait.train.hardware import choose_hardware
@@ -65,6 +68,7 @@ def fit(
     pairing: str | None = None,
     limit: int | None = None,
     images: str | Path | None = None,
+    minutes: float | None = None,
     device: str = "auto",
     devices: int = 1,
     cache: str | Path | None = None,
@@ -82,6 +86,7 @@ def fit(
         pairing:  "all", "itm", "rerank" or "matched" (leaky, for reproduction only), in place of the recipe's
         limit:    only the first so many images of each split
         images:   the images' folder, where it is not beside the data's file
+        minutes:  train as many of the recipe's epochs as fit into this time, encoding and evaluation included
         device:   "auto", "cpu", "cuda" or "mps"; `devices` is how many of them (see `plait.train.hardware`)
         cache:    where tokens of frozen encoders are kept; None = the cache of this user
         listener: a function that is given each `plait.train.events.Event`
@@ -90,8 +95,10 @@ def fit(
     Raises:
         PlaitError: see the parts. The same call goes on where a stopped one was.
     """
+    began = time.monotonic()
     folder = output_folder(out, "run")
     choose_hardware(device, devices=devices)
+    check_minutes(minutes)
     collection = open_data(data, limit=limit, images=images)
     base = recipe_for(recipe, collection)
     options = {"tokens": tokens, "pairing": pairing}
@@ -100,7 +107,28 @@ def fit(
     place = token_cache(cache)
     with listening(listener, progress) as listen:
         collection = verify(collection, cache=place, listener=listen)
-        record, _ = fit_run(chosen, collection, folder, cache=place, device=device, listener=listen)
+        limited = None
+        if minutes is not None:
+            limited = limit_run(
+                chosen,
+                collection,
+                folder,
+                minutes=minutes,
+                began=began,
+                cache=place,
+                device=device,
+                listener=listen,
+            )
+            chosen = limited.apply(chosen)
+        record, _ = fit_run(
+            chosen,
+            collection,
+            folder,
+            cache=place,
+            device=device,
+            limit=None if limited is None else limited.to_json(),
+            listener=listen,
+        )
     run = open_run(folder, device=device)
     run.record = record
     return run
@@ -110,7 +138,7 @@ def evaluate(
     run: str | Path | Run,
     data: str | Path | Collection,
     *,
-    split: str = "val",
+    split: str | None = None,
     limit: int | None = None,
     images: str | Path | None = None,
     device: str = "auto",
@@ -121,6 +149,7 @@ def evaluate(
     """Score a split of a data set with a finished run; the figures are those of the run's task.
 
     Args:
+        split: None = the one that `fit` and `compare` report: test if there is one, else val
         run: a run's folder, "default" for the model in the package, or what `fit` gave
         limit, images, device, cache, listener, progress: as in `fit`
     """
@@ -144,6 +173,7 @@ def compare(
     tokens: str | None = None,
     pairing: str | None = None,
     match_budget: str | None = None,
+    minutes: float | None = None,
     jobs: int = 1,
     limit: int | None = None,
     images: str | Path | None = None,
@@ -160,6 +190,7 @@ def compare(
         seeds:   how many (0, 1, ...), or which
         recipe, epochs, tokens, pairing: as in `fit`, for all of these fusions
         match_budget: "params" or "time": as many trainable parameters, or as much training time, as the first fusion
+        minutes: train as many epochs as fit into this time, encoding and evaluation included, the same for all runs
         jobs:    how many runs train side by side, each in a process of its own with its part of the threads; a script
             uses several below `if __name__ == "__main__":`
         limit, images, device, cache, listener, progress: as in `fit`
@@ -168,6 +199,8 @@ def compare(
         PlaitError: see the parts. The same call goes on where a stopped one was; more fusions or seeds may be
             requested.
     """
+    began = time.monotonic()
+    check_minutes(minutes, match_budget or "")
     folder, place = output_folder(out, "comparison"), token_cache(cache)
     wanted, numbers = fusion_names(fusions), seed_list(seeds)
     jobs = checked_number(jobs, "jobs", Range(1, 1000))
@@ -175,7 +208,7 @@ def compare(
     chosen = overridden(recipe_for(recipe, collection), tokens=tokens, epochs=epochs)
     names = expand_fusions(wanted, chosen.variants)
     options: dict[str, object] = {"epochs": epochs, "tokens": tokens, "pairing": pairing, "match": match_budget}
-    options |= {"limit": limit, "images": images, "jobs": jobs if jobs > 1 else None}
+    options |= {"minutes": minutes, "limit": limit, "images": images, "jobs": jobs if jobs > 1 else None}
     plan = Plan(
         chosen,
         names,
@@ -185,6 +218,8 @@ def compare(
         match=_text_or_none(match_budget, "match_budget"),
         jobs=jobs,
         device=device,
+        minutes=minutes,
+        began=began,
     )
     with listening(listener, progress) as listen:
         collection = verify(collection, cache=place, listener=listen)
@@ -196,7 +231,7 @@ def compare(
 def requested_by(found: Comparison, command: str) -> Comparison:
     """Let results.json and the report name the very command line that was typed, not one made up from options."""
     results = {**found.results, "command": command}
-    write_json(found.folder / "results.json", results)
+    write_json(found.folder / "results.json", parted(results))
     report(found.folder)
     return replace(found, results=results)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.api.data import token_cache
+from plait.api.progress import listening
 from plait.compare.comparison import Comparison
 from plait.compare.results import open_comparison
 from plait.compare.results import read_results as read_comparison
@@ -156,9 +157,11 @@ def run_folder(run: str | Path) -> Path:
 
 def _handed(function: Callable[..., Any], api: Any) -> Callable[..., Any]:
     @wraps(function)
-    def verb(*inputs: Any, **options: Any) -> Any:
-        return function(api, *inputs, **options)
+    def verb(*inputs: Any, listener: Listener | None = None, progress: bool | None = None, **options: Any) -> Any:
+        with listening(listener, progress) as listen:
+            return function(api, *inputs, listener=listen, **options)
 
-    whole = signature(function)
-    verb.__dict__["__signature__"] = whole.replace(parameters=list(whole.parameters.values())[1:])
+    own, whole = signature(verb, follow_wrapped=False).parameters, signature(function)
+    shown = [one for name, one in whole.parameters.items() if name != "listener"][1:]
+    verb.__dict__["__signature__"] = whole.replace(parameters=[*shown, own["listener"], own["progress"]])
     return verb

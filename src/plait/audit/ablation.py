@@ -13,9 +13,16 @@ from plait.audit.noise import binomial_bound
 from plait.core.types import Tokens
 from plait.metrics.retrieval import image_to_text, recall_at, text_to_image
 
-__all__ = ["ABLATIONS", "Recalls", "ablate", "emptied", "recall_bound", "recalls"]
+__all__ = ["ABLATIONS", "Recalls", "ablate", "emptied", "how_of", "recall_bound", "recalls"]
 
-ABLATIONS = ("text shuffled", "text removed", "image shuffled", "image removed")
+# kind -> the side that is ablated, and how
+_KINDS = {
+    "text shuffled": ("text", "shuffled"),
+    "text removed": ("text", "removed"),
+    "image shuffled": ("image", "shuffled"),
+    "image removed": ("image", "removed"),
+}
+ABLATIONS = tuple(_KINDS)
 Recalls = dict[str, float]
 
 
@@ -37,12 +44,17 @@ def ablate(
     other[order] = order.roll(1)  # one ring through all items: nobody keeps its own
     found = {}
     for kind in kinds:
-        side, _, how = kind.partition(" ")
+        side, how = _KINDS[kind]
         tokens = text if side == "text" else image
         ablated = tokens.take(other) if how == "shuffled" else emptied(tokens)
         scores = score(ablated, image) if side == "text" else score(text, ablated)
         found[kind] = recalls(scores)
     return found
+
+
+def how_of(kind: str) -> str:
+    """Give what a kind of ablation does to a side: "shuffled" or "removed"."""
+    return _KINDS[kind][1]
 
 
 def recalls(scores: Tensor) -> Recalls:

@@ -29,7 +29,7 @@ class OnData:
         influence:  what the outputs depend on, by swaps, with the trained weights (see `swap_influence`)
         dead_parameters: those that no batch of these pairs gives a gradient, with the trained weights
         partner:    how far a trained score moves with another item's partner; 0 for every leak-free score
-        baselines:  R@1 of answers that read nothing, on the whole split, or None
+        baselines:  R@1 of answers that read nothing, on these images, or None
         overlap:    images shared with the training split, or None
         metric:     the metrics' self-test on the split's shape, or None
     """
@@ -47,6 +47,11 @@ class OnData:
     metric: MetricSelfTest | None = None
 
     @property
+    def chance(self) -> float:
+        """Give the R@1 of a random guess among these images, in percent, in both directions."""
+        return 100.0 / self.images
+
+    @property
     def finds_ablated_pairs(self) -> bool:
         """Whether pairs are found although one side was removed or given to the wrong item."""
         return any(value > self.bound for found in self.ablations.values() for value in found.values())
@@ -61,6 +66,7 @@ class OnData:
         found: dict[str, Any] = {
             "split": self.split,
             "photos": self.images,
+            "chance": self.chance,
             "whole": self.whole,
             "ablations": self.ablations,
             "bound": self.bound,
@@ -150,8 +156,10 @@ def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
         key: found[key] for key in ("noise_accuracy", "chance", "bound", "leaky", "single_key", "partner_influence")
     }
     data = found.get("data") or {}
+    # How many pairs of noise the first figures are of; audits of the first versions do not say.
+    short |= {key: found[key] for key in ("batch", "seeds") if key in found}
     short["dead_parameters"] = len(data.get("dead_parameters", found["dead_parameters"]))
     if data:
         short |= {"photos": data["photos"], "ablations": {"whole": data["whole"], **data["ablations"]}}
-        short["ablation_bound"] = data["bound"]
+        short |= {"ablation_chance": 100.0 / data["photos"], "ablation_bound": data["bound"]}
     return {**short, "verdict": found["verdict"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from plait.audit.ablation import how_of
 from plait.audit.overlap import Overlap
 from plait.audit.partner import PARTNER_TOLERANCE
 from plait.audit.record import Audit, OnData
@@ -92,10 +93,10 @@ def _power(data: OnData | None) -> list[str]:
     if data is None or data.finds_ablated_pairs or not data.ablations:
         return []
     most = max(value for found in data.ablations.values() for value in found.values())
-    ways = " or ".join(dict.fromkeys(kind.split(" ")[-1] for kind in data.ablations))
+    ways = " or ".join(dict.fromkeys(how_of(kind) for kind in data.ablations))
     return [
-        f"With one side {ways} it finds at most {most:.1f} % of {data.images} pairs of {data.split}; a leak that finds "
-        f"more than {data.bound:.1f} % would have been flagged."
+        f"With one side {ways} it finds at most {most:.1f} % of {data.images} pairs of {data.split} (chance "
+        f"{data.chance:.1f} %); a leak that finds more than {data.bound:.1f} % would have been flagged."
     ]
 
 

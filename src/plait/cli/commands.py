@@ -17,6 +17,7 @@ __all__ = ["run"]
 
 RUN_FAILED = 3
 AUDIT_FLAGGED = 1
+DATA_WRONG = 1
 WRONG_COMMAND = 2
 
 
@@ -35,6 +36,7 @@ def run(arguments: Namespace) -> int:
         "evaluate": _evaluate,
         "audit": _audit,
         "list": _list,
+        "recipe": _recipe,
         "data": _data,
         "cache": _cache,
         "report": _report,
@@ -73,6 +75,7 @@ def _fit(arguments: Namespace) -> int:
             seed=arguments.seed,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            minutes=arguments.minutes,
             limit=arguments.limit,
             images=arguments.images,
             device=arguments.device,
@@ -99,6 +102,7 @@ def _compare(arguments: Namespace) -> int:
             match_budget=arguments.match,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
+            minutes=arguments.minutes,
             jobs=arguments.jobs,
             limit=arguments.limit,
             images=arguments.images,
@@ -116,16 +120,11 @@ def _evaluate(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
+    run = api.load_run(arguments.run, device=arguments.device)
+    collection = api.open_data(arguments.data, limit=arguments.limit, images=arguments.images)
     with _listening(arguments) as listener:
-        found = api.evaluate(
-            arguments.run,
-            arguments.data,
-            split=arguments.split,
-            limit=arguments.limit,
-            images=arguments.images,
-            device=arguments.device,
-            listener=listener,
-        )
+        collection = api.verify(collection, listener=listener)
+        found = api.evaluate(run, collection, split=arguments.split, device=arguments.device, listener=listener)
     result = {
         "run": str(arguments.run),
         "split": found.split,
@@ -133,6 +132,7 @@ def _evaluate(arguments: Namespace) -> int:
         "captions": len(found.captions),
         "score_kind": found.score_kind,
         "flags": list(found.flags),
+        "skipped": skipped_of(collection),
         "metrics": found.metrics,
         "intervals": intervals(found),
     }
@@ -148,21 +148,25 @@ def _audit(arguments: Namespace) -> int:
 
     if _several_devices(arguments):
         return WRONG_COMMAND
+    data = arguments.data
     with _listening(arguments) as listener:
+        if data is not None:
+            data = api.open_data(data, limit=arguments.limit, images=arguments.images)
+            data = api.verify(data, listener=listener)
         found = api.audit(
             arguments.run,
             fusion=arguments.fusion,
             tokens=arguments.tokens,
             pairing=arguments.pairing,
-            data=arguments.data,
+            data=data,
             split=arguments.split,
-            limit=arguments.limit,
-            images=arguments.images,
             seeds=arguments.seeds,
             device=arguments.device,
             listener=listener,
         )
     result = found.to_json()
+    if data is not None:
+        result["skipped"] = skipped_of(data)
     _print(arguments, result, show.audit(result))
     return AUDIT_FLAGGED if arguments.strict and found.flags else 0
 
@@ -175,6 +179,14 @@ def _list(arguments: Namespace) -> int:
     return 0
 
 
+def _recipe(arguments: Namespace) -> int:
+    from plait import api
+
+    text = api.recipe_text(arguments.name)
+    _print(arguments, {"name": arguments.name, "recipe": text}, text.rstrip("\n"))
+    return 0
+
+
 def _data(arguments: Namespace) -> int:
     from plait import api
 
@@ -184,9 +196,14 @@ def _data(arguments: Namespace) -> int:
                 arguments.data, images=arguments.images, fix=arguments.fix, out=arguments.out, listener=listener
             ).record
         _print(arguments, checked, show_data.checked(checked))
+        errors = checked["counts"]["error"]
+        if arguments.strict and errors:
+            kinds = "1 kind of error" if errors == 1 else f"{errors} kinds of error"
+            complain(f"plait data check: {kinds}, so under --strict the exit code is {DATA_WRONG}")
+            return DATA_WRONG
         return 0
-    if arguments.fix is not None or arguments.out is not None:
-        complain("plait data: --fix and --out belong to `plait data check DATA`")
+    if arguments.fix is not None or arguments.out is not None or arguments.strict:
+        complain("plait data: --fix, --out and --strict belong to `plait data check DATA`")
         return WRONG_COMMAND
     collection = api.open_data(arguments.data, images=arguments.images)
     if arguments.verify:
@@ -238,19 +255,33 @@ def _demo(arguments: Namespace) -> int:
 
 
 class _listening:
-    """A progress bar for the time of a verb, or nothing with --quiet."""
+    """A progress bar for the time of a verb, or nothing with --quiet; and the logs that --log names."""
 
     def __init__(self, arguments: Namespace) -> None:
         self.bar = arguments.progress = None if arguments.quiet else ProgressBar()
+        self.names: list[str] = getattr(arguments, "log", [])
+        self.out: Any = getattr(arguments, "out", None)
+        self.logs: list[Any] = []
 
     def __enter__(self) -> Any:
-        from plait.api import silent
+        from plait import api
 
-        return self.bar or silent
+        shown = self.bar or api.silent
+        if not self.names:
+            return shown
+        self.logs = api.open_logs(self.names, self.out)
+        return api.several([shown, *self.logs])
 
     def __exit__(self, *error: object) -> None:
+        for log in self.logs:
+            log.close()
         if self.bar is not None:
             self.bar.close()
+
+
+def skipped_of(collection: Any) -> list[dict[str, str]]:
+    """Give what was left out of a data set: where, and why."""
+    return [{"where": skip.where, "reason": skip.reason} for skip in collection.skipped]
 
 
 def _several_devices(arguments: Namespace) -> bool:

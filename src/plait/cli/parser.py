@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any, NoReturn
 
 from plait.cli.out import say
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _audit(commands)
     _of_tasks(commands)
     _list(commands)
+    _recipe(commands)
     _data(commands)
     _cache(commands)
     _report(commands)
@@ -70,7 +72,9 @@ def _fit(commands: Commands) -> None:
     _fusion_options(parser)
     parser.add_argument("--epochs", type=_positive, help="instead of the recipe's")
     parser.add_argument("--seed", type=_seed, help="instead of the recipe's")
+    _minutes_option(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="where the run is written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -103,7 +107,9 @@ def _compare(commands: Commands) -> None:
         metavar="N",
         help="train N runs at a time, each with its part of the cores (default 1)",
     )
+    _minutes_option(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="where results and report are written")
+    _log_options(parser)
     _device_options(parser)
     _json(parser)
 
@@ -112,7 +118,9 @@ def _evaluate(commands: Commands) -> None:
     parser = commands.add_parser("evaluate", help="score a split with a finished run")
     parser.add_argument("run", help='a run\'s folder, or "default" for the shipped model')
     _data_options(parser)
-    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument(
+        "--split", help="train, val or test (default, as in `plait fit`: test if there is one, else val)"
+    )
     _device_options(parser)
     _json(parser)
 
@@ -153,11 +161,20 @@ def _list(commands: Commands) -> None:
     _json(parser)
 
 
+def _recipe(commands: Commands) -> None:
+    parser = commands.add_parser("recipe", help="print a recipe to edit: `plait recipe NAME > my.toml`")
+    parser.add_argument(
+        "name",
+        help="a recipe's name (`plait list recipes`), a .toml file, or a run's folder for the run's whole recipe",
+    )
+    _json(parser)
+
+
 def _data(commands: Commands) -> None:
     parser = commands.add_parser(
         "data",
         help="describe a data set; `plait data check DATA` finds its faults",
-        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--json] [--quiet]",
+        usage="plait data [check] DATA [--images DIR] [--verify] [--out DIR] [--fix DIR] [--strict] [--json] [--quiet]",
     )
     parser.add_argument(
         "data",
@@ -170,6 +187,7 @@ def _data(commands: Commands) -> None:
     parser.add_argument("--out", metavar="DIR", help="check: where check.html and check.json are written")
     parser.add_argument("--fix", metavar="DIR", help="check: where cleaned captions and splits are written")
     parser.add_argument("--images", metavar="DIR", help="the photos' folder, if not beside the file")
+    parser.add_argument("--strict", action="store_true", help="check: exit with 1 if there is an error; otherwise 0")
     parser.add_argument("--verify", action="store_true", help="decode every photo too")
     _json(parser)
 
@@ -228,6 +246,25 @@ def _fusion_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _minutes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help="train as many of the recipe's epochs as fit into N minutes, all else included; the same for all runs",
+    )
+
+
+def _log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="also log figures to tensorboard and wandb (pip install 'plait[tensorboard]', 'plait[wandb]')",
+    )
+
+
 def _device_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("hardware")
     group.add_argument(
@@ -258,6 +295,16 @@ def _whole(text: str, least: int) -> int:
     number = int(digits) if digits.isdecimal() else -1
     if number < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+    return number
+
+
+def _minutes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of minutes above 0, got {text!r}")
     return number
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from plait.cli.tasks import shown_keys
+from plait.core.time_left import TimeLeft
 
 __all__ = ["ProgressBar"]
 
@@ -20,28 +21,21 @@ CLEAR = "\r\x1b[2K"
 
 @dataclass
 class _Activity:
-    """One thing under way: when its first event came, when a line was last written on it, and its newest event."""
+    """One thing under way: when a line was last written on it, and its newest event."""
 
     name: str
-    began: float
     written: float
     event: Any
 
-    def text(self, now: float) -> str:
-        """Say how far it is and how long it may take."""
-        event = self.event
-        return f"{self.name}  {event.done:,}/{event.total:,}{self._rest(now)}"
-
-    def _rest(self, now: float) -> str:
-        spent, event = now - self.began, self.event
-        if event.done <= 0 or spent < 2 or event.done >= event.total:
-            return ""
-        left = spent / event.done * (event.total - event.done)
-        return f"  {int(left // 60)}:{int(left % 60):02d} left"
+    def text(self) -> str:
+        """Say how far it is."""
+        return f"{self.name}  {self.event.done:,}/{self.event.total:,}"
 
 
 class ProgressBar:
     """A listener for the long verbs' events. On a terminal, runs side by side share one line.
+
+    The time that is left is that of the whole command: encoding and all runs (see `plait.core.time_left`).
 
     `failed` says that something could not be written.
     """
@@ -55,10 +49,12 @@ class ProgressBar:
         self._beside = False
         self._open = False
         self._runs = ""
+        self._left = TimeLeft(lambda: time.monotonic())  # looked up at each call
         self.failed = False
 
     def __call__(self, event: Any) -> None:
         """Show one event."""
+        self._left(event)
         if event.kind in ("step", "encode", "verify"):
             self._tick(event)
         elif event.kind == "run":
@@ -100,7 +96,7 @@ class ProgressBar:
                 self._draw(activity, now)
         elif now - activity.written >= LINE_S:
             activity.written = now
-            self._write(f"{self._runs}{activity.text(now)}\n")
+            self._write(f"{self._runs}{activity.text()}{self._rest('  ')}\n")
         if done:
             del self._activities[activity.name]
 
@@ -109,7 +105,7 @@ class ProgressBar:
         if name not in self._activities:
             if not self._beside:
                 self._activities.clear()
-            self._activities[name] = _Activity(name, now, now, event)
+            self._activities[name] = _Activity(name, now, event)
             self._drawn_at = self._drawn_at if self._beside else 0.0
         self._activities[name].event = event
         return self._activities[name]
@@ -117,14 +113,23 @@ class ProgressBar:
     def _draw(self, activity: _Activity, now: float) -> None:
         self._drawn_at = now
         if len(self._activities) > 1:
-            text = self._runs + " | ".join(other.text(now) for other in self._activities.values())
+            text = self._runs + self._rest(after=" | ") + " | ".join(map(_Activity.text, self._activities.values()))
             room = shutil.get_terminal_size().columns - 1  # a line that wraps could not be drawn over
             text = text if len(text) <= room else f"{text[: room - 1]}…"
         else:
             filled = round(BAR_CELLS * activity.event.done / max(1, activity.event.total))
-            text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{activity.text(now)}"
+            text = f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {self._runs}{activity.text()}{self._rest('  ')}"
         self._write(f"{CLEAR}{text}")
         self._open = True
+
+    def _rest(self, before: str = "", *, after: str = "") -> str:
+        """Say how long the whole command may still take; nothing while that is not known, or when it is at its end."""
+        left = self._left.left()
+        if left is None or left.seconds <= 0:
+            return ""
+        seconds = int(left.seconds)
+        hours = f"{seconds // 3600}:{seconds // 60 % 60:02d}" if seconds >= 3600 else f"{seconds // 60}"
+        return f"{before}{'at least ' if left.at_least else ''}{hours}:{seconds % 60:02d} left{after}"
 
     def _line(self, text: str) -> None:
         self._write(f"{CLEAR if self.live else ''}{text}\n")

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from plait.cli.show_data import skips
 from plait.cli.tasks import metric_of, task_of
+from plait.report.flags import flag_sentences
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
 
 __all__ = ["audit", "command_line", "comparison", "evaluation", "names", "record"]
 
+SKIPS_SHOWN = 3
 _COLUMNS = ("name", "side", "family", "tasks", "pairings", "verb", "objective", "summary", "paper")
 
 
@@ -30,18 +33,22 @@ def record(found: dict[str, Any], out: str | Path) -> str:
         f"{where['photos']:,} photos, {where['captions']:,} {terminal.items}, seed {recipe['train']['seed']}",
         *terminal.run(found["metrics"]),
     ]
-    if found.get("flags"):
-        lines.append(f"flags: {', '.join(found['flags'])}. {found.get('audit', {}).get('verdict', '')}".rstrip())
+    lines += [f"flag: {sentence}" for sentence in flag_sentences(found)]
+    if found.get("audit", {}).get("flags"):
+        lines.append(found["audit"]["verdict"])
+    lines += skips(where.get("skipped", ()), most=SKIPS_SHOWN)
     lines.append(
         f"{found['params']:,} parameters trained in {found['train_s']:.0f} s ({found['step_ms']:.0f} ms per step)"
     )
+    lines += [found["limit"]["sentence"]] if found.get("limit") else []
     return "\n".join([*lines, f"saved in {out}"])
 
 
 def comparison(results: dict[str, Any], folder: Path) -> str:
     """Show a comparison's leaderboard and verdict."""
     board = find_task(results["task"]).load_terminal().board(results)
-    return "\n".join([*board, "", f"report: {folder / 'report.html'}"])
+    left_out = skips(results.get("data", {}).get("skipped", ()), most=SKIPS_SHOWN)
+    return "\n".join([*board, *left_out, "", f"report: {folder / 'report.html'}"])
 
 
 def evaluation(found: dict[str, Any]) -> str:
@@ -55,9 +62,9 @@ def evaluation(found: dict[str, Any]) -> str:
         ends = f"{figure(metric, interval['low'])} to {figure(metric, interval['high'])}" if interval else ""
         rows.append([metric.head, figure(metric, value), ends])
     flags = [f"flags: {', '.join(found['flags'])}"] if found["flags"] else []
-    return "\n".join(
-        [head, f"scores: {found['score_kind']}", *flags, table(rows, ["metric", "value", "95 % over photos"])]
-    )
+    figures = table(rows, ["metric", "value", "95 % over photos"])
+    left_out = skips(found["skipped"], most=SKIPS_SHOWN)
+    return "\n".join([head, f"scores: {found['score_kind']}", *flags, figures, *left_out])
 
 
 def audit(found: dict[str, Any]) -> str:
@@ -77,6 +84,7 @@ def audit(found: dict[str, Any]) -> str:
         table(rows, ["depends on", "text", "image"]),
     ]
     lines += _on_data(found["data"]) if "data" in found else []
+    lines += skips(found.get("skipped", ()), most=SKIPS_SHOWN)
     return "\n".join([*lines, "", f"flags: {', '.join(found['flags']) or 'none'}", found["verdict"]])
 
 
@@ -85,7 +93,11 @@ def _on_data(data: dict[str, Any]) -> list[str]:
     known = {"as trained": data["whole"], **data["ablations"], **data.get("baselines", {})}
     metrics = [metric_of(key) for key in data["whole"]]
     rows = [[name, *(figure(metric, value.get(metric.key)) for metric in metrics)] for name, value in known.items()]
-    head = f"{data['photos']} photos of {data['split']}; a random score stays below {data['bound']:.1f} %"
+    chance = 100.0 / data["photos"]
+    head = (
+        f"{data['photos']} photos of {data['split']}, one caption each: chance {chance:.1f} %, a random score stays "
+        f"below {data['bound']:.1f} %"
+    )
     return ["", head, table(rows, ["scored with", *(metric.short_head for metric in metrics)])]
 
 

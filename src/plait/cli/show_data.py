@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plait.report.terminal import table
 
-__all__ = ["cache", "checked", "cleared", "data"]
+__all__ = ["cache", "checked", "cleared", "data", "skips"]
 
 EXAMPLES_SHOWN = 3
 SKIPS_SHOWN = 10
@@ -23,12 +24,16 @@ def data(found: dict[str, Any]) -> str:
         f"words per caption: median {words['median']}, longest {words['longest']}"
     )
     lines += _masks(found["masks"]) if "masks" in found else []
-    skipped = found["skipped"]
-    lines.append(f"skipped: {len(skipped)}")
-    lines += [f"  {skip['where']}: {skip['reason']}" for skip in skipped[:SKIPS_SHOWN]]
-    if len(skipped) > SKIPS_SHOWN:
-        lines.append(f"  ... and {len(skipped) - SKIPS_SHOWN} more (--json lists all)")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(skips(found["skipped"]) or ["skipped: 0"])])
+
+
+def skips(skipped: Sequence[Mapping[str, str]], *, most: int = SKIPS_SHOWN) -> list[str]:
+    """Say what was left out and why, the first of it one per line; nothing where nothing was."""
+    if not skipped:
+        return []
+    lines = [f"skipped: {len(skipped):,}", *(f"  {skip['where']}: {skip['reason']}" for skip in skipped[:most])]
+    more = len(skipped) - most
+    return [*lines, f"  ... and {more:,} more (--json lists all)"] if more > 0 else lines
 
 
 def _masks(found: dict[str, Any]) -> list[str]:

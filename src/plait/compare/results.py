@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from plait.compare.comparison import Comparison
+from plait.compare.verdict import verdict
 from plait.core.errors import CheckpointError
 from plait.core.files import read_json
+from plait.core.made import joined
 from plait.core.metric import Metric, metric_table
+from plait.report.older import current_results
 from plait.report.page import write_report
 from plait.runs.items import current_key
 from plait.tasks import TASKS, find_task
@@ -36,7 +39,7 @@ def read_results(out: Path) -> dict[str, Any]:
             f"{path}: expected the results of a comparison with 'rows'; it is damaged or of another program. The "
             "`plait compare` command that made it writes it again"
         )
-    results = {"task": next(iter(TASKS)), **results}  # the first versions had one task and did not say which
+    results = {"task": next(iter(TASKS)), **joined(results)}  # the first versions had one task and did not say which
     _check_figures(results, find_task(results["task"]).metrics, path)
     return results
 
@@ -47,7 +50,7 @@ def report_comparison(out: Path) -> Path:
     Raises:
         CheckpointError: `out` holds no results.json.
     """
-    results = read_results(out)
+    results = _with_verdict(read_results(out))
     gallery, path = out / "gallery.json", out / "report.html"
     page = find_task(results["task"]).load_page()
     shown = read_json(gallery) if gallery.exists() else {}
@@ -58,6 +61,22 @@ def report_comparison(out: Path) -> Path:
         )
     write_report(results, shown or None, path, page=page)
     return path
+
+
+def _with_verdict(results: dict[str, Any]) -> dict[str, Any]:
+    """Give results of the first versions, whose verdict is one text, the verdict in parts that their tests lead to."""
+    if results.get("verdict_parts") or not results.get("summary"):
+        return results
+    known = current_results(results)
+    measured = [key for row in known["rows"] for key in row.get("metrics") or ()]
+    said = verdict(
+        known["summary"],
+        known.get("tests") or (),
+        rows=known["rows"],
+        metric=find_task(known["task"]).headline(measured),
+        power=known.get("power") or (),
+    )
+    return {**results, "verdict_parts": said.to_json()}
 
 
 def open_comparison(out: Path) -> Comparison:

@@ -82,8 +82,6 @@ def make_row(
     row["flags"] = list(dict.fromkeys((*row["flags"], *record.get("flags", ()))))
     if "audit" in record:
         row["audit"] = in_short(record["audit"])
-    row["status"] = "ok" if work.learned(record) else "did not train"
-    if row["status"] != "ok":
-        row["flags"].append("did not train")
+    row["status"] = record["status"]
     write_json(out / row["run"] / "row.json", row)
     return row

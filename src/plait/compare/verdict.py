@@ -9,9 +9,8 @@ from typing import Any
 
 from plait.compare.differences import untested_pairs
 from plait.compare.ranking import Gap, Gaps, gaps_of, mean_of, ranked
-from plait.core.metric import Metric
-from plait.metrics.significance import FEW_IMAGES
-from plait.report.words import power_sentence
+from plait.core.metric import FEW_IMAGES, Metric
+from plait.report.words import few_images_sentence, power_sentence
 
 __all__ = ["Verdict", "verdict"]
 
@@ -27,21 +26,23 @@ class Verdict:
     """What a comparison found, in words.
 
     Fields:
-        finding: one clause, without a full stop
-        rest:    the sentences that follow: how sure it is, what is not distinguishable, warnings
+        finding:  one clause, without a full stop
+        rest:     the sentences that follow: how sure it is, and what is not distinguishable
+        warnings: what limits it: seeds, images, fusions that were not tested, did not train or have read the answer
     """
 
     finding: str
     rest: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """Give the whole as one paragraph."""
-        return " ".join((f"{self.finding}.", *self.rest))
+        return " ".join((f"{self.finding}.", *self.rest, *self.warnings))
 
     def to_json(self) -> dict[str, Any]:
         """Give the parts as results.json holds them under "verdict_parts"."""
-        return {"finding": self.finding, "rest": list(self.rest)}
+        return {"finding": self.finding, "rest": list(self.rest), "warnings": list(self.warnings)}
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,29 @@ def verdict(
     found = _Found(ranked(means, metric, gaps), gaps, metric, entries, means)
     if len(entries) > 1:
         finding, rest = _comparison(found)
-        rest += [*_contradictions(found), *_untested(found, rows), *_one_seed(found)]
-        rest += [power_sentence(row) for row in power if row["metric"] == metric.key]
-        rest += _few_images(found)
+        rest += _contradictions(found)
+        warnings = [*_untested(found, rows), *_one_seed(found)]
+        # How small a difference could have been seen is itself a guess where few images were measured.
+        few = _few_images(found)
+        warnings += few or [power_sentence(row) for row in power if row["metric"] == metric.key]
     else:
-        finding, rest = _alone(found, others=len(seen) > 1)
+        finding, rest, warnings = _alone(found, others=len(seen) > 1)
     if leaky:
-        rest.append(
+        warnings.append(
             f"{_join(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking. A leaky number "
             "says how well a fused pair is recognised, not how well the task is solved."
         )
-    return Verdict(finding, (*rest, *_failures(summary, rows, metric)))
+    return Verdict(finding, tuple(rest), (*warnings, *_failures(summary, rows, metric)))
 
 
-def _alone(found: _Found, *, others: bool) -> tuple[str, list[str]]:
+def _alone(found: _Found, *, others: bool) -> tuple[str, list[str], list[str]]:
     if not found.names:
-        return "No fusion gave a result that can be ranked", []
+        return "No fusion gave a result that can be ranked", [], []
     entry = found.entries[found.names[0]]
     finding = f"Only {entry['fusion']} {'can be ranked' if others else 'was trained'}: {_estimate(entry, found.metric)}"
-    rest = ["There is nothing to compare it with."]
-    if int(entry.get("seeds", 1)) == 1:
-        rest.append(f"With one seed, {_ONE_SEED} give another figure.")
-    return finding, rest
+    one_seed = int(entry.get("seeds", 1)) == 1
+    warnings = [f"With one seed, {_ONE_SEED} give another figure."] if one_seed else []
+    return finding, ["There is nothing to compare it with."], warnings
 
 
 def _comparison(found: _Found) -> tuple[str, list[str]]:
@@ -158,8 +160,7 @@ def _level(found: _Found, level: list[str]) -> str:
 
 def _details(beaten: list[Gap], metric: Metric) -> str:
     if len(beaten) == 1:
-        ends, p = _certainty(beaten[0]).split(", ", 1)
-        return f"The difference to {beaten[0].worse} has the {ends} ({p})."
+        return f"The difference to {beaten[0].worse} has the {_interval(beaten[0])} ({_chance(beaten[0])})."
     told = [f"{_amount(gap.size, metric)} to {gap.worse} ({_certainty(gap)})" for gap in beaten[:_IN_DETAIL]]
     more = beaten[_IN_DETAIL:]
     if more:
@@ -256,35 +257,44 @@ def _few_images(found: _Found) -> list[str]:
     images = min((gap.images for gap in found.gaps.values() if gap.images), default=FEW_IMAGES)
     if images >= FEW_IMAGES:
         return []
-    return [
-        f"Only {_count(images, 'photo')} {'was' if images == 1 else 'were'} measured: with fewer than {FEW_IMAGES}, "
-        "intervals and tests are rough, and other photos may order the fusions differently."
-    ]
+    return [few_images_sentence(images)]
 
 
 def _failures(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], metric: Metric) -> list[str]:
+    """Say which fusions did not train or failed: those of all seeds in one sentence, those of some seeds each."""
     without = {entry["fusion"] for entry in summary if mean_of(entry, metric) is None}
-    sentences = []
+    whole: dict[str, list[str]] = {"did not train": [], "failed": []}
+    partly = []
     for name in dict.fromkeys(row["fusion"] for row in (*summary, *rows)):
         mine = [row for row in rows if row["fusion"] == name]
-        bad = {status: sum(row.get("status") == status for row in mine) for status in ("did not train", "failed")}
+        bad = {status: sum(row.get("status") == status for row in mine) for status in whole}
         for status, many in bad.items():
-            if many:
-                sentences.append(f"{name} {status}{'' if many == len(mine) else f' with {many} of {len(mine)} seeds'}.")
+            if many and many == len(mine):
+                whole[status].append(name)
+            elif many:
+                partly.append(f"{name} {status} with {many} of {len(mine)} seeds.")
         if name in without and not any(bad.values()):
-            sentences.append(f"{name} did not train.")
-    return sentences
+            whole["did not train"].append(name)
+    return [*(f"{_join(names)} {status}." for status, names in whole.items() if names), *partly]
 
 
 def _amount(size: float, metric: Metric) -> str:
-    """Show a size with its unit: one decimal, or one digit where that would be 0.0."""
-    number = f"{size:.1f}" if size >= 0.05 or size == 0 else f"{size:.1g}"
-    return f"{number} points" if metric.unit == "%" else number
+    """Show a size with its unit."""
+    return f"{_bare_amount(size)}{_points(metric)}"
+
+
+def _bare_amount(size: float) -> str:
+    """Show a size with one decimal, or with one digit where that would be 0.0."""
+    return f"{size:.1f}" if size >= 0.05 or size == 0 else f"{size:.1g}"
+
+
+def _points(metric: Metric) -> str:
+    return " points" if metric.unit == "%" else ""
 
 
 def _sizes(gaps: list[Gap], metric: Metric) -> str:
-    least, most = (_amount(end(gap.size for gap in gaps), metric) for end in (min, max))
-    return least if least == most else f"{least.split(' ')[0]} to {most}"
+    least, most = (_bare_amount(end(gap.size for gap in gaps)) for end in (min, max))
+    return f"{least if least == most else f'{least} to {most}'}{_points(metric)}"
 
 
 def _range(gaps: list[Gap], metric: Metric) -> str:
@@ -294,8 +304,16 @@ def _range(gaps: list[Gap], metric: Metric) -> str:
 
 
 def _certainty(gap: Gap) -> str:
+    return f"{_interval(gap)}, {_chance(gap)}"
+
+
+def _interval(gap: Gap) -> str:
+    return f"95 % interval {_number(gap.low)} to {_number(gap.high)}"
+
+
+def _chance(gap: Gap) -> str:
     p = "p < 0.001" if gap.p < 0.001 else f"p = {gap.p:.3f}" if gap.p < 0.1 else f"p = {gap.p:.2f}"
-    return f"95 % interval {_number(gap.low)} to {_number(gap.high)}, {p}{' after Holm' if gap.is_corrected else ''}"
+    return f"{p}{' after Holm' if gap.is_corrected else ''}"
 
 
 def _number(value: float) -> str:

@@ -152,6 +152,7 @@ class TrainSettings:
         precision:    "auto" (what this CPU does fast), "fp32" or "bf16"
         seed:         initial weights, order of the data, views, negatives
         checkpoint_s: seconds between resumable checkpoints inside an epoch; one is always written at its end
+        steps:        optimiser steps in place of `epochs`, the schedule's length too; 0 = all steps of the epochs
     """
 
     epochs: int = 5
@@ -166,6 +167,7 @@ class TrainSettings:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
     checkpoint_s: float = 60.0
+    steps: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -259,7 +261,7 @@ def variant(recipe: Recipe, label: str) -> Recipe:
         objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
         settings = dataclasses.replace(settings, objective={})
     if settings.train:
-        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}, table 'train'")
+        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
         settings = dataclasses.replace(settings, train={})
     return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
 
@@ -278,13 +280,15 @@ def overridden(
     Arguments:
         fusion: a fusion's name or the label of one of its variants; `variant` says what becomes of its options
         tokens: for its variants too
+        epochs: for its variants and its first stage too (`with_epochs`)
     Raises:
         ConfigError: a value of the wrong type or out of its range; the message names the key.
     """
-    plain = recipe_to_dict(recipe if fusion is None else variant(recipe, fusion))
+    chosen = recipe if fusion is None else variant(recipe, fusion)
+    plain = recipe_to_dict(chosen if epochs is None else with_epochs(chosen, epochs))
     for settings in (plain["fusion"], *plain["variants"].values()):
         settings["tokens"] = settings["tokens"] if tokens is None else tokens
-    for table, key, value in (("fusion", "pairing", pairing), ("train", "epochs", epochs), ("train", "seed", seed)):
+    for table, key, value in (("fusion", "pairing", pairing), ("train", "seed", seed)):
         if value is not None:
             plain[table][key] = value
     return recipe_from_dict(plain)

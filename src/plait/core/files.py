@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,13 @@ from typing import Any
 from plait.core.errors import CheckpointError, StorageError
 from plait.core.os_errors import os_sentence
 
-__all__ = ["read_json", "replace_file", "write_bytes", "write_json"]
+__all__ = ["read_json", "remove_leftovers", "replace_file", "write_bytes", "write_json"]
+
+# What `replace_file` writes before the rename: today ".PID.HEX.tmp"; earlier versions put the file's own name first.
+_TEMPORARY = re.compile(r"\.(?:.+\.)?(\d+)\.[0-9a-f]{32}\.tmp")
+# A process of that number may be another one by now, or one of another machine: no file takes this long to write.
+_STALE_S = 600.0
+_BEGAN = time.time()
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -37,6 +46,39 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove the unfinished files of processes that were killed while they wrote into a folder, and give their paths.
+
+    Files of a process that still runs are left to it, for ten minutes. What cannot be removed stays.
+    """
+    removed = []
+    for path in sorted(folder.glob(".*.tmp")):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is None:
+            continue
+        with contextlib.suppress(OSError):
+            written = path.stat().st_mtime
+            if time.time() - written > _STALE_S or not _is_writing(int(found[1]), written):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def _is_writing(pid: int, written: float) -> bool:
+    """Tell whether the process that wrote a file may still be at it; where that cannot be asked, it may."""
+    if pid == os.getpid():  # in a container, each start may have the number of the one before
+        return written >= _BEGAN
+    if sys.platform == "win32":  # there os.kill ends the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Metric", "metric_table"]
+__all__ = ["FEW_IMAGES", "Metric", "metric_table"]
+
+# With fewer images than this, intervals and tests of a figure are rough, and results say so.
+FEW_IMAGES = 50
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ RANGES: Mapping[str, Range] = {
     "train.ema_decay": Range(0, 1, below=True),
     "train.seed": Range(0, LARGEST_SEED),
     "train.checkpoint_s": Range(0, above=True),
+    "train.steps": Range(0, 1_000_000_000, why="0 = the epochs"),
 }
 
 

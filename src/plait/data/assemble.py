@@ -30,6 +30,7 @@ class Row:
         text:  the caption, as written
         split: the split this row names, or None
         mask:  the region that the caption refers to, or None
+        answers: what is right to answer, where the text is a question
     """
 
     where: str
@@ -37,6 +38,7 @@ class Row:
     text: str
     split: str | None = None
     mask: MaskSource | None = None
+    answers: tuple[str, ...] = ()
 
 
 class _Images:
@@ -162,7 +164,7 @@ def _captions(
         number = numbers[image]
         numbers[image] += 1
         if index[image] in order:
-            captions.append(Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask))
+            captions.append(Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask, answers=row.answers))
     return tuple(captions)
 
 

@@ -62,6 +62,8 @@ class Caption:
         image:          the image's index in `Collection.photos`
         counterfactual: a sentence of the same words that is wrong for this image, where the data has one
         mask:           the region of the image that it refers to, where the data has one
+        answers:        what is right to answer, where the text is a question: one per person asked, so that an answer
+                        given twice counts twice; for images with a class, its name. Empty where the data has none
     """
 
     id: str
@@ -69,6 +71,7 @@ class Caption:
     image: int
     counterfactual: str | None = None
     mask: MaskSource | None = None
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,11 @@ class Collection:
         return texts_fingerprint([caption.text for caption in self.captions])
 
     @property
+    def has_answers(self) -> bool:
+        """Tell whether every caption has an answer: then this is a set of questions, or of images with a class."""
+        return bool(self.captions) and all(caption.answers for caption in self.captions)
+
+    @property
     def has_masks(self) -> bool:
         """Tell whether every caption has a mask: then this is a set to learn masks from."""
         return bool(self.captions) and all(caption.mask is not None for caption in self.captions)
@@ -205,7 +213,9 @@ class Collection:
         )
         # Without masks nothing is added: fingerprints of data sets without masks are older than masks.
         masks = [self.masks_fingerprint] if self.masks_fingerprint else []
-        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks])
+        asked = any(caption.answers for caption in self.captions)
+        answers = ["\n".join(caption.answers) for caption in self.captions] if asked else []
+        return _digest([self.photos_fingerprint, self.captions_fingerprint, rest, *masks, *answers])
 
     def photos_of(self, split: str) -> tuple[int, ...]:
         """Give the indices of a split's images.

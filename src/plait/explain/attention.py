@@ -38,12 +38,14 @@ class WordMaps:
                  where a model attends to nothing); for image->text maps entry (word, cell) is the weight that the
                  cell gave to the word.
         what:    direction, layer and heads of the map, in words
+        query:   "text" where words attend to cells, "image" where cells attend to words
     """
 
     words: tuple[str, ...]
     grid: tuple[int, int]
     weights: np.ndarray
     what: str
+    query: str = "text"
 
     def to_json(self, *, fusion: str, photo: str, caption: str) -> dict[str, Any]:
         """Give the entry of gallery.json's "attention" list."""
@@ -55,6 +57,7 @@ class WordMaps:
             "grid": list(self.grid),
             "weights": [[round(float(value), 5) for value in row] for row in self.weights],
             "what": self.what,
+            "query": self.query,
         }
 
 
@@ -111,6 +114,7 @@ def word_maps(
         grid=grid,
         weights=np.stack(merged).astype(np.float32) if merged else np.zeros((0, cells), dtype=np.float32),
         what=f"{direction} attention, layer {chosen.layer}, {averaged}",
+        query=chosen.query,
     )
 
 

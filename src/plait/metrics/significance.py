@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from plait.core.errors import InputError, ShapeError
+from plait.core.metric import FEW_IMAGES
 
 __all__ = [
     "FEW_IMAGES",
@@ -28,8 +29,6 @@ __all__ = [
     "wilson_interval",
 ]
 
-# With fewer images than this, intervals are widened for small samples, and a verdict warns.
-FEW_IMAGES = 50
 _BLOCK_ENTRIES = 4_000_000
 # 2 ** 14 sign patterns are enumerated; for more images than this, patterns are sampled
 _EXACT_IMAGES = 14

@@ -7,7 +7,7 @@ from typing import Any
 
 from plait.report.text import badge, escape
 
-__all__ = ["FLAG_WORDS", "flag_badges", "flags_of_runs", "legend"]
+__all__ = ["FLAG_WORDS", "flag_badges", "flag_sentences", "flags_of_runs", "legend", "warnings_of"]
 
 # flag -> (kind of badge, what it means)
 FLAG_WORDS = {
@@ -28,6 +28,21 @@ def flags_of_runs(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
     flags = [str(flag) for run in (row, *runs) for flag in run.get("flags") or ()]
     flags += [str(run["status"]) for run in runs if run.get("status") in ("did not train", "failed")]
     return list(dict.fromkeys(flags))
+
+
+def flag_sentences(record: Mapping[str, Any]) -> list[str]:
+    """Give what a run's record says against it, one sentence per flag: to be repeated wherever the run answers.
+
+    Example:
+        >>> flag_sentences({"flags": ["ignores the text"]})
+        ["ignores the text: the figures do not fall when every photo gets another photo's text"]
+    """
+    return [": ".join(filter(None, (flag, FLAG_WORDS.get(flag, ("", ""))[1]))) for flag in flags_of_runs(record, ())]
+
+
+def warnings_of(record: Mapping[str, Any]) -> list[str]:
+    """Give the lines with which an answer repeats what its run's record says against it."""
+    return [f"warning: this run has the flag {sentence}" for sentence in flag_sentences(record)]
 
 
 def flag_badges(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:

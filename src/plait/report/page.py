@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -22,7 +21,7 @@ from plait.report.gallery import safe_photos
 from plait.report.layout import Page, ReportData
 from plait.report.older import current_results
 from plait.report.sections import sections
-from plait.report.text import cell_of, count, escape, figure, floor_text, inline_json
+from plait.report.text import cell_of, count, escape, figure, floor_number, inline_json
 from plait.report.words import verdict_of
 
 __all__ = ["Page", "write_report"]
@@ -124,19 +123,24 @@ def _complete(summary: list[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]
 
 
 def _lead(results: Mapping[str, Any]) -> str:
-    """Set the finding large and the rest below it."""
-    finding, rest = verdict_of(results)
-    # Numbers in brackets qualify the finding; set smaller, they do not break its line.
-    body = re.sub(r"\(([^()]*)\)", r'<span class="aside">(\1)</span>', escape(finding or "No verdict is recorded."))
-    return f'<p class="finding">{body}</p>' + "".join(f'<p class="rest">{escape(part)}</p>' for part in rest)
+    """Set the finding large, the rest below it, and the warnings as a list."""
+    finding, rest, warnings = verdict_of(results)
+    if not finding and not rest:
+        finding = "No verdict is recorded."
+    head = f'<p class="finding">{escape(finding)}</p>' if finding else ""
+    listed = "".join(f"<li>{escape(part)}</li>" for part in warnings)
+    below = "".join(f'<p class="rest">{escape(part)}</p>' for part in rest)
+    return f"{head}{below}" + (
+        f'<ul class="warnings" aria-label="Limits of this result">{listed}</ul>' if listed else ""
+    )
 
 
 def _floor(data: ReportData, page: Page) -> list[tuple[str, str]]:
     metric = data.headline()
     if metric.key not in data.floors:
         return []
-    value, _, unit = floor_text(metric, data.floors[metric.key]).partition(" ")
-    return [(f"{value}<small>{unit}</small>", f"{escape(page.words.floor)}<br>{escape(metric.label)}")]
+    value = floor_number(metric, data.floors[metric.key])
+    return [(f"{value}<small>{metric.unit}</small>", f"{escape(page.words.floor)}<br>{escape(metric.label)}")]
 
 
 def _amounts(data: ReportData, page: Page) -> list[tuple[str, str]]:

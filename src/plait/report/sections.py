@@ -8,13 +8,13 @@ from typing import Any
 from plait.report.charts.attention import attention_section
 from plait.report.charts.curves import curves
 from plait.report.charts.leaderboard import leaderboard, view_buttons
-from plait.report.charts.matrix import tests_matrix
+from plait.report.charts.matrix import is_small, tests_matrix
 from plait.report.charts.scatter import scatter
 from plait.report.flags import legend
 from plait.report.layout import Page, ReportData
 from plait.report.tables import data_card, reproduce, runs_table
 from plait.report.text import empty, escape, floor_text
-from plait.report.words import times_note
+from plait.report.words import few_images_sentence, times_note
 
 __all__ = ["Section", "sections"]
 
@@ -22,6 +22,8 @@ __all__ = ["Section", "sections"]
 Section = tuple[str, str, str]
 
 _COSTS = (("step_ms", "Time per step"), ("train_s", "Training time"), ("params", "Parameters"))
+# A point of a curve is measured on images of this split, whatever split the results are from.
+_CURVE_SPLIT = "val"
 _STATISTICS = (
     (
         "Interval",
@@ -95,6 +97,8 @@ def _tests(data: ReportData) -> Section:
         "after Holm's correction for all tests; a pale one is not distinguishable from none, whatever its sign. Point "
         "at a cell for its interval and effect size."
     )
+    few = [int(row["photos"]) for row in data.power if is_small(row)]
+    body += _note(few_images_sentence(min(few))) if few else ""
     matrices = tests_matrix(data)
     return _section(
         "tests",
@@ -125,10 +129,12 @@ def _curves(data: ReportData, page: Page) -> Section:
     rows = data.drawn_rows
     if not any(row.get("curve") for row in rows):
         return _section("curves", "Curves", "Training curves", empty("No training curve is recorded."))
-    shown = [(metric.key, metric.column, metric.unit) for metric in page.metrics if metric.on_curve]
+    shown = [
+        (metric.key, f"{metric.column}, {_CURVE_SPLIT}", metric.unit) for metric in page.metrics if metric.on_curve
+    ]
     drawn = [
         curves(rows, key, title=title, unit=unit, order=data.order)
-        for key, title, unit in (*shown, ("loss", "Training loss", ""))
+        for key, title, unit in (*shown, ("loss", "Loss, train", ""))
     ]
     more = page.curves(data) if page.curves is not None else ""
     note = _note(

@@ -80,8 +80,8 @@ def board(
             wide = [by_key[key] for key in baselines if summary[0].get(key)]
             lines += ["", _leaderboard(summary, shown, plain, columns=columns or {}, baselines=wide)]
         failed = [f"{row['run']}: {row['reason']}" for row in results["rows"] if row["status"] == "failed"]
-        finding, rest = verdict_of(results)
-        return [*lines, "", finding, *rest, *failed]
+        finding, rest, warnings = verdict_of(results)
+        return [*lines, "", *([finding] if finding else []), *rest, *warnings, *failed]
 
     return show
 

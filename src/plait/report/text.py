@@ -21,6 +21,7 @@ __all__ = [
     "empty",
     "escape",
     "figure",
+    "floor_number",
     "floor_text",
     "fusion_label",
     "inline_json",
@@ -83,8 +84,12 @@ def value_of(metric: Metric, value: object, *, sign: bool = False) -> str:
 
 def floor_text(metric: Metric, value: float) -> str:
     """Give what reads nothing scores, with its unit; a small share keeps two digits: "0.62 %"."""
-    number = f"{value:.2g}" if metric.unit == "%" and value < 1 else value_of(metric, value)
-    return f"{number} {metric.unit}".rstrip()
+    return f"{floor_number(metric, value)} {metric.unit}".rstrip()
+
+
+def floor_number(metric: Metric, value: float) -> str:
+    """Give what reads nothing scores, without its unit."""
+    return f"{value:.2g}" if metric.unit == "%" and value < 1 else value_of(metric, value)
 
 
 def figure(value: object, digits: int = 1, *, unit: str = "") -> str:

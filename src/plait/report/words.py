@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plait.core.metric import FEW_IMAGES
 from plait.report.text import count, number_of
 
-__all__ = ["power_sentence", "times_note", "verdict_of"]
+__all__ = ["few_images_sentence", "power_sentence", "times_note", "verdict_of"]
 
 
 def power_sentence(row: Mapping[str, Any]) -> str:
@@ -19,8 +19,10 @@ def power_sentence(row: Mapping[str, Any]) -> str:
         >>> power_sentence(row)
         'With 3 seeds and 1,000 photos, a true difference under 1.4 points would be missed more than one time in five.'
     """
-    if row["detectable"] == 0:
+    if row["detectable"] == 0 and row["photos"] >= FEW_IMAGES:
         return "They scored alike on every photo, so how small a difference could have been seen is unknown."
+    if row["photos"] < FEW_IMAGES:
+        return few_images_sentence(row["photos"])
     start = f"With {row['seeds']} seed{'' if row['seeds'] == 1 else 's'} and {row['photos']:,} photos"
     unit = " points" if row.get("unit", "%") == "%" else ""
     many = f" after correction for {row['tests']} tests" if row["tests"] > 1 else ""
@@ -37,14 +39,30 @@ def power_sentence(row: Mapping[str, Any]) -> str:
     )
 
 
-def verdict_of(results: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Give the finding of a comparison and the sentences that follow it; of a plain text, the first sentence."""
+def few_images_sentence(images: int) -> str:
+    """Warn of a test on few images, in place of how small a difference it could have seen: that too is a guess there.
+
+    Example:
+        >>> few_images_sentence(1).partition(":")[0]
+        'Only 1 photo was measured'
+    """
+    return (
+        f"Only {images} {'photo was' if images == 1 else 'photos were'} measured: with fewer than {FEW_IMAGES}, "
+        "intervals and tests are rough, and other photos may order the fusions differently."
+    )
+
+
+def verdict_of(results: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
+    """Give the finding of a comparison, the sentences that follow it, and the warnings.
+
+    Results of the first versions have one text and no parts: it is all in the second, and the finding is "".
+    """
     parts = results.get("verdict_parts")
     if isinstance(parts, Mapping) and parts.get("finding"):
-        return f"{str(parts['finding']).rstrip('.')}.", [str(part) for part in parts.get("rest") or ()]
+        rest, warnings = ([str(part) for part in parts.get(key) or ()] for key in ("rest", "warnings"))
+        return f"{str(parts['finding']).rstrip('.')}.", rest, warnings
     text = str(results.get("verdict") or "")
-    end = re.search(r"(?<=[.)]) (?=[A-Z])", text)
-    return (text[: end.start()], [text[end.end() :]]) if end else (text, [])
+    return "", [text] if text else [], []
 
 
 def times_note(rows: Sequence[Mapping[str, Any]]) -> str:

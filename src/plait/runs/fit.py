@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from plait.build import check_parts
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
-from plait.core.files import write_json
+from plait.core.files import remove_leftovers, write_json
 from plait.core.locks import locked
 from plait.data.collection import Collection
 from plait.model import Learner
@@ -28,7 +28,7 @@ from plait.runs.claim import check_claim, claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
-from plait.runs.record import make_record, whole_record, write_record
+from plait.runs.record import make_record, whole_record, with_status, write_record
 from plait.runs.weights import WEIGHTS_FILE, load_weights, save_weights
 from plait.task import Task
 from plait.tasks import find_task
@@ -60,6 +60,7 @@ def fit_run(
     label: str = "",
     jobs: int = 1,
     device: str = "auto",
+    limit: Mapping[str, Any] | None = None,
     shared: Path | None = None,
     listener: Listener = silent,
 ) -> tuple[dict[str, Any], Evaluation | None]:
@@ -71,6 +72,7 @@ def fit_run(
         jobs:   how many runs train side by side, this one among them; the record says so beside its times
         device: "auto", "cpu", "cuda" or "mps"; a run may continue on another device
         shared: where first stages lie that several runs begin from; None = in the run's own folder
+        limit:  what the record says of a limit of time that set the recipe's epochs (`plait.runs.time_limit`)
     Returns: the record (`run.json`) and, if the run was made now, its evaluation.
     Raises:
         ConfigError: a name or a device that is not there, or the folder holds another run.
@@ -89,9 +91,11 @@ def fit_run(
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     known = check_claim(folder, plan)
+    if known:
+        remove_leftovers(folder)  # a killed run may have left one as large as its weights and optimiser
     if known and (record := whole_record(folder)) is not None:
         claim(folder, plan)
-        return record, None
+        return with_status(record), None
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before, words = work.audit_recipe(recipe, seeds=AUDIT_SEEDS), make_words(recipe, collection)
     learner = assemble(recipe, words)
@@ -113,7 +117,8 @@ def fit_run(
         result = trainer.run(what=what, listener=listener, check=_curve_point(task, learner, feed, recipe))
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
-        sitting = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        sitting: dict[str, Any] = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
+        sitting |= {} if limit is None else {"limit": dict(limit)}
         if first is not None:
             sitting["first_stage_s"] = first_s
         record = make_record(

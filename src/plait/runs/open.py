@@ -21,8 +21,8 @@ from plait.data.text import WordInput
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed
 from plait.runs.feed import open_feed
-from plait.runs.fit import WORDS_FILE, scoring
-from plait.runs.record import RECORD_FILE, sound_record
+from plait.runs.fit import WORDS_FILE, scoring, split_for_results
+from plait.runs.record import RECORD_FILE, sound_record, with_status
 from plait.runs.weights import load_weights
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
@@ -57,6 +57,7 @@ def open_run(folder: Path, *, device: str = "auto") -> Run:
             warnings.simplefilter("ignore", RenamedWarning)
             recipe = completed(recipe_from_dict(record["recipe"], where=str(path)))
         identities = {side: record["encoders"][side] for side in ("text", "image")}
+        record = with_status(record)
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: expected a run's record, but {error!r}; the file is damaged, fit the run again"
@@ -100,13 +101,17 @@ def open_run_feed(
 
 
 def evaluate_run(
-    run: Run, collection: Collection, *, split: str, cache: Path, listener: Listener = silent
+    run: Run, collection: Collection, *, split: str | None = None, cache: Path, listener: Listener = silent
 ) -> Evaluation:
     """Score a split of a collection with a finished run; what it chose at its own evaluation is not chosen again.
 
+    Arguments:
+        split: None = the one that `fit_run` reports: test if there is one, else val
     Raises:
         ConfigError: no such split.
+        InputError: no split is named, and there is neither test nor val.
     """
+    split = split_for_results(dict(collection.splits)) if split is None else split
     work = find_task(run.recipe.task).load_work()
     feed, recipe = open_run_feed(run, collection, split=split, cache=cache, listener=listener)
     known = run.record.get(run.recipe.task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import torch
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import write_bytes
 from plait.metrics.intervals import interval_of
+from plait.report.flags import flag_sentences
 from plait.runs.fit import WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
+from plait.runs.recipe_text import RECIPE_FILE, recipe_text
 from plait.runs.record import finished_record, sound_record, write_record
 from plait.runs.weights import WEIGHTS_FILE
 from plait.tasks import find_task
@@ -29,7 +30,7 @@ RETRAIN = "plait fit --recipe {recipe} --data DIR --seed {seed} --out RUN && pla
 
 
 def package_run(folder: Path, out: Path) -> dict[str, Any]:
-    """Copy what a model needs in use from a finished run's folder to `out`, floats as float16.
+    """Copy what a model needs in use from a finished run's folder to `out`, floats as float16, with recipe and card.
 
     Returns: {"out", "bytes"}: where, and how large the weights are.
     Raises:
@@ -51,11 +52,13 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
                 f"{folder}: {name} holds values beyond float16's 65,504; the run cannot be made small"
             )
     path, words = out / WEIGHTS_FILE, folder / WORDS_FILE
-    numbers = _numbers(record, folder)  # what may be refused is read before anything is written
+    # What may be refused is read before anything is written.
+    numbers, recipe = _numbers(record, folder), recipe_text(folder)
     write_tensors(path, small, metadata)
     if words.exists():
         write_bytes(out / words.name, words.read_bytes())
-    write_bytes(out / "MODEL_CARD.md", _card(record, numbers, path.stat().st_size).encode())
+    write_bytes(out / RECIPE_FILE, recipe.encode())
+    write_bytes(out / "MODEL_CARD.md", _card(record, numbers, size_bytes=path.stat().st_size, recipe=recipe).encode())
     write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
@@ -71,18 +74,20 @@ def _check_same(out: Path, record: dict[str, Any]) -> None:
         raise ConfigError(f"--out {out}: this folder holds the packaged model of another run; choose another folder")
 
 
-def _card(record: dict[str, Any], numbers: str, size_bytes: int) -> str:
-    recipe, data = record["recipe"], record["data"]
-    task = find_task(recipe["task"])
+def _card(record: dict[str, Any], numbers: str, *, size_bytes: int, recipe: str) -> str:
+    settings, data = record["recipe"], record["data"]
+    task = find_task(settings["task"])
     card = task.load_card()
-    fusion, train = recipe["fusion"], recipe["train"]
+    fusion, train = settings["fusion"], settings["train"]
     leaky = _LEAKY if "leaky" in record.get("flags", ()) else ""
-    command = RETRAIN.format(recipe=shlex.quote(recipe["name"]), seed=train["seed"])
+    against = "".join(f"- {sentence}\n" for sentence in flag_sentences(record) if not leaky)
+    against = f"**What its own figures say against it.**\n\n{against}\n" if against else ""
+    command = RETRAIN.format(recipe=RECIPE_FILE, seed=train["seed"])
     use = ", ".join(f"{key} `{record[key]}`" for key in ("tokens", "pairing") if key in record)
     return f"""# Model card
 
 **What it is.** A Plait run of task `{task.name}`: fusion `{fusion["name"]}` ({use}), recipe
-`{recipe["name"]}`, seed {train["seed"]}. {card.does}
+`{settings["name"]}`, seed {train["seed"]}. {card.does}
 
 **What is in the file.** {record["params"]:,} trained parameters as float16 ({size_bytes / 2**20:.1f} MiB). Frozen
 encoders are not in it; they come from their own packages and are checked by SHA-256:
@@ -94,7 +99,8 @@ encoders are not in it; they come from their own packages and are checked by SHA
 `{data["split"]}` split, which shares no image with it: {data["photos"]:,} images, {data["captions"]:,} captions. The
 last epoch's weights count; no epoch and no setting was chosen on that split by the training command.
 
-{leaky}**Numbers** ({data["split"]}, n = {data["photos"]:,} images, one seed; 95 % bootstrap intervals over images):
+{leaky}{against}**Numbers** ({data["split"]}, n = {data["photos"]:,} images, one seed; 95 % bootstrap intervals over
+images):
 
 | metric | value | 95 % |
 | --- | --- | --- |
@@ -106,9 +112,15 @@ last epoch's weights count; no epoch and no setting was chosen on that split by 
 {card.limits} Captions carry their writers' assumptions about the people shown: not for decisions about people. The
 images and captions are not distributed with the model; the terms of the data are its owners'.
 
-**Retrain it.** With a folder DIR that holds `images/`, `captions.csv` and `splits.json`:
+**Retrain it.** `{RECIPE_FILE}` beside this card holds every setting of the run ({record["steps"]:,} steps). DIR is the
+data `{data["name"]}` as `plait fit --data` takes it; data with the same splits and the fingerprint above give the same
+training.
 
     {command}
+
+```toml
+{recipe.rstrip()}
+```
 """
 
 

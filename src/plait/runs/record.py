@@ -15,16 +15,30 @@ from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import CheckpointError
 from plait.core.evaluation import Evaluation
 from plait.core.files import read_json, write_json
+from plait.core.made import joined, parted
 from plait.core.os_errors import os_sentence
 from plait.data.collection import Collection
 from plait.model import Learner
 from plait.runs.check import check_record
 from plait.task import Use
+from plait.tasks import find_task
 from plait.train.fit import FitResult
 
-__all__ = ["RECORD_FILE", "damage", "finished_record", "make_record", "sound_record", "whole_record", "write_record"]
+__all__ = [
+    "DID_NOT_TRAIN",
+    "OK",
+    "RECORD_FILE",
+    "damage",
+    "finished_record",
+    "make_record",
+    "sound_record",
+    "whole_record",
+    "with_status",
+    "write_record",
+]
 
 RECORD_FILE = "run.json"
+OK, DID_NOT_TRAIN = "ok", "did not train"
 # Read in blocks: weights may be larger than the free memory.
 _BLOCK = 2**20
 
@@ -39,8 +53,8 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
     if not path.exists() and not path.is_symlink():
         return None
     record = read_json(path)
-    check_record(record, path)
-    found: dict[str, Any] = record
+    found: dict[str, Any] = joined(record) if isinstance(record, dict) else record
+    check_record(found, path)
     return found
 
 
@@ -70,10 +84,24 @@ def whole_record(folder: Path) -> dict[str, Any] | None:
     return None if record is None or damage(folder, record) else record
 
 
+def with_status(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a record with "status": "ok", or "did not train" where its task finds its figures no better than nothing.
+
+    A run that did not train has that flag too. Records of earlier versions hold no status; it is found again.
+    """
+    found = dict(record)
+    if "status" not in found:
+        learned = find_task(found["recipe"]["task"]).load_work().learned(found)
+        found["status"] = OK if learned else DID_NOT_TRAIN
+    if found["status"] == DID_NOT_TRAIN:
+        found["flags"] = list(dict.fromkeys((*found.get("flags", ()), DID_NOT_TRAIN)))
+    return found
+
+
 def write_record(folder: Path, record: Mapping[str, Any], files: Sequence[str]) -> None:
     """Write run.json with sizes and SHA-256 of the run's other files; it is written last, when they are complete."""
     sealed = {name: _facts(folder / name) for name in files if (folder / name).is_file()}
-    write_json(folder / RECORD_FILE, {**record, "files": sealed})
+    write_json(folder / RECORD_FILE, parted({**record, "files": sealed}))
 
 
 def damage(folder: Path, record: Mapping[str, Any]) -> str:
@@ -118,10 +146,10 @@ def make_record(
     """Put a run's figures, costs and origins together.
 
     Arguments:
-        sitting: what times depend on: {"jobs", "threads", "device"}
+        sitting: what times depend on: {"jobs", "threads", "device"}, and the limit of time, if there was one
     """
     audit_flags = () if audit is None else audit.flags
-    return {
+    found = {
         "plait": version("plait"),
         "torch": torch.__version__,
         "recipe": recipe_to_dict(recipe),
@@ -150,3 +178,4 @@ def make_record(
         "curve": result.curve,
         **sitting,
     }
+    return with_status(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from plait.core.errors import StorageError
 from plait.core.os_errors import os_sentence
 
-__all__ = ["Event", "Listener", "jsonl_log", "silent"]
+__all__ = ["Event", "Listener", "jsonl_log", "several", "silent"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,16 @@ Listener = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Ignore the event."""
+
+
+def several(listeners: Sequence[Listener]) -> Listener:
+    """Make one listener of several: each hears every event, in the order given."""
+
+    def listen(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return listen
 
 
 def jsonl_log(path: Path, then: Listener = silent) -> Listener:

@@ -78,7 +78,7 @@ class Trainer:
         settings: epochs, rates, precision
         folder:   where the resumable state lies while training
         hardware: where to train; the learner is moved there. None = the device that the learner is on
-        steps:    number of steps, in place of `settings.epochs`; the last epoch may then be cut short
+        steps:    number of steps, in place of those of the settings; the last epoch may then be cut short
 
     Killed at any moment and started again, it continues from the last checkpoint and ends with the same weights, bit
     for bit on one machine: the position in the data, the weights, the optimiser, the averages and the random state are
@@ -106,7 +106,7 @@ class Trainer:
         self.average = self._make_average()
         self.progress = Progress()
         self.steps_per_epoch = len(self._order(0))
-        self.total_steps = self.steps_per_epoch * settings.epochs if steps is None else steps
+        self.total_steps = (settings.steps or self.steps_per_epoch * settings.epochs) if steps is None else steps
         self.epochs = -(-self.total_steps // self.steps_per_epoch)
 
     def run(self, *, what: str, listener: Listener, check: Callable[[], dict[str, Any]]) -> FitResult:

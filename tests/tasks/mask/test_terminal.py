@@ -19,7 +19,7 @@ def test_a_board_shows_baselines_and_the_threshold() -> None:
         "(all background)",
         "(mean mask)",
     ]
-    assert lines[-2:] == ["It is.", "So."]
+    assert lines[-2:] == ["", "It is. So."]
 
 
 def test_a_run_shows_what_is_left_without_text_or_image() -> None:

@@ -15,6 +15,11 @@ from tests.report.sample import HOSTILE, sample_gallery, sample_results
 AUDIT: dict[str, Any] = {
     "noise_accuracy": 4.86,
     "chance": 4.17,
+    "bound": 12.5,
+    "batch": 24,
+    "seeds": 6,
+    "photos": 5,
+    "ablation_bound": 80.0,
     "dead_parameters": 3,
     "verdict": "Sound: <b>noise</b>.",
     "ablations": {
@@ -40,7 +45,11 @@ def test_the_audit_has_one_row_per_fusion(results: dict[str, Any], tmp_path: Pat
     rows = [late[0] | {"audit": AUDIT}, late[1] | {"audit": other, "flags": ["single-key"]}, *cross]
     text = _page({**results, "rows": rows}, None, tmp_path)
     audit = text[text.index('id="audit"') : text.index('id="cost-section"')]
-    assert "<td>4.9</td><td>4.2</td><td>40.0</td><td>1.0</td><td>2.0</td><td>3</td>" in audit  # (30 + 50) / 2
+    held_out, noise = audit.split('id="audit-noise"')
+    # five photos, whose chance is one in five, whatever the chance in noise is; (30 + 50) / 2
+    assert "<td>5</td><td>20.0</td><td>40.0</td><td>1.0</td><td>2.0</td><td>80.0</td><td>3</td>" in held_out
+    assert "<td>24 under 6 seeds</td><td>4.2</td><td>4.9</td><td>12.5</td>" in noise
+    assert "4.2" not in held_out
     assert f'title="{FLAG_WORDS["single-key"][1]}">single-key<' in audit
     assert "&lt;b&gt;noise" in audit
     assert ">cross<" not in audit

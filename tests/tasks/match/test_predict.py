@@ -65,3 +65,45 @@ def test_another_tasks_run_is_refused() -> None:
     run = Run(Path("masks"), {}, Recipe(task="mask"), Other(inner.model, inner.objective))
     with pytest.raises(ConfigError, match="masks: a run of task 'mask'; expected one of task 'match'"):
         learner_of(run)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("fusion", "pairing"), [("late", ""), ("cross", "itm")])
+def test_vectors_of_towers_have_length_1(fusion: str, pairing: str, precision: Precision) -> None:
+    ready = model(fusion, precision, pairing=pairing)
+    images, texts = ready.encode_images(PHOTOS), ready.encode_texts(TEXTS)  # type: ignore[arg-type]
+    assert (images.dtype, texts.dtype) == (np.float32, np.float32)
+    assert (images.shape[0], texts.shape[0], images.shape[1]) == (3, 2, texts.shape[1])
+    for vectors in (images, texts):
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    if fusion == "late":
+        np.testing.assert_allclose(images @ texts.T, ready.match(PHOTOS, TEXTS).scores, atol=1e-4)  # type: ignore[arg-type]
+    np.testing.assert_allclose(ready.encode_texts(TEXTS[0])[0], texts[0], atol=2e-2 if precision == "bf16" else 1e-5)
+
+
+@pytest.mark.parametrize(("fusion", "pairing"), [("scan_t2i", ""), ("cross", "matched")])
+def test_a_fusion_that_reads_both_sides_has_no_vectors(fusion: str, pairing: str) -> None:
+    ready = model(fusion, pairing=pairing)
+    for encode in (ready.encode_texts, ready.encode_images):
+        with pytest.raises(ConfigError, match=r"reads text and image together.*'late'.*text_tokens"):
+            encode(TEXTS)  # type: ignore[operator]
+
+
+def test_a_result_ranks_names_and_shows_itself() -> None:
+    found = model("late").match(PHOTOS, TEXTS)  # type: ignore[arg-type]
+    assert found.images == ("array 0", "array 1", "array 2")
+    assert found.texts == tuple(TEXTS)
+    order = np.argsort(-found.scores[:, 1])
+    assert [one.index for one in found.ranked(1)] == order.tolist()
+    assert found.ranked(TEXTS[1]) == found.ranked(1)
+    for wrong in (2, -1, "another"):
+        with pytest.raises(InputError, match="expected one of 2 texts"):
+            found.ranked(wrong)
+    assert repr(found).startswith("MatchResult(3 images x 2 texts, score: cosine; best for 'red left of blue': array")
+    assert "probability over the texts" in found._repr_html_()
+    one = model("late").match(PHOTOS, "<i>red</i>")  # type: ignore[arg-type]
+    html = one._repr_html_()
+    assert "&lt;i&gt;red&lt;/i&gt;: 3 images, best first" in html
+    assert "%" not in html
+    best = one.ranked()[0].image
+    assert html.index(best) == min(html.index(name) for name in one.images)

@@ -178,6 +178,18 @@ def test_the_command_match_shows_the_best_texts(tmp_path: Path) -> None:
     assert matches_text(answer.data, most=1).count(" %  ") == 1
 
 
+def test_one_text_lists_images_by_score_and_no_percentage(tmp_path: Path) -> None:
+    photos = [save_png(np.asarray(toy_collection().photos[n].source), tmp_path / f"photo{n}.png") for n in range(3)]
+    answer = run(MATCH, ToyApi(results()), "--images", *photos, "--texts", "red left of blue", "--run", "late")
+    lines = answer.text.splitlines()
+    scores = [row[0] for row in answer.data["scores"]]
+    order = sorted(range(3), key=lambda n: -scores[n])
+    assert lines[0] == "red left of blue"
+    assert [line.split()[1] for line in lines[1:4]] == [str(photos[n]) for n in order]
+    assert lines[4].startswith("(score: cosine, from -1 to 1, higher fits better")
+    assert "%" not in answer.text
+
+
 def test_another_seed_counts_as_the_same_fusion(tmp_path: Path) -> None:
     given = {"rows": [row("late"), row("late", seed=1)]}
     api: Any = ToyApi(given)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plait.report.older import map_query
 from plait.report.text import empty, number_of
 
 __all__ = ["NEARLY_EVEN", "attention_maps", "attention_section", "evenness"]
@@ -23,7 +24,7 @@ def attention_maps(gallery: Mapping[str, Any]) -> list[dict[str, Any]]:
     shown = []
     for entry in gallery.get("attention") or ():
         if _fits(entry):
-            by_cell = str(entry.get("what", "")).startswith("image->")
+            by_cell = map_query(entry) == "image"
             even = evenness(entry["weights"], by_cell=by_cell)
             shown.append({**entry, "by_cell": by_cell, "even": even is not None and even > NEARLY_EVEN})
     return shown

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plait.core.metric import Metric
+from plait.core.metric import FEW_IMAGES, Metric
 from plait.report.layout import ReportData
 from plait.report.text import MISSING, escape, name_text, number_of, value_of
 from plait.report.words import power_sentence
 
-__all__ = ["tests_matrix"]
+__all__ = ["is_small", "tests_matrix"]
 
 # The difference, its interval, and the test it comes from.
 _Found = tuple[float, float, float, Mapping[str, Any]]
@@ -20,6 +20,12 @@ def tests_matrix(data: ReportData) -> str:
     """Draw one matrix per metric, its cells filled where the corrected test tells the two apart, with its power."""
     keys = {str(test["metric"]) for test in data.tests}
     return "".join(_matrix(data, metric) for key, metric in data.metrics.items() if key in keys)
+
+
+def is_small(row: Mapping[str, Any]) -> bool:
+    """Tell whether a metric was tested on so few images that the section warns of all its tests at once."""
+    photos = number_of(row.get("photos"))
+    return photos is not None and photos < FEW_IMAGES
 
 
 def _matrix(data: ReportData, metric: Metric) -> str:
@@ -37,7 +43,9 @@ def _matrix(data: ReportData, metric: Metric) -> str:
         body.append(f'<tr><th scope="row">{data.label(a)}</th>{"".join(cells)}</tr>')
     label = escape(metric.column)
     power = "".join(
-        f'<p class="quiet">{escape(power_sentence(row))}</p>' for row in data.power if row.get("metric") == metric.key
+        f'<p class="quiet">{escape(power_sentence(row))}</p>'
+        for row in data.power
+        if row.get("metric") == metric.key and not is_small(row)
     )
     return (
         f'<figure class="panel"><figcaption>{label}</figcaption><div class="scroll" tabindex="0" role="region" '

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from textwrap import shorten
 from typing import Any
 
+from plait.report.flags import warnings_of
 from plait.task import Answer, Command
 
 __all__ = ["MASK", "MaskCommand"]
@@ -33,8 +34,8 @@ class MaskCommand:
         """Find the region with `api.load(RUN).mask(...)`."""
         model = api.load(arguments.run)
         found = model.mask(arguments.image, arguments.text, threshold=arguments.threshold, out=arguments.out)
-        data: dict[str, Any] = found.to_json()
-        return Answer(data, _text(data))
+        data: dict[str, Any] = {**found.to_json(), "flags": list(model.record.get("flags", ()))}
+        return Answer(data, "\n".join([_text(data), *warnings_of(model.record)]))
 
 
 MASK: Command = MaskCommand()

@@ -118,15 +118,17 @@ def audit_split(
     count = expanded if learner.pairing.expands_pairs else IMAGES
     was_training = learner.training
     learner.eval()
+    scored = captions[first[:count]]
     with computing(learner, recipe.train.precision), torch.no_grad():
-        text, image = feed.encode_texts(captions[first[:count]]), feed.encode_images(images[:count])
+        text, image = feed.encode_texts(scored), feed.encode_images(images[:count])
         found = audit_encoded(learner, text, image, split=split, kinds=ABLATIONS if thorough else AFTER_FIT)
     learner.train(was_training)
     if thorough:
         rows = np.searchsorted(images, feed.image_of[captions])
         found = replace(
             found,
-            baselines=baselines(rows, len(images), [feed.texts[i] for i in captions]),
+            # Of the very pairs that were scored: one chance for the whole table.
+            baselines=baselines(np.arange(len(scored)), len(scored), [feed.texts[i] for i in scored]),
             metric=metric_self_test(rows, len(images)),
         )
     return with_data(before, replace(found, overlap=_overlap(feed.collection, split, perceptual=thorough)))

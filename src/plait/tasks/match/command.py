@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from plait.report.flags import warnings_of
 from plait.task import Answer
 
 __all__ = ["MATCH", "PROBE", "MatchCommand", "ProbeCommand", "matches_text", "probe_text", "probed_photo_text"]
@@ -28,7 +29,8 @@ class MatchCommand:
 
     def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
         """Load the run and match."""
-        found = api.load(arguments.run).match(arguments.images, arguments.texts)
+        model = api.load(arguments.run)
+        found = model.match(arguments.images, arguments.texts)
         result = {
             "images": arguments.images,
             "texts": arguments.texts,
@@ -36,8 +38,9 @@ class MatchCommand:
             "scores": found.scores.tolist(),
             "prob_text": found.prob_text.tolist(),
             "prob_image": found.prob_image.tolist(),
+            "flags": list(model.record.get("flags", ())),
         }
-        return Answer(result, matches_text(result))
+        return Answer(result, "\n".join([matches_text(result), *warnings_of(model.record)]))
 
 
 class ProbeCommand:

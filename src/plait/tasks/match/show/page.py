@@ -54,8 +54,10 @@ PAGE = Page(
         items="captions",
         floor="chance",
         audit=(
-            "In percent. A leak-free score finds no more than chance in noise, and falls to chance when captions or "
-            "photos are shuffled among the pairs. One that does not fall has read the answer from the pairing."
+            "In percent. A leak-free score falls to chance when captions or photos are shuffled among the pairs, and "
+            "finds no more than chance in noise. One that does not fall has read the answer from the pairing. Here "
+            "every photo has one caption, and there may be fewer photos than in the leaderboard: compare a figure "
+            "with the chance of its own row."
         ),
         curves="Recalls are measured on part of the validation split.",
         meanings=(
