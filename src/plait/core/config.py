@@ -379,7 +379,12 @@ def _check_choices(recipe: Recipe, where: str) -> None:
     for view in image.views:
         if view not in known:
             raise ConfigError(f"{where}, key 'image.views': unknown view {view!r}{nearest(view, known)}")
-    if recipe.fusion.objective:
-        raise ConfigError(f"{where}, key 'fusion.objective': belongs to a variant; the recipe's own is [objective]")
+    for name, own in (("objective", recipe.fusion.objective), ("train", recipe.fusion.train)):
+        if own:
+            raise ConfigError(f"{where}, key 'fusion.{name}': belongs to a variant; the recipe's own is [{name}]")
+    tables = [f.name for f in fields(Recipe)]
+    for table in recipe.first:
+        if table not in tables:
+            raise ConfigError(f"{where}, key 'first': unknown key {table!r}{nearest(table, tables)}")
     if not image.views or image.fit not in ("", "squash", "crop", "pad"):
         raise ConfigError(f"{where}: image.views needs at least one view; image.fit is squash, crop, pad or ''")

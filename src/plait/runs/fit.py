@@ -85,9 +85,7 @@ def fit_run(
     check_parts(recipe)  # what is cheap is checked before anything is written or encoded
     use = work.use(recipe)
     work.check_data(collection)
-    split = split_for_results(dict(collection.splits))
-    if not collection.splits.get("train"):
-        raise InputError(f"{collection.origin}: no split 'train' to learn from; it has: {', '.join(collection.splits)}")
+    split = _checked_splits(collection)
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
     known = check_claim(folder, plan)
@@ -145,6 +143,14 @@ def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
     learner = assemble(completed(recipe), make_words(recipe, collection))
     load_weights(folder, learner)
     return learner
+
+
+def _checked_splits(collection: Collection) -> str:
+    """Give the split for the results. Raises InputError where there is none, or none to learn from."""
+    split = split_for_results(dict(collection.splits))
+    if not collection.splits.get("train"):
+        raise InputError(f"{collection.origin}: no split 'train' to learn from; it has: {', '.join(collection.splits)}")
+    return split
 
 
 def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:

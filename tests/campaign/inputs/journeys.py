@@ -97,6 +97,7 @@ def cases() -> Iterator[Case]:
             says=("ermission",),
         )
     yield from _again()
+    yield from _edited_records()
     yield from _python()
 
 
@@ -182,6 +183,10 @@ def _again() -> Iterator[Case]:
         "probe_of_a_run": lambda b: ["probe", b.shared.run, "--data", b.shared.data],
     }.items():
         yield Case(f"commands/again/{name}", lambda b, words=words: Command(words(b)))
+
+
+def _edited_records() -> Iterator[Case]:
+    """Records of runs that someone changed, and one text alone."""
     one = lambda b: ["match", "--run", b.shared.run, "--images", b.shared.photo, "--texts", "red", "--json"]  # noqa: E731
     yield Case(
         "commands/again/match_one_text",

@@ -103,7 +103,7 @@ def _keyed(key: str, how: str, value: Any) -> Case:
         return Case(name, lambda b: _fit(b, b.recipe(text)), "works")
     table, _, last = key.rpartition(".")
     # A name that is in no table is unknown; an option is named itself.
-    said = {"options": "option 'a'", "head": "option 'a'"}.get(last, f"unknown {table}")
+    said = "option 'a'" if last in ("options", "adapter_options", "towers", "head") else f"unknown {table}"
     return _refused(name, text, (f"{last}|{said}|cannot be paired",))
 
 
