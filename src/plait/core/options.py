@@ -6,6 +6,7 @@ can know, such as heads that divide a width, it says itself.
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -64,8 +65,7 @@ def check_values(where: str, target: Callable[..., Any], options: Mapping[str, A
     Raises:
         ConfigError: the message names the option, what was expected and what came.
     """
-    part: Any = target
-    hints = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)
+    hints = {name: taken.annotation for name, taken in inspect.signature(target, eval_str=True).parameters.items()}
     for name, value in options.items():
         if name in hints:
             _check(f"{where}, option {name!r}", hints[name], value, OPTION_RANGES.get(name, _ANY))
