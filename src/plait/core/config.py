@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
+from plait.core.os_errors import os_sentence
 from plait.core.renamed import renamed
 from plait.core.typed import make_settings
 
@@ -211,7 +212,9 @@ def read_recipe(path: Path | str) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"recipe {path}: no such file; `plait list recipes` shows those in the package") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"recipe {str(path)[:200]}: cannot be read: {os_sentence(error)}") from error
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and brackets without end
         raise ConfigError(f"recipe {path}: not valid TOML: {error}") from None
     data.setdefault("name", path.stem)
     return recipe_from_dict(data, where=f"recipe {path}")
@@ -329,5 +332,12 @@ def _check_choices(recipe: Recipe, where: str) -> None:
     for view in image.views:
         if view not in known:
             raise ConfigError(f"{where}, key 'image.views': unknown view {view!r}{nearest(view, known)}")
+    for name, own in (("objective", recipe.fusion.objective), ("train", recipe.fusion.train)):
+        if own:
+            raise ConfigError(f"{where}, key 'fusion.{name}': belongs to a variant; the recipe's own is [{name}]")
+    tables = [f.name for f in fields(Recipe)]
+    for table in recipe.first:
+        if table not in tables:
+            raise ConfigError(f"{where}, key 'first': unknown key {table!r}{nearest(table, tables)}")
     if not image.views or image.fit not in ("", "squash", "crop", "pad"):
         raise ConfigError(f"{where}: image.views needs at least one view; image.fit is squash, crop, pad or ''")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal
 
-from plait.core.errors import ConfigError, nearest
+from plait.core.errors import ConfigError, nearest, shown
 from plait.core.ranges import RANGES, Range, checked_number
 
 __all__ = ["make_settings"]
@@ -30,7 +30,7 @@ def make_settings(cls: Any, data: Mapping[str, Any], *, where: str, table: str =
     """
     at = f"{where}, key {table!r}" if table else where
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{at}: expected a table, got {data!r}")
+        raise ConfigError(f"{at}: expected a table, got {shown(data)}")
     hints = typing.get_type_hints(cls)
     names = [f.name for f in fields(cls)]
     values = {}
@@ -48,16 +48,16 @@ def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is Literal:
         choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+        if not isinstance(value, str) or value not in choices:
+            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {shown(value)}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{at}: expected a list of strings, got {value!r}")
+            raise ConfigError(f"{at}: expected a list of strings, got {shown(value)}")
         return tuple(value)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{at}: expected a table, got {value!r}")
+            raise ConfigError(f"{at}: expected a table, got {shown(value)}")
         inner = typing.get_args(hint)[1]
         # A variant's keys have the ranges of the table [fusion].
         return {
@@ -67,5 +67,5 @@ def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
     if hint is int or hint is float:
         return checked_number(value, at, RANGES.get(name, _ANY), whole=hint is int)
     if not isinstance(value, hint):
-        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {value!r}")
+        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {shown(value)}")
     return value

@@ -143,7 +143,7 @@ def decoded(content: bytes, name: str) -> np.ndarray:
         raise
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise InputError(
-            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short ({error})"
+            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short"
         ) from error
 
 
@@ -186,9 +186,10 @@ def _checked(rgb: np.ndarray) -> np.ndarray:
 
 
 def opened(path: Path | io.BytesIO) -> Image.Image:
-    """Open an image file. Pillow's warning about huge ones is silenced: `refuse_huge` refuses them, with advice."""
+    """Open an image file without Pillow's warnings: `refuse_huge` refuses huge ones, and bad EXIF data is harmless."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
         return Image.open(path, formats=_FORMATS)
 
 

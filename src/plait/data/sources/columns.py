@@ -30,6 +30,8 @@ SPLIT_COLUMNS = ("split",)
 MASK_COLUMNS = ("mask", "mask_path", "mask_file", "mask_name", "segmentation")
 PHRASE_COLUMNS = (*TEXT_COLUMNS, "instruction", "phrase", "expression", "category", "label", "class")
 POLARITY_COLUMN = "polarity"
+# So much of a column's name is shown: a file that is no table may have a "name" of any length.
+_SHOWN = 60
 VOCABULARY_COLUMN = "vocabulary"
 # COCO's two lists of words stand in a column of this name; other words there declare nothing.
 _KIND_COLUMN, _KINDS = "kind", ("thing", "stuff")
@@ -49,7 +51,7 @@ def find_column(found: Iterable[Any], known: Sequence[str]) -> str | None:
 
 def no_column(found: Iterable[Any], known: Sequence[str], what: str) -> str:
     """Say that none of the names found is known as `what`; the message hints at a misspelt one."""
-    names = [str(name) for name in found]
+    names = [name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..." for name in map(str, found)]
     hint = next((f" (is {n.lower()!r} meant as {known[0]!r}?)" for n in names if nearest(n.lower(), known)), "")
     return f"no {what} column{hint}; found: {', '.join(names) or 'none'}; expected one of: {', '.join(known)}"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import ConfigError, InputError, shown
 from plait.data.geometry import geometry_of
 from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
@@ -88,6 +89,6 @@ class MaskModel(Model):
 
 
 def _checked(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} {float(value)}: expected a probability from 0 to 1")
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise InputError(f"{name} {shown(value)}: expected a probability from 0 to 1")
     return float(value)
