@@ -23,11 +23,12 @@ from plait.compare.processes import check_jobs, train_side_by_side
 from plait.compare.row import make_row, run_name
 from plait.compare.summary import best_first, summarise
 from plait.compare.verdict import verdict
-from plait.core.config import Recipe, recipe_to_dict, variant
+from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import ConfigError
 from plait.core.files import read_json, remove_leftovers, write_json
 from plait.core.made import parted
 from plait.core.metric import metric_table
+from plait.core.variants import variant
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.runs.assemble import completed

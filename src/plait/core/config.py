@@ -26,12 +26,9 @@ __all__ = [
     "Recipe",
     "TextSettings",
     "TrainSettings",
-    "overridden",
     "read_recipe",
     "recipe_from_dict",
     "recipe_to_dict",
-    "variant",
-    "with_epochs",
 ]
 
 
@@ -238,73 +235,6 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     return plain
 
 
-def variant(recipe: Recipe, label: str) -> Recipe:
-    """Give the recipe of one entrant of a comparison: a variant by its label, or a fusion by its name.
-
-    A fusion that the recipe does not name has its defaults under the recipe's width, tokens and adapter.
-
-    Raises:
-        ConfigError: the variant's own objective has an unknown key.
-    """
-    settings = recipe.fusion
-    if label in recipe.variants:
-        settings = recipe.variants[label]
-    elif label != settings.name:
-        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
-    objective, train = recipe.objective, recipe.train
-    if settings.objective:
-        objective = make_settings(ObjectiveSettings, settings.objective, where=f"variants.{label}", table="objective")
-        settings = dataclasses.replace(settings, objective={})
-    if settings.train:
-        train = make_settings(
-            TrainSettings, {**vars(train), **settings.train}, where=f"variants.{label}", table="train"
-        )
-        settings = dataclasses.replace(settings, train={})
-    return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
-
-
-def overridden(
-    recipe: Recipe,
-    *,
-    fusion: str | None = None,
-    tokens: str | None = None,
-    pairing: str | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-) -> Recipe:
-    """Give the recipe with other settings, every range checked; None leaves what it has.
-
-    Arguments:
-        fusion: a fusion's name or the label of one of its variants; `variant` says what becomes of its options
-        tokens: for its variants too
-        epochs: for its variants and its first stage too (`with_epochs`)
-    Raises:
-        ConfigError: a value of the wrong type or out of its range; the message names the key.
-    """
-    chosen = recipe if fusion is None else variant(recipe, fusion)
-    plain = recipe_to_dict(chosen if epochs is None else with_epochs(chosen, epochs))
-    for settings in (plain["fusion"], *plain["variants"].values()):
-        settings["tokens"] = settings["tokens"] if tokens is None else tokens
-    for table, key, value in (("fusion", "pairing", pairing), ("train", "seed", seed)):
-        if value is not None:
-            plain[table][key] = value
-    return recipe_from_dict(plain)
-
-
-def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    """Give the recipe with this many epochs, in its variants and in its first stage too.
-
-    Raises:
-        ConfigError: fewer than one.
-    """
-    plain = recipe_to_dict(recipe)
-    plain["train"]["epochs"] = epochs
-    for own in (plain["first"], *plain["variants"].values()):
-        if isinstance(own.get("train"), dict) and "epochs" in own["train"]:
-            own["train"]["epochs"] = epochs
-    return recipe_from_dict(plain)
-
-
 def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Give each variant the keys of `[fusion]` that it leaves out and that are not one fusion's own."""
     base, variants = data.get("fusion", {}), data.get("variants", {})
@@ -335,7 +265,7 @@ def _check_choices(recipe: Recipe, where: str) -> None:
     for name, own in (("objective", recipe.fusion.objective), ("train", recipe.fusion.train)):
         if own:
             raise ConfigError(f"{where}, key 'fusion.{name}': belongs to a variant; the recipe's own is [{name}]")
-    tables = [f.name for f in fields(Recipe)]
+    tables = [f.name for f in dataclasses.fields(Recipe)]
     for table in recipe.first:
         if table not in tables:
             raise ConfigError(f"{where}, key 'first': unknown key {table!r}{nearest(table, tables)}")
