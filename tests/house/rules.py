@@ -66,6 +66,8 @@ _LESS: Mapping[str, frozenset[str]] = {
 
 # `compare --match params` gives equal budgets, and has the key "match" in files on disk; no task is meant.
 _OTHER_MEANING = {(where, "match") for where in ("compare/budget.py", "compare/plan.py", "api/train.py")}
+# A map belongs to an image and a caption, as a key of files on disk says; no task is meant.
+_OTHER_MEANING |= {("explain/attention.py", "caption")}
 
 
 def _may_import() -> dict[str, frozenset[str]]:

@@ -24,12 +24,12 @@ def baselines(caption_row: np.ndarray, images: int, texts: Sequence[str]) -> dic
     counts = np.bincount(caption_row, minlength=images)
     frequency = Counter(texts)
     column = np.array([frequency[text] for text in texts], dtype=np.float32)
-    has_caption = counts > 0
+    captioned = counts > 0
     constant = np.zeros((images, len(caption_row)), dtype=np.float32)
     by_image = np.broadcast_to(counts[:, None].astype(np.float32), constant.shape)
     by_text = np.broadcast_to(column[None], constant.shape)
     return {
-        "chance": {"t2i_r1": 100.0 / images, "i2t_r1": float(100.0 * (counts[has_caption] / len(caption_row)).mean())},
+        "chance": {"t2i_r1": 100.0 / images, "i2t_r1": float(100.0 * (counts[captioned] / len(caption_row)).mean())},
         "constant": {
             "t2i_r1": recall_at(text_to_image(constant, caption_row), 1),
             "i2t_r1": recall_at(image_to_text(constant, caption_row), 1),
