@@ -116,7 +116,9 @@ def fit_run(
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
     with trainer.resumable():
-        check = _curve_point(task, learner, feed, recipe, pictures=folder / PICTURES)
+        check = _curve_point(
+            task, learner, feed, recipe, pictures=folder / PICTURES, epoch=lambda: len(trainer.progress.curve) + 1
+        )
         result = trainer.run(what=what, listener=listener, check=check)
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
@@ -183,11 +185,11 @@ def scoring(what: str, split: str, listener: Listener) -> Callable[[int, int], N
 
 
 def _curve_point(
-    task: Task, learner: Learner, feed: Feed, recipe: Recipe, *, pictures: Path
+    task: Task, learner: Learner, feed: Feed, recipe: Recipe, *, pictures: Path, epoch: Callable[[], int]
 ) -> Callable[[], dict[str, float]]:
     """Give the measurement of a curve's point: a part of the val split. No epoch is chosen by it; the last counts.
 
-    Pictures that the task shows of it go into a folder, numbered in the order of epochs.
+    Pictures that the task shows of it go into a folder, with the number of the epoch.
     """
     keys = [metric.key for metric in task.metrics if metric.on_curve]
     work = task.load_work()
@@ -196,9 +198,8 @@ def _curve_point(
         if len(feed.collection.splits.get("val", ())) < 2:
             return {}
         evaluation = work.evaluate(learner, feed, recipe, split="val", limit=CURVE_IMAGES)
-        number = len(list(pictures.glob("*.png"))) // max(1, len(evaluation.pictures)) + 1
         for name, picture in evaluation.pictures.items():
-            save_png(picture, pictures / f"{number:03d}-{name}.png")
+            save_png(picture, pictures / f"{epoch():03d}-{name}.png")
         found = evaluation.metrics
         return {key: found[key] for key in keys if key in found}
 
