@@ -53,8 +53,9 @@ def test_a_word_changes_no_prediction_before_it(name: str, near: Tolerance) -> N
     changed[:, 3] = 3 * given(seed=2).text.values[:, 3]
     before = decoder(fused).values
     after = decoder(Fused(Tokens(changed, fused.text.valid), fused.image)).values
-    near.check(after[:, :3], before[:, :3])
-    assert (after[:, 3] - before[:, 3]).abs().max() > near.absolute
+    # The same arithmetic on the same numbers: equal in either precision.
+    torch.testing.assert_close(after[:, :3], before[:, :3], atol=1e-6, rtol=0)
+    assert (after[:, 3] - before[:, 3]).abs().max() > 1e-3
 
 
 @every_decoder

@@ -11,7 +11,7 @@ from torch import Tensor
 from plait.data.text import EOS, PAD, SOS, UNK
 from plait.heads.caption.base import CaptionDecoder, Parts
 
-__all__ = ["Decoded", "Steps", "joined"]
+__all__ = ["Decoded", "Steps"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,3 @@ class Steps:
         if place == 0:
             found[:, EOS] = -torch.inf
         return found, step.state
-
-
-def joined(parts: list[Decoded]) -> Decoded:
-    """Put the captions of several chunks of images below each other, padded to the longest."""
-    longest = max(part.ids.shape[1] for part in parts)
-    ids = [torch.nn.functional.pad(part.ids, (0, longest - part.ids.shape[1]), value=PAD) for part in parts]
-    return Decoded(torch.cat(ids), torch.cat([part.log_prob for part in parts]))
