@@ -105,6 +105,16 @@
     for (const image of place.querySelectorAll("img[data-photo]")) if (!image.src) image.src = data.photos[image.dataset.photo];
   }
 
+  /* What no button hides is filled at once, or when its list is opened. */
+  function fillOpen() {
+    for (const card of document.querySelectorAll("article.card")) {
+      if (card.closest(".switched")) continue;
+      const list = card.closest("details");
+      if (list && !list.open) list.addEventListener("toggle", () => fill(list), { once: true });
+      else fill(card);
+    }
+  }
+
   function shade(part) {
     const at = Math.min(Math.max(part, 0), 1) * (ramp.length - 1);
     const low = Math.min(Math.floor(at), ramp.length - 2);
@@ -186,5 +196,6 @@
   leaderboard();
   copy();
   document.querySelectorAll(".switched").forEach(switched);
+  fillOpen();
   attention();
 })();

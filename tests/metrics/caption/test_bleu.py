@@ -13,8 +13,8 @@ from tests.metrics.caption.sentences import SENTENCES, candidates, references
 def test_counts_are_clipped_by_the_reference_that_has_most() -> None:
     # The paper's own example: "the" occurs at most twice in a reference.
     counts = bleu_counts(
-        ["the the the the the the the".split()],
-        [["the cat is on the mat".split(), "there is a cat on the mat".split()]],
+        [["the", "the", "the", "the", "the", "the", "the"]],
+        [[["the", "cat", "is", "on", "the", "mat"], ["there", "is", "a", "cat", "on", "the", "mat"]]],
     )
     assert counts.matched[0].tolist() == [2, 0, 0, 0]
     assert counts.total[0].tolist() == [7, 6, 5, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ options = {{ width = 32 }}
 [image]
 encoder = "cnn_small"
 size_px = 32
-options = {{ width = 32 }}
+options = {{ width = 64 }}
 
 [fusion]
 name = "unfused"
@@ -42,8 +43,8 @@ head = {{ name = "show_and_tell" }}
 options = {{ doubly_stochastic = 0.1, sampled = 0.1 }}
 
 [train]
-epochs = 25
-batch_size = 16
+epochs = 24
+batch_size = 8
 lr = 1e-2
 encoder_lr = 5e-3
 precision = "{precision}"
@@ -71,6 +72,9 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Fit in each precision, whatever this machine's own choice is."""
     folder = tmp_path_factory.mktemp("caption")
     data = make_tiny(folder / "data", photos=56, captions=2)
+    names = sorted(path.name for path in (data / "images").iterdir())
+    splits = {"train": names[:40], "val": names[40:]}
+    (data / "splits.json").write_text(json.dumps(splits), encoding="utf-8")
     recipe = folder / "caption.toml"
     recipe.write_text(RECIPE.format(precision=request.param), encoding="utf-8")
     run = plait.fit(data, folder / "run", recipe=recipe, cache=folder / "cache", progress=False)

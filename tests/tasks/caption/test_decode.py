@@ -115,7 +115,7 @@ def test_greedy_takes_the_most_probable_word_and_ends() -> None:
         table, before, last, total = decoder.table[image].log_softmax(-1), PAD, SOS, 0.0
         for place in range(MOST + 1):
             allowed = [EOS] if place == MOST else [n for n in range(VOCABULARY) if n > UNK or (n == EOS and place)]
-            best = max(allowed, key=lambda n: float(table[before, last, n]))  # noqa: B023
+            best = max(allowed, key=lambda n: float(table[before, last, n]))
             total += float(table[before, last, best])
             assert row[place] == best
             before, last = last, best

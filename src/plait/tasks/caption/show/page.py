@@ -93,28 +93,27 @@ def _gallery(data: ReportData) -> str:
 def _card(item: Mapping[str, Any], data: ReportData) -> str:
     results = item.get("results") or {}
     names = [*(name for name in data.order if name in results), *(name for name in results if name not in data.order)]
-    said = "".join(
-        f"<li>{escape(results[name].get('text', ''))} <small>{name_text(name)}, "
-        f"{figure(results[name].get('cider_d'))}</small></li>"
-        for name in names
-    )
-    return _article(item, f"<ul>{said}</ul>", data)
+    said = "".join(_said(results[name], name_text(name)) for name in names)
+    return _article(item, said, data)
 
 
 def _extreme(item: Mapping[str, Any], data: ReportData) -> str:
     rank = _RANKS.get(str(item.get("rank")), str(item.get("rank")))
-    said = (
-        f"<ul><li>{escape(item.get('text', ''))} <small>{escape(rank)}, {figure(item.get('cider_d'))}</small></li></ul>"
-    )
-    return _article(item, said, data)
+    return _article(item, _said(item, escape(rank)), data)
+
+
+def _said(result: Mapping[str, Any], by: str) -> str:
+    """Draw a caption with who wrote it, which is HTML, and its score."""
+    score = f"{by}, {figure(result.get('cider_d'))}"
+    return f'<li class="right"><span></span><p>{escape(result.get("text", ""))}<br><small>{score}</small></p></li>'
 
 
 def _article(item: Mapping[str, Any], said: str, data: ReportData) -> str:
     references = "".join(f"<li>{escape(text)}</li>" for text in item.get("references") or ())
     shown = photo(item.get("photo"), f"photo {item.get('photo')}", data.photos)
     return (
-        f'<article class="card">{shown}{said}<details><summary>written by people</summary><ul>{references}</ul>'
-        "</details></article>"
+        f'<article class="card photo-card">{shown}<div><ol class="answers">{said}</ol>'
+        f"<details><summary>references</summary><ul>{references}</ul></details></div></article>"
     )
 
 
