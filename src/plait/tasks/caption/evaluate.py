@@ -32,7 +32,15 @@ from plait.tasks.caption.writing import IMAGES_AT_ONCE, Writer, Written
 if TYPE_CHECKING:
     from plait.train.feed import Feed
 
-__all__ = ["IGNORES_IMAGE", "SAYS_THE_SAME", "CaptionAnswers", "blanked", "evaluate_captions", "exchanged"]
+__all__ = [
+    "IGNORES_IMAGE",
+    "SAYS_THE_SAME",
+    "CaptionAnswers",
+    "blanked",
+    "evaluate_captions",
+    "exchanged",
+    "variety_of",
+]
 
 IGNORES_IMAGE = "ignores the image"
 SAYS_THE_SAME = "says the same of every photo"
@@ -208,7 +216,7 @@ def _full(
     fall = paired_difference(
         found["cider_d"][1], found[baseline_key("cider_d", "other_image")][1], resamples=FALL_RESAMPLES
     )
-    variety = _variety(texts, scored.references)
+    variety = variety_of(texts, scored.references)
     flags = (SAYS_THE_SAME,) if variety["says_the_same"] else ()
     flags += (IGNORES_IMAGE,) if fall.low <= 0 else ()
     details = {
@@ -231,7 +239,7 @@ def exchanged(texts: Sequence[str]) -> list[str]:
     return [texts[place] for place in source]
 
 
-def _variety(texts: Sequence[str], references: Sequence[Sequence[Sequence[str]]]) -> dict[str, Any]:
+def variety_of(texts: Sequence[str], references: Sequence[Sequence[Sequence[str]]]) -> dict[str, Any]:
     """Say how many captions differ, and whether a model says the same of every photo."""
     distinct = len(set(texts))
     theirs = len({tuple(words) for own in references for words in own})

@@ -80,7 +80,7 @@ class CaptionLearner(Learner):
         read, following = ids[:, :-1], ids[:, 1:]
         rate = self.next_word.sampling_rate()
         if rate:
-            read = self._sampled(read, image, batch.image_row, rate)
+            read = self.sampled_words(read, image, batch.image_row, rate=rate)
         loss: Loss = self.objective(self._taught(read, image, batch.image_row), following)
         return loss
 
@@ -90,7 +90,7 @@ class CaptionLearner(Learner):
         return logits
 
     @torch.no_grad()
-    def _sampled(self, ids: Tensor, seen: Tokens, image_row: Tensor | None, rate: float) -> Tensor:
+    def sampled_words(self, ids: Tensor, seen: Tokens, image_row: Tensor | None, *, rate: float) -> Tensor:
         """Put words that the model draws after the true words before them in place of a part `rate` of ids (B, T).
 
         One pass more for all words at once, as in Mihaylova & Martins 2019; Bengio et al. 2015 draw after words that
