@@ -116,9 +116,7 @@ def fit_run(
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
     with trainer.resumable():
-        check = _curve_point(
-            task, learner, feed, recipe, pictures=folder / PICTURES, epoch=lambda: len(trainer.progress.curve) + 1
-        )
+        check = _curve_point(task, trainer, recipe, pictures=folder / PICTURES)
         result = trainer.run(what=what, listener=listener, check=check)
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
@@ -184,9 +182,7 @@ def scoring(what: str, split: str, listener: Listener) -> Callable[[int, int], N
     return progress
 
 
-def _curve_point(
-    task: Task, learner: Learner, feed: Feed, recipe: Recipe, *, pictures: Path, epoch: Callable[[], int]
-) -> Callable[[], dict[str, float]]:
+def _curve_point(task: Task, trainer: Trainer, recipe: Recipe, *, pictures: Path) -> Callable[[], dict[str, float]]:
     """Give the measurement of a curve's point: a part of the val split. No epoch is chosen by it; the last counts.
 
     Pictures that the task shows of it go into a folder, with the number of the epoch.
@@ -195,11 +191,11 @@ def _curve_point(
     work = task.load_work()
 
     def check() -> dict[str, float]:
-        if len(feed.collection.splits.get("val", ())) < 2:
+        if len(trainer.feed.collection.splits.get("val", ())) < 2:
             return {}
-        evaluation = work.evaluate(learner, feed, recipe, split="val", limit=CURVE_IMAGES)
+        evaluation = work.evaluate(trainer.learner, trainer.feed, recipe, split="val", limit=CURVE_IMAGES)
         for name, picture in evaluation.pictures.items():
-            save_png(picture, pictures / f"{epoch():03d}-{name}.png")
+            save_png(picture, pictures / f"{len(trainer.progress.curve) + 1:03d}-{name}.png")
         found = evaluation.metrics
         return {key: found[key] for key in keys if key in found}
 
