@@ -35,7 +35,6 @@ from plait.runs.weights import WEIGHTS_FILE, load_weights, save_weights
 from plait.task import Task
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, jsonl_log, silent
-from plait.train.feed import Feed
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 

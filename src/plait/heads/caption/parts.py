@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -72,4 +70,4 @@ class AdditiveAttention(nn.Module):
 
 def whole_image(image: Tokens) -> Tensor:
     """Give an image as one vector, the mean of its tokens: (B, P, D) -> (B, D)."""
-    return cast(Tensor, masked_mean(image.values, image.valid))
+    return masked_mean(image.values, image.valid)

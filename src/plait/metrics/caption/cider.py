@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from plait.core.errors import ShapeError
 from plait.metrics.caption.ngrams import MOST_WORDS, Words, check_captions, count_ngrams
 
 __all__ = ["CiderD"]
@@ -52,7 +53,10 @@ class CiderD:
         Raises:
             ShapeError: there is not one caption per image.
         """
-        check_captions(candidates, self._references)
+        if len(candidates) != len(self._references):
+            raise ShapeError(
+                f"captions: expected one for each of {len(self._references)} images, got {len(candidates)}"
+            )
         return np.array([self._of(i, words) for i, words in enumerate(candidates)])
 
     def _of(self, image: int, words: Words) -> float:

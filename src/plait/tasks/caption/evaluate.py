@@ -217,7 +217,7 @@ def _full(
         found["cider_d"][1], found[baseline_key("cider_d", "other_image")][1], resamples=FALL_RESAMPLES
     )
     variety = variety_of(texts, scored.references)
-    flags = (SAYS_THE_SAME,) if variety["says_the_same"] else ()
+    flags: tuple[str, ...] = (SAYS_THE_SAME,) if variety["says_the_same"] else ()
     flags += (IGNORES_IMAGE,) if fall.low <= 0 else ()
     details = {
         **baselines.details,

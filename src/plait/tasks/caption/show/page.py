@@ -18,7 +18,7 @@ _RANKS = {"best": "best by CIDEr-D", "worst": "worst by CIDEr-D"}
 
 def _floors(summary: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> Mapping[str, float]:
     """Give what the most common training caption scores."""
-    found = {}
+    found: dict[str, float] = {}
     for metric in ("cider_d", "bleu_4"):
         cells = [cell_of(row, baseline_key(metric, "most_common")) for row in summary]
         best = max((cell[0] for cell in cells if cell is not None), default=None)
