@@ -10,6 +10,7 @@ from typing import Any
 from plait.core.errors import InputError
 from plait.report.flags import warnings_of
 from plait.task import Answer, Command
+from plait.train.events import Event
 
 __all__ = ["CAPTION", "CaptionCommand", "listed"]
 
@@ -40,7 +41,12 @@ class CaptionCommand:
         """Write captions with `api.load(RUN).caption_files(...)`. The exit code is 1 where a photo was skipped."""
         paths = listed(arguments.photos)
         model = api.load(arguments.run)
-        rows = model.caption_files(paths, beam=arguments.beam, length_penalty=arguments.length_penalty)
+        rows = model.caption_files(
+            paths,
+            beam=arguments.beam,
+            length_penalty=arguments.length_penalty,
+            progress=lambda done, total: listener(Event("encode", "photos", done, total)),
+        )
         data: dict[str, Any] = {
             "run": arguments.run,
             "captions": [row.to_json() for row in rows],

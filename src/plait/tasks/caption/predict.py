@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from plait.core.errors import ConfigError, InputError
 from plait.core.ranges import Range, checked_number
 from plait.core.types import Tokens
+from plait.data.batch import join_tokens
 from plait.data.given import Images, image_list
-from plait.data.images import load_rgb
+from plait.data.images import read_pixels
 from plait.tasks.caption.assemble import BEAM_RANGE, PENALTY_RANGE, Decoding
 from plait.tasks.caption.learner import CaptionLearner
 from plait.tasks.caption.result import CaptionResult, CaptionRow
-from plait.tasks.caption.writing import IMAGES_AT_ONCE, Writer
+from plait.tasks.caption.writing import IMAGES_AT_ONCE, Writer, Written
 from plait.trained import Attention, ImageInput, Model, Run
 
 __all__ = ["CaptionModel"]
+
+# Threads that decode photos, and photos that are encoded at once.
+READERS = 4
+ENCODED_AT_ONCE = 16
 
 
 class CaptionModel(Model):
@@ -102,19 +109,29 @@ class CaptionModel(Model):
         )
 
     def _rows(self, writer: Writer, paths: Sequence[Path]) -> list[CaptionRow]:
-        pixels, broken = [], {}
-        for place, path in enumerate(paths):
-            try:
-                pixels.append((place, load_rgb(path)))
-            except InputError as error:
-                broken[place] = CaptionRow(str(path), reason=str(error))
-        found = dict(broken)
+        with ThreadPoolExecutor(min(READERS, len(paths))) as pool:
+            read = list(pool.map(self._read, paths))
+        pixels = [one for one in read if isinstance(one, Tensor)]
+        written: Iterator[Written] = iter(())
         if pixels:
-            with self._precision():
-                written = writer.write(self.image_tokens([rgb for _, rgb in pixels]))
-            for (place, _), one in zip(pixels, written, strict=True):
-                found[place] = CaptionRow(str(paths[place]), one.text, one.log_prob)
-        return [found[place] for place in range(len(paths))]
+            with torch.no_grad(), self._precision():
+                parts = [self._model.encode_image(torch.stack(part)) for part in _chunks(pixels, self.device)]
+                written = iter(writer.write(join_tokens(parts)))
+        rows = []
+        for path, one in zip(paths, read, strict=True):
+            if isinstance(one, str):
+                rows.append(CaptionRow(str(path), reason=one))
+            else:
+                caption = next(written)
+                rows.append(CaptionRow(str(path), caption.text, caption.log_prob))
+        return rows
+
+    def _read(self, path: Path) -> Tensor | str:
+        """Give a photo as the encoder reads it, (3, S, S), which takes little memory; or why it cannot be read."""
+        try:
+            return read_pixels(path, self._image_spec)
+        except InputError as error:
+            return str(error)
 
     def _writer(
         self, beam: int | None, length_penalty: float | None, top_p: float | None, temperature: float, seed: int
@@ -137,6 +154,11 @@ class CaptionModel(Model):
             temperature=checked_number(temperature, "caption, temperature", Range(0, above=True), whole=False),
             seed=checked_number(seed, "caption, seed", Range(0)),
         )
+
+
+def _chunks(pixels: Sequence[Tensor], device: torch.device) -> Iterator[list[Tensor]]:
+    for start in range(0, len(pixels), ENCODED_AT_ONCE):
+        yield [one.to(device) for one in pixels[start : start + ENCODED_AT_ONCE]]
 
 
 def _on_grid(weights: np.ndarray | None, tokens: Tokens) -> np.ndarray | None:
