@@ -37,4 +37,5 @@ TASK = Task(
     terminal="plait.tasks.caption.show.terminal:TERMINAL",
     card="plait.tasks.caption.show.card:CARD",
     commands=("plait.tasks.caption.command:CAPTION",),
+    functions={"pretrained_captioner": "plait.tasks.caption.pretrained:pretrained_captioner"},
 )

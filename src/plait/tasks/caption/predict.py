@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import ConfigError
 from plait.core.ranges import Range, checked_number
 from plait.core.types import Tokens
 from plait.data.batch import join_tokens
 from plait.data.given import Images, image_list
-from plait.data.images import read_pixels
 from plait.tasks.caption.assemble import BEAM_RANGE, PENALTY_RANGE, Decoding
+from plait.tasks.caption.files import caption_rows, in_parts
 from plait.tasks.caption.learner import CaptionLearner
 from plait.tasks.caption.result import CaptionResult, CaptionRow
-from plait.tasks.caption.writing import IMAGES_AT_ONCE, Writer, Written
+from plait.tasks.caption.writing import Writer
 from plait.trained import Attention, ImageInput, Model, Run
 
 __all__ = ["CaptionModel"]
-
-# Threads that decode photos, and photos that are encoded at once.
-READERS = 4
-ENCODED_AT_ONCE = 16
 
 
 class CaptionModel(Model):
@@ -88,13 +83,13 @@ class CaptionModel(Model):
             ConfigError: an option out of its range.
         """
         writer = self._writer(beam, length_penalty, None, 1.0, 0)
-        rows: list[CaptionRow] = []
-        for start in range(0, len(paths), IMAGES_AT_ONCE):
-            chunk = [Path(path) for path in paths[start : start + IMAGES_AT_ONCE]]
-            rows += self._rows(writer, chunk)
-            if progress is not None:
-                progress(len(rows), len(paths))
-        return rows
+
+        def write(pixels: Tensor) -> list[tuple[str, float]]:
+            with torch.no_grad(), self._precision():
+                tokens = join_tokens([self._model.encode_image(part) for part in in_parts(pixels, self.device)])
+                return [(one.text, one.log_prob) for one in writer.write(tokens)]
+
+        return caption_rows(paths, self._image_spec, write, progress=progress)
 
     @torch.no_grad()
     def attention(self, image: ImageInput, text: str) -> Attention:
@@ -107,31 +102,6 @@ class CaptionModel(Model):
             f"{self.run.folder}: a run of captions attends while it writes; `caption(image).maps` gives what it "
             "attended to for each word of its own caption"
         )
-
-    def _rows(self, writer: Writer, paths: Sequence[Path]) -> list[CaptionRow]:
-        with ThreadPoolExecutor(min(READERS, len(paths))) as pool:
-            read = list(pool.map(self._read, paths))
-        pixels = [one for one in read if isinstance(one, Tensor)]
-        written: Iterator[Written] = iter(())
-        if pixels:
-            with torch.no_grad(), self._precision():
-                parts = [self._model.encode_image(torch.stack(part)) for part in _chunks(pixels, self.device)]
-                written = iter(writer.write(join_tokens(parts)))
-        rows = []
-        for path, one in zip(paths, read, strict=True):
-            if isinstance(one, str):
-                rows.append(CaptionRow(str(path), reason=one))
-            else:
-                caption = next(written)
-                rows.append(CaptionRow(str(path), caption.text, caption.log_prob))
-        return rows
-
-    def _read(self, path: Path) -> Tensor | str:
-        """Give a photo as the encoder reads it, (3, S, S), which takes little memory; or why it cannot be read."""
-        try:
-            return read_pixels(path, self._image_spec)
-        except InputError as error:
-            return str(error)
 
     def _writer(
         self, beam: int | None, length_penalty: float | None, top_p: float | None, temperature: float, seed: int
@@ -154,11 +124,6 @@ class CaptionModel(Model):
             temperature=checked_number(temperature, "caption, temperature", Range(0, above=True), whole=False),
             seed=checked_number(seed, "caption, seed", Range(0)),
         )
-
-
-def _chunks(pixels: Sequence[Tensor], device: torch.device) -> Iterator[list[Tensor]]:
-    for start in range(0, len(pixels), ENCODED_AT_ONCE):
-        yield [one.to(device) for one in pixels[start : start + ENCODED_AT_ONCE]]
 
 
 def _on_grid(weights: np.ndarray | None, tokens: Tokens) -> np.ndarray | None:
