@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from plait.build import make_fusion, make_head, make_objective
 from plait.core.config import FusionSettings, Recipe
 from plait.core.errors import ConfigError
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.core.tables import Entry, look_up
 from plait.core.types import TextInput
 from plait.encoders import TEXT_ENCODERS

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import ConfigError
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.core.types import Tokens
 from plait.data.batch import join_tokens
 from plait.data.given import Images, image_list

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import CheckpointError, ConfigError
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.core.types import ImageSpec
 from plait.data.batch import PixelSource, load_pixels
 from plait.data.given import Images, image_list
