@@ -1,7 +1,7 @@
 """One run: a recipe fitted on a collection, evaluated, audited, and written to a folder another process can load.
 
 A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
-`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each image adds to
+`vocabulary.json` (from-scratch words), `head.json` (what the training captions gave the head), `gallery.json` (sample answers), `by_photo.safetensors` (what each image adds to
 each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
 """
 
@@ -23,7 +23,7 @@ from plait.core.locks import locked
 from plait.data.collection import Collection
 from plait.data.text import WordInput
 from plait.model import Learner
-from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.assemble import assemble, assemble_for, completed, head_data, make_words
 from plait.runs.claim import claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
@@ -37,11 +37,12 @@ from plait.train.feed import Feed
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 
-__all__ = ["FIRST_STAGE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
+__all__ = ["FIRST_STAGE", "HEAD_FILE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
+HEAD_FILE = "head.json"
 # The files whose hashes are in a run's record.
-FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
+FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, HEAD_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
 # The folder of first stages, in the run's own folder or where several runs share them.
@@ -94,7 +95,7 @@ def fit_run(
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
-    learner = assemble(recipe, _words(recipe, collection, folder))
+    learner = assemble(recipe, _words(recipe, collection, folder), _head_data(recipe, collection, folder))
     first_s = 0.0
     if (first := work.first_stage(recipe)) is not None:
         place = (shared or folder) / FIRST_STAGE / first_stage_name(first)
@@ -134,7 +135,7 @@ def first_stage_name(recipe: Recipe) -> str:
 
 def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
     """Give the learner of a finished first stage."""
-    learner = assemble(completed(recipe), make_words(recipe, collection))
+    learner = assemble_for(completed(recipe), collection)
     load_weights(folder, learner)
     return learner
 
@@ -183,3 +184,11 @@ def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | 
     if words is not None:
         write_json(folder / WORDS_FILE, words.to_json())
     return words
+
+
+def _head_data(recipe: Recipe, collection: Collection, folder: Path) -> dict[str, Any]:
+    """Read what the training captions give the head, and keep it with the run."""
+    known = head_data(recipe, collection)
+    if known:
+        write_json(folder / HEAD_FILE, known)
+    return known

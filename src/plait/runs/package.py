@@ -11,7 +11,7 @@ from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import write_bytes
 from plait.metrics.intervals import interval_of
 from plait.report.flags import flag_sentences
-from plait.runs.fit import WORDS_FILE
+from plait.runs.fit import HEAD_FILE, WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
 from plait.runs.recipe_text import RECIPE_FILE, recipe_text
@@ -55,13 +55,13 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
             )
     path = out / WEIGHTS_FILE
     write_tensors(path, small, metadata)
-    words = folder / WORDS_FILE
-    if words.exists():
-        write_bytes(out / words.name, words.read_bytes())
+    for kept in (folder / WORDS_FILE, folder / HEAD_FILE):
+        if kept.exists():
+            write_bytes(out / kept.name, kept.read_bytes())
     recipe = recipe_text(folder)
     write_bytes(out / RECIPE_FILE, recipe.encode())
     write_bytes(out / "MODEL_CARD.md", _card(record, folder, size_bytes=path.stat().st_size, recipe=recipe).encode())
-    write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
+    write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE, HEAD_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
 
