@@ -49,4 +49,11 @@ HEADS: dict[str, Entry] = {
         summary="seven transposed convolutions from one vector to 224 x 224: a baseline",
         gives="MaskLogits",
     ),
+    "answer": Entry(
+        target="plait.heads.answer:AnswerHead",
+        family="answer",
+        paper="Antol et al. 2015",
+        summary="a small network on both pooled sides: one logit per answer of a list",
+        gives="AnswerLogits",
+    ),
 }
