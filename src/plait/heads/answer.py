@@ -19,8 +19,8 @@ __all__ = ["AnswerHead"]
 class AnswerHead(AnswersHead):
     """Choose among a fixed list of answers.
 
-    Formula: W2 drop(gelu(W1 LayerNorm([t; i]) + b1)) + b2, where t and i are the sides' own pooled vectors if the fusion
-    set them, else their tokens pooled.
+    Formula: W2 drop(gelu(W1 LayerNorm([t; i]) + b1)) + b2, where t and i are the sides' own pooled vectors if the
+    fusion set them, else their tokens pooled.
 
     Arguments:
         width:   D of the fused tokens

@@ -12,8 +12,18 @@ __all__ = ["FEWEST_FOR_SOFT", "common_answer", "exact_match", "normalised_answer
 FEWEST_FOR_SOFT = 4
 _ARTICLES = {"a", "an", "the"}
 _NUMBERS = {
-    "none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
-    "seven": "7", "eight": "8", "nine": "9", "ten": "10",
+    "none": "0",
+    "zero": "0",
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "ten": "10",
 }
 # Removed between words; a comma between digits, and a point that is not between digits, are removed as well.
 _PUNCTUATION = re.compile(r"""[;/\[\]"{}()=+\\_><@`?!]""")

@@ -90,7 +90,11 @@ def _load_learner(folder: Path, recipe: Recipe, identities: Mapping[str, str], h
 
 
 def _head_data(folder: Path) -> dict[str, Any]:
-    """Read what the training captions gave the run's head. Raises CheckpointError where the file is missing or wrong."""
+    """Read what the training captions gave the run's head.
+
+    Raises:
+        CheckpointError: the file is missing or holds something else.
+    """
     path = folder / HEAD_FILE
     try:
         known = read_json_file(path)

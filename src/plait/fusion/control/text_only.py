@@ -34,7 +34,8 @@ class TextOnlyFusion(Fusion):
     Requirements: answers only. Under a match score it would give every image the same score.
     Raises:
         ConfigError: layers is below 0.
-    Source: the question-only baselines of Antol et al. 2015. Differs: self-attention over the words in place of an LSTM.
+    Source: the question-only baselines of Antol et al. 2015. Differs: self-attention over the words, no
+    LSTM.
     """
 
     gives_maps = False

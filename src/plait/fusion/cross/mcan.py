@@ -19,7 +19,7 @@ class ModularCoAttentionFusion(Fusion):
     """Stack self-attention over the words; then, as often, self-attention over the regions and attention to the words.
 
     Formula: X = SA_L(... SA_1(words));  Y_l = GA_l(SA'_l(Y_{l-1}), X), Y_0 = regions; with pre-norm blocks SA (self-
-    attention) and GA (attention of regions to the encoded words), each with its feed-forward layer; LayerNorm at the end.
+    attention) and GA (attention of regions to the encoded words), each with a feed-forward layer; LayerNorm at the end.
 
     Arguments:
         width:  D of both sides

@@ -58,8 +58,8 @@ class AnswerLearner(Learner):
         """
         if not isinstance(batch.target, AnswerTarget):
             raise ShapeError(
-                f"expected an AnswerTarget as the batch's target, got {type(batch.target).__name__}; train on data whose "
-                "captions have answers"
+                f"expected an AnswerTarget as the batch's target, got {type(batch.target).__name__}; train on data "
+                "whose captions have answers"
             )
         text, image = self.model.encode(batch)
         logits, _ = self.logits(text, image, image_row=batch.image_row)

@@ -54,7 +54,7 @@ METRICS: tuple[Metric, ...] = (
         label="coverage",
         column="Coverage",
         meaning=(
-            "The best accuracy that the list of answers allows: an answer that no training question has cannot be given."
+            "The best accuracy that the list of answers allows: one that no training question has cannot be given."
         ),
     ),
     Metric(
@@ -63,8 +63,8 @@ METRICS: tuple[Metric, ...] = (
         column="Accuracy, no image",
         short="no image",
         meaning=(
-            "Question only: the trained model with all image tokens set to 0. A run that is no better with its image is "
-            "flagged “ignores the image”. The fusion text_only is trained without images."
+            "Question only: the trained model with all image tokens set to 0. The fusion text_only is trained without "
+            "images."
         ),
     ),
     Metric(
@@ -72,7 +72,10 @@ METRICS: tuple[Metric, ...] = (
         label="accuracy with another image",
         column="Accuracy, other image",
         short="other image",
-        meaning="Every question with the image of another question.",
+        meaning=(
+            "Every question with the image of another question. A run whose accuracy does not fall is flagged “ignores "
+            "the image”."
+        ),
     ),
     Metric(
         key=accuracy_key("text removed"),

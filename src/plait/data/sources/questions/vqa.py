@@ -118,8 +118,9 @@ def _annotations_of(path: Path) -> Path:
     others = [file for file in list_folder(path.parent) if file.suffix == ".json" and "annotation" in file.name.lower()]
     if len(others) == 1:
         return others[0]
+    expected = name.replace("OpenEnded_", "").replace("questions", "annotations")
     raise InputError(
-        f"{path}: no annotations beside it; expected {name.replace('OpenEnded_', '').replace('questions', 'annotations')} "
+        f"{path}: no annotations beside it; expected {expected} "
         f"or one file with 'annotations' in its name, found {len(others)}"
     )
 

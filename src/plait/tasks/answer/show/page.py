@@ -66,8 +66,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="table">'
-        f'<caption class="hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        "</div>"
+        f'<caption class="hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -119,8 +119,8 @@ PAGE = Page(
         floor="the most common answer per question type",
         audit=(
             "Accuracy in percent. A model that reads the image falls when the image is removed or comes from another "
-            "question; what is left is what the question alone gives away. The last columns need no model: a model that "
-            "is not better has learned nothing. Question types are the first two words."
+            "question; what is left is what the question alone gives away. The last columns need no model: a model "
+            "that is not better has learned nothing. Question types are the first two words."
         ),
         curves="Accuracy is measured on part of the validation split.",
         meanings=(
