@@ -2,7 +2,8 @@
 
 A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
 `vocabulary.json` (from-scratch words), `head.json` (what the training captions gave the head), `gallery.json` (sample
-answers), `by_photo.safetensors` (what each image adds to each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
+answers), `by_photo.safetensors` (what each image adds to each metric, for paired tests) and `events.jsonl`. While it
+trains there is also `state.safetensors`.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def evaluate_answers(
         limit: only the split's first images, and accuracy alone: for curves
         known: `details` of an earlier evaluation, whose most common answers are used; else those of the train split
     Returns: an `Evaluation` whose `answers` are `AnswerAnswers`. Its details hold the priors, by how much accuracy
-    falls with another image and with another question, accuracy by question type, how many questions have no right answer in
-    the list, and why there is no WUPS where it is not measured.
+    falls with another image and with another question, accuracy by question type, how many questions have no right
+    answer in the list, and why there is no WUPS where it is not measured.
     Raises:
         InputError: the split holds no question, or there is no train split to count the most common answers in.
     """
