@@ -16,6 +16,8 @@ __all__ = ["TASK"]
 
 def _serves(kind: str, entry: Entry) -> bool:
     if kind == "fusion":
+        if entry.pairings == ("all",):  # it gives vectors to be compared by their cosine, not to be read together
+            return False
         # A control without the text gives the text as it came, which the head would read.
         return entry.gives == "pair" or (entry.gives == "grid" and entry.family != "control")
     return "AnswerLogits" in (entry.takes, entry.gives)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plait.core.errors import InputError
 from plait.data.assemble import Row, assemble
-from plait.data.collection import Collection
+from plait.data.collection import Collection, Skip
 from plait.data.finder import file_finder
 from plait.data.sources.images_folder import find_images, list_folder
 from plait.data.sources.questions.frames import frame_splits
@@ -53,7 +53,7 @@ def open_daquar(path: Path, *, images: Path | None = None, making: SplitMaking |
     rows = [row for file in files for row in strict(read_daquar_rows(file, split=_split_of(file) if named else None))]
     place = path if path.is_dir() else path.parent
     making = making or SplitMaking()
-    skipped = []
+    skipped: list[Skip] = []
     splits: GivenSplits | None = find_splits(place, besides=path)
     if splits is None and not named:
         splits, rows, skipped = frame_splits(rows, making, str(path))
