@@ -40,12 +40,10 @@ class AnswerAnswers:
     Fields:
         best:          (C, K) int64, columns of the list of answers, the most probable first
         probabilities: (C, K) float in [0, 1]
-        accuracy:      (C,) float in [0, 1]
     """
 
     best: np.ndarray
     probabilities: np.ndarray
-    accuracy: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def evaluate_answers(
         flags=flags,
         details=details,
         eval_s=time.perf_counter() - began,
-        answers=AnswerAnswers(asked.best[AS_TRAINED], asked.probabilities, values["accuracy"]),
+        answers=AnswerAnswers(asked.best[AS_TRAINED], asked.probabilities),
     )
 
 

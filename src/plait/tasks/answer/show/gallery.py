@@ -12,7 +12,7 @@ from plait.data.geometry import geometry_of
 from plait.data.images import load_rgb
 from plait.explain.attention import word_maps
 from plait.explain.overlay import grid_box
-from plait.metrics.answers import common_answer
+from plait.metrics.answers import common_answer, soft_accuracy
 from plait.tasks.answer.answers import answers_of
 from plait.tasks.answer.evaluate import AnswerAnswers
 from plait.tasks.answer.learner import AnswerLearner
@@ -38,16 +38,19 @@ def show_answers(learner: AnswerLearner, feed: Feed, evaluation: Evaluation, *, 
     asked = []
     for place in places:
         row = evaluation.captions[place]
-        caption = feed.collection.captions[row]
+        caption, given = feed.collection.captions[row], answers_of(feed.collection, row)
         best = zip(answers.best[place][:CHOICES], answers.probabilities[place][:CHOICES], strict=True)
         asked.append(
             {
                 "photo": feed.collection.photos[caption.image].id,
                 "question": caption.text,
-                "right": common_answer(answers_of(feed.collection, row)),
-                "score": round(100 * float(answers.accuracy[place]), 1),
+                "right": common_answer(given),
                 "choices": [
-                    {"answer": learner.answers[column], "percent": round(100 * float(chance), 1)}
+                    {
+                        "answer": learner.answers[column],
+                        "percent": round(100 * float(chance), 1),
+                        "score": round(100 * soft_accuracy(learner.answers[column], given), 1),
+                    }
                     for column, chance in best
                 ],
             }
@@ -64,7 +67,7 @@ def show_answers(learner: AnswerLearner, feed: Feed, evaluation: Evaluation, *, 
 def merge_answers(shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Join the galleries of a comparison, label -> gallery, in the order given.
 
-    Returns: what gallery.json holds: "asked": [{photo, question, right, "results": {label: {score, choices}}}],
+    Returns: what gallery.json holds: "asked": [{photo, question, right, "results": {label: [{answer, percent, score}]}}],
     "attention" of every label, and "photos": the ids of the images that these show.
     """
     asked: list[dict[str, Any]] = []
@@ -72,7 +75,7 @@ def merge_answers(shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         for place, item in enumerate(gallery["asked"]):
             if place == len(asked):
                 asked.append({**{key: item[key] for key in ("photo", "question", "right")}, "results": {}})
-            asked[place]["results"][label] = {key: item[key] for key in ("score", "choices")}
+            asked[place]["results"][label] = item["choices"]
     # A run knows its fusion, not its label in a comparison.
     attention = [{**item, "fusion": label} for label, gallery in shown.items() for item in gallery["attention"]]
     ids = [item["photo"] for item in (*asked, *attention)]

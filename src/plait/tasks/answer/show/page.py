@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plait.report.gallery import photo
 from plait.report.layout import Layout, Page, ReportData, View, Words
-from plait.report.text import MISSING, cell_of, empty, escape, figure, number_of, value_of
+from plait.report.text import MISSING, cell_of, empty, escape, figure, value_of
 from plait.tasks.answer.metrics import ABLATED, BASELINES, METRIC_OF, METRICS, accuracy_key
+from plait.tasks.answer.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 
@@ -46,7 +46,8 @@ def _types(data: ReportData) -> str:
             first.setdefault(str(row["fusion"]), row["answer"])
     parts = []
     heads = ["Question begins with", "Questions", *(METRIC_OF[key].column for key in _TYPE_KEYS)]
-    for name, details in first.items():
+    for name in data.order:
+        details = first.get(name) or {}
         rows = [
             [escape(item.get("type", "")), figure(item.get("questions"), 0), *(figure(item.get(k)) for k in _TYPE_KEYS)]
             for item in details.get("types") or ()
@@ -69,38 +70,6 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         f'<caption class="hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def _gallery(data: ReportData) -> str:
-    """Draw the fixed sample: image, question, the right answer, and every fusion's most probable answers."""
-    items = data.gallery.get("asked") or ()
-    if not items:
-        return ""
-    note = '<p class="note">The sample was drawn before training and is the same for every fusion.</p>'
-    return note + "".join(_card(item, data) for item in items if isinstance(item, Mapping))
-
-
-def _card(item: Mapping[str, Any], data: ReportData) -> str:
-    question, results = str(item.get("question", "")), item.get("results") or {}
-    names = [*(n for n in data.order if n in results), *(n for n in results if n not in data.order)]
-    rows = [
-        [data.label(name), _choices(results[name]), figure(number_of(results[name].get("score")), 0)] for name in names
-    ]
-    table = _table("Answers", ["Fusion", "Most probable answers", "Accuracy"], rows)
-    right = f'<p class="note">People answered: {escape(item.get("right", ""))}</p>'
-    return (
-        f'<article class="card"><blockquote>{escape(question)}</blockquote>'
-        f"{photo(item.get('photo', ''), question, data.photos)}{right}{table}</article>"
-    )
-
-
-def _choices(result: Mapping[str, Any]) -> str:
-    shown = [
-        f"{escape(one.get('answer', ''))}\u00a0{figure(one.get('percent'), 0)}\u00a0%"
-        for one in result.get("choices") or ()
-        if isinstance(one, Mapping)
-    ]
-    return ", ".join(shown)
 
 
 PAGE = Page(
@@ -133,5 +102,5 @@ PAGE = Page(
     ),
     floors=_floors,
     audit=_audit,
-    gallery=_gallery,
+    gallery=gallery_section,
 )
