@@ -32,7 +32,7 @@ def completed(recipe: Recipe, *, device: torch.device | None = None) -> Recipe:
     return replace(recipe, objective=objective, train=replace(recipe.train, precision=precision))
 
 
-def assemble(recipe: Recipe, words: TextInput | None = None, known: Mapping[str, Any] | None = None) -> Learner:
+def assemble(recipe: Recipe, words: TextInput | None = None, *, known: Mapping[str, Any] | None = None) -> Learner:
     """Make the learner of a recipe: encoders and adapters, then what the task joins them with.
 
     Arguments:
@@ -52,7 +52,7 @@ def assemble(recipe: Recipe, words: TextInput | None = None, known: Mapping[str,
 
 def assemble_for(recipe: Recipe, collection: Collection) -> Learner:
     """Make the learner of a recipe for a collection, whose training captions give its words and its head's data."""
-    return assemble(recipe, make_words(recipe, collection), head_data(recipe, collection))
+    return assemble(recipe, make_words(recipe, collection), known=head_data(recipe, collection))
 
 
 def head_data(recipe: Recipe, collection: Collection) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def fit_run(
     listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
-    learner = assemble(recipe, _words(recipe, collection, folder), _head_data(recipe, collection, folder))
+    learner = assemble(recipe, _words(recipe, collection, folder), known=_head_data(recipe, collection, folder))
     first_s = 0.0
     if (first := work.first_stage(recipe)) is not None:
         place = (shared or folder) / FIRST_STAGE / first_stage_name(first)

@@ -75,7 +75,7 @@ def open_run(folder: Path, *, device: str = "auto") -> Run:
 def _load_learner(folder: Path, recipe: Recipe, identities: Mapping[str, str], hardware: Hardware) -> Learner:
     words = WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None
     known = _head_data(folder) if find_task(recipe.task).head_data else {}
-    learner = assemble(recipe, words, known)
+    learner = assemble(recipe, words, known=known)
     load_weights(folder, learner)
     learner.eval()
     for side, then in identities.items():

@@ -67,7 +67,7 @@ def show_answers(learner: AnswerLearner, feed: Feed, evaluation: Evaluation, *, 
 def merge_answers(shown: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Join the galleries of a comparison, label -> gallery, in the order given.
 
-    Returns: what gallery.json holds: "asked": [{photo, question, right, "results": {label: [{answer, percent, score}]}}],
+    Returns: what gallery.json holds: "asked": [{photo, question, right, "results": {label: choices}}],
     "attention" of every label, and "photos": the ids of the images that these show.
     """
     asked: list[dict[str, Any]] = []
