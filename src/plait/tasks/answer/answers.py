@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from plait.core.config import Recipe
 from plait.core.errors import ConfigError, InputError
 from plait.data.collection import Collection
 from plait.metrics.answers import common_answer, normalised_answer, question_type
+from plait.tasks.answer.facts import read_facts
 
-__all__ = ["LIST_OPTIONS", "Priors", "answers_of", "check_answers", "head_data", "list_options"]
+__all__ = ["FACT_OPTIONS", "LIST_OPTIONS", "Priors", "answers_of", "check_answers", "head_data", "list_options"]
 
 # Options of the head in a recipe that say how the list is made, with their defaults.
 LIST_OPTIONS = {"top": 1000, "min_count": 1}
+# Those that say which facts every question may read: a text file, and how often they are read.
+FACT_OPTIONS = ("facts", "hops")
 # A question type has an answer of its own from so many training questions on.
 LEAST_PER_TYPE = 3
 
@@ -50,11 +54,11 @@ def list_options(head: Mapping[str, Any]) -> dict[str, int]:
 
 
 def head_data(recipe: Recipe, collection: Collection) -> dict[str, Any]:
-    """Give the list of answers: the most common of the training questions, one vote per question.
+    """Give the list of answers, the most common of the training questions, one vote each; and the facts of a file.
 
     Raises:
-        ConfigError: as `list_options`.
-        InputError: fewer than two different answers.
+        ConfigError: as `list_options`, or `facts` names no file.
+        InputError: fewer than two different answers, or a file of facts that cannot be read.
     """
     options = list_options(recipe.fusion.head)
     counts = Counter(common_answer(answers_of(collection, row)) for row in collection.captions_of("train"))
@@ -65,7 +69,13 @@ def head_data(recipe: Recipe, collection: Collection) -> dict[str, Any]:
             f"data {collection.name!r}: the training questions have {len(kept)} different answer(s) that are given "
             f"{options['min_count']} times or more; expected at least 2 to choose from"
         )
-    return {"answers": kept[: options["top"]]}
+    found: dict[str, Any] = {"answers": kept[: options["top"]]}
+    if "facts" in recipe.fusion.head:
+        path = recipe.fusion.head["facts"]
+        if not isinstance(path, str) or not path.strip():
+            raise ConfigError(f"fusion.head.facts: expected the path of a text file, got {path!r}")
+        found["facts"] = read_facts(Path(path))
+    return found
 
 
 def answers_of(collection: Collection, row: int) -> tuple[str, ...]:

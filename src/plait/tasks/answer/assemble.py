@@ -16,7 +16,8 @@ from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
 from plait.task import Use
 from plait.tasks.answer import TASK
-from plait.tasks.answer.answers import LIST_OPTIONS, list_options
+from plait.tasks.answer.answers import FACT_OPTIONS, LIST_OPTIONS, list_options
+from plait.tasks.answer.facts import FactMemory, as_facts
 from plait.tasks.answer.learner import AnswerLearner
 
 __all__ = ["assemble", "use_of"]
@@ -60,12 +61,14 @@ def assemble(recipe: Recipe, text: Side, image: Side) -> AnswerLearner:
         text, image, fusion=fusion, head=head, pool=single_token if settings.tokens == "pooled" else None
     )
     objective = make_objective(recipe.objective.name or TASK.objective, recipe.objective.options)
-    return AnswerLearner(model, objective)
+    facts = as_facts(settings.head.get("facts", ()))
+    memory = FactMemory(settings.width, hops=settings.head.get("hops", 1)) if facts else None
+    return AnswerLearner(model, objective, facts=facts, memory=memory)
 
 
 def _head_options(head: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options of the head itself, without its name and those of the list."""
-    return {key: value for key, value in head.items() if key != "name" and key not in LIST_OPTIONS}
+    """Give the options of the head itself, without its name and those of list and facts."""
+    return {key: value for key, value in head.items() if key != "name" and key not in (*LIST_OPTIONS, *FACT_OPTIONS)}
 
 
 def _check_serves(kind: str, table: Mapping[str, Entry], name: str) -> None:

@@ -18,7 +18,7 @@ from plait.metrics.wups import wordnet_similarity, wups
 from plait.nn.precision import resolve_precision
 from plait.tasks.answer.answers import Priors, answers_of
 from plait.tasks.answer.learner import AnswerLearner
-from plait.tasks.answer.metrics import ABLATED, METRIC_OF, accuracy_key
+from plait.tasks.answer.metrics import ABLATED, FACTS_REMOVED, METRIC_OF, accuracy_key
 from plait.tasks.answer.reading import AS_TRAINED, ask
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def evaluate_answers(
     was_training = learner.training
     learner.eval()
     try:
-        kinds = (AS_TRAINED,) if limit is not None else (AS_TRAINED, *ABLATED)
+        kinds: tuple[str, ...] = (AS_TRAINED,) if limit is not None else (AS_TRAINED, *ABLATED)
+        if limit is None and learner.memory is not None:
+            kinds = (*kinds, FACTS_REMOVED)
         asked = ask(learner, feed, measured.rows, precision=precision, kinds=kinds, progress=progress)
     finally:
         learner.train(was_training)
@@ -156,7 +158,7 @@ def _of_answers(measured: _Measured, said: Mapping[str, list[str]], listed: set[
     values = {
         "exact": np.array([exact_match(one, right) for one, right in zip(chosen, given, strict=True)]),
         "coverage": np.array(best_listed),
-        **{accuracy_key(kind): measured.accuracy(said[kind]) for kind in ABLATED},
+        **{accuracy_key(kind): measured.accuracy(answers) for kind, answers in said.items() if kind != AS_TRAINED},
     }
     similarity = wordnet_similarity()
     if similarity is not None:

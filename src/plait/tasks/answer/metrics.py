@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from plait.core.metric import Metric, metric_table
 
-__all__ = ["ABLATED", "BASELINES", "METRICS", "METRIC_OF", "accuracy_key"]
+__all__ = ["ABLATED", "BASELINES", "FACTS_REMOVED", "METRICS", "METRIC_OF", "accuracy_key"]
 
 # What is removed or exchanged to see what a model reads, and answers that read nothing of the image.
 ABLATED = ("image removed", "image shuffled", "text removed", "text shuffled")
 BASELINES = ("most common", "per type")
+# Measured of runs that read facts from a file.
+FACTS_REMOVED = "facts removed"
 
 
 def accuracy_key(kind: str) -> str:
@@ -90,6 +92,13 @@ METRICS: tuple[Metric, ...] = (
         column="Accuracy, other question",
         short="other question",
         meaning="Every image with a question about another image; right answers are those of its own question.",
+    ),
+    Metric(
+        key=accuracy_key(FACTS_REMOVED),
+        label="accuracy without the facts",
+        column="Accuracy, no facts",
+        short="no facts",
+        meaning="The trained model with its memory of facts switched off.",
     ),
     Metric(
         key=accuracy_key("most common"),

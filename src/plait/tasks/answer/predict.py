@@ -43,9 +43,11 @@ class AnswerModel(Model):
         with self._precision():
             regions, words = self.image_tokens([load_rgb(photo.source)]), self.text_tokens([asked])
             probabilities = self._learner.probabilities(words, regions)[0]
+            weights = self._learner.fact_weights(words, regions)[0]
         best = np.argsort(-probabilities, kind="stable")[:wanted]
+        notes = (*self._notes(asked), *self._read_fact(weights))
         choices = tuple(Choice(self.answers[column], float(probabilities[column])) for column in best)
-        return AnswerResult(photo.id, asked, str(self.run.folder), choices, len(self.answers), self._notes(asked))
+        return AnswerResult(photo.id, asked, str(self.run.folder), choices, len(self.answers), notes)
 
     def _notes(self, question: str) -> tuple[str, ...]:
         """Say which words of a question the run has never learned, where its text encoder learns words."""
@@ -57,3 +59,11 @@ class AnswerModel(Model):
             return ()
         named = ", ".join(repr(word) for word in dict.fromkeys(words))
         return (f"read as unknown, as the training questions do not have them often enough: {named}",)
+
+    def _read_fact(self, weights: np.ndarray) -> tuple[str, ...]:
+        """Say which fact was read most, (F,) float; nothing where there are none."""
+        if not len(weights):
+            return ()
+        key, value = self._learner.facts[int(weights.argmax())]
+        said = key if key == value else f"{key}: {value}"
+        return (f"the fact read most: {said!r} ({100 * float(weights.max()):.0f} % of what was read)",)

@@ -12,6 +12,7 @@ import torch
 from plait.audit.ablation import emptied
 from plait.nn.precision import Precision, autocast_context
 from plait.tasks.answer.learner import AnswerLearner
+from plait.tasks.answer.metrics import FACTS_REMOVED
 
 if TYPE_CHECKING:
     from plait.train.feed import Feed
@@ -52,7 +53,7 @@ def ask(
 
     Arguments:
         precision: of the model's products
-        kinds:     `AS_TRAINED`, and those of `plait.tasks.answer.metrics.ABLATED`
+        kinds:     `AS_TRAINED`, those of `plait.tasks.answer.metrics.ABLATED`, and `FACTS_REMOVED`
         progress:  called with questions done and questions in all
     """
     kept = min(BEST, len(learner.answers))
@@ -99,4 +100,11 @@ def _probabilities(learner: AnswerLearner, feed: Feed, rows: np.ndarray, partner
         text = emptied(text)
     elif kind == "image removed":
         image = emptied(image)
-    return learner.probabilities(text, image, image_row=torch.from_numpy(image_row).to(feed.device))
+    row = torch.from_numpy(image_row).to(feed.device)
+    if kind != FACTS_REMOVED:
+        return learner.probabilities(text, image, image_row=row)
+    learner.reads_facts = False
+    try:
+        return learner.probabilities(text, image, image_row=row)
+    finally:
+        learner.reads_facts = True

@@ -7,12 +7,12 @@ from typing import Any
 
 from plait.report.layout import Layout, Page, ReportData, View, Words
 from plait.report.text import MISSING, cell_of, empty, escape, figure, value_of
-from plait.tasks.answer.metrics import ABLATED, BASELINES, METRIC_OF, METRICS, accuracy_key
+from plait.tasks.answer.metrics import ABLATED, BASELINES, FACTS_REMOVED, METRIC_OF, METRICS, accuracy_key
 from plait.tasks.answer.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
 
-_READS = ("accuracy", *(accuracy_key(kind) for kind in ABLATED))
+_READS = ("accuracy", *(accuracy_key(kind) for kind in (*ABLATED, FACTS_REMOVED)))
 _BASELINES = tuple(accuracy_key(kind) for kind in BASELINES)
 _TYPE_KEYS = ("accuracy", accuracy_key("image removed"), accuracy_key("per type"))
 
@@ -28,8 +28,8 @@ def _audit(data: ReportData) -> str:
     """Draw what each fusion scores with one side removed or exchanged, then its accuracy by question type."""
     if not data.measured(_READS[1:]):
         return empty("No run has been measured without its image.")
-    keys = (*_READS, *_BASELINES)
-    heads = ["Fusion", "As trained", *(METRIC_OF[key].short.capitalize() for key in keys[1:])]
+    keys = [metric.key for metric in data.measured((*_READS, *_BASELINES))]
+    heads = ["Fusion", "As trained", *(METRIC_OF[key].short.capitalize() for key in keys if key != "accuracy")]
     rows = []
     for row in data.summary:
         cells = [cell_of(row, key) for key in keys]

@@ -7,12 +7,12 @@ from typing import Any
 
 from plait.report.terminal import board, figure_lines
 from plait.task import Terminal
-from plait.tasks.answer.metrics import ABLATED, BASELINES, METRIC_OF, METRICS, accuracy_key
+from plait.tasks.answer.metrics import ABLATED, BASELINES, FACTS_REMOVED, METRIC_OF, METRICS, accuracy_key
 
 __all__ = ["TERMINAL"]
 
 _RIGHT = figure_lines(METRICS, ("accuracy", "exact", "top5", "wups_90", "wups_00", "coverage"))
-_ABLATED = figure_lines(METRICS, [accuracy_key(kind) for kind in ABLATED])
+_ABLATED = figure_lines(METRICS, [accuracy_key(kind) for kind in (*ABLATED, FACTS_REMOVED)])
 _BASELINES = figure_lines(METRICS, [accuracy_key(kind) for kind in BASELINES])
 
 
@@ -43,7 +43,7 @@ TERMINAL = Terminal(
         METRICS,
         items="questions",
         intervals=("accuracy", "exact"),
-        means=("wups_90", "wups_00", *(accuracy_key(kind) for kind in ABLATED), "coverage"),
+        means=("wups_90", "wups_00", *(accuracy_key(kind) for kind in (*ABLATED, FACTS_REMOVED)), "coverage"),
         baselines=tuple(accuracy_key(kind) for kind in BASELINES),
         notes=_notes,
     ),
