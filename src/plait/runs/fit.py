@@ -23,6 +23,7 @@ from plait.core.evaluation import Evaluation
 from plait.core.files import remove_leftovers, write_json
 from plait.core.locks import locked
 from plait.data.collection import Collection
+from plait.data.text import WordInput
 from plait.model import Learner
 from plait.runs.assemble import assemble, assemble_for, completed, head_data, make_words
 from plait.runs.claim import check_claim, claim, plan_of
@@ -101,10 +102,7 @@ def fit_run(
     known_of_head = head_data(recipe, collection)
     learner = assemble(recipe, words, known=known_of_head)
     claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
-    if words is not None:
-        write_json(folder / WORDS_FILE, words.to_json())
-    if known_of_head:
-        write_json(folder / HEAD_FILE, known_of_head)
+    _keep(folder, words, known_of_head)
     listener = jsonl_log(folder / "events.jsonl", listener)
     first_s = 0.0
     if (first := work.first_stage(recipe)) is not None:
@@ -134,6 +132,14 @@ def fit_run(
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
+
+
+def _keep(folder: Path, words: WordInput | None, known_of_head: Mapping[str, Any]) -> None:
+    """Keep with the run what its training captions gave its text encoder and its head."""
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
+    if known_of_head:
+        write_json(folder / HEAD_FILE, known_of_head)
 
 
 def first_stage_name(recipe: Recipe) -> str:
