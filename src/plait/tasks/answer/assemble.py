@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plait.build import make_fusion, make_head, make_objective, tokens_seen
+from plait.build import check_objective, make_fusion, make_head, make_objective, tokens_seen
 from plait.core.config import Recipe
 from plait.core.errors import ConfigError
 from plait.core.tables import Entry, check_options, load_entry, look_up
@@ -43,7 +43,9 @@ def use_of(recipe: Recipe) -> Use:
     _check_serves("head", HEADS, name)
     list_options(settings.head)
     check_options("head", name, load_entry(HEADS[name]), _head_options(settings.head))
-    _check_serves("objective", OBJECTIVES, recipe.objective.name or TASK.objective)
+    objective = recipe.objective.name or TASK.objective
+    _check_serves("objective", OBJECTIVES, objective)
+    check_objective(objective, recipe.objective.options)
     return Use({"tokens": tokens_seen(settings), "pairing": "own", "rerank_k": None})
 
 
