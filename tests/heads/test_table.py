@@ -6,9 +6,9 @@ import pytest
 
 from plait.core.tables import load_entry
 from plait.heads import HEADS
-from plait.heads.base import AllPairsHead, Head, MaskHead, MatchHead
+from plait.heads.base import AllPairsHead, AnswersHead, Head, MaskHead, MatchHead
 
-KINDS: dict[str, type[Head]] = {"MatchScores": MatchHead, "MaskLogits": MaskHead}
+KINDS: dict[str, type[Head]] = {"MatchScores": MatchHead, "MaskLogits": MaskHead, "AnswerLogits": AnswersHead}
 
 
 @pytest.mark.parametrize("name", HEADS)

@@ -9,6 +9,8 @@ import pytest
 
 from plait.core.config import FusionSettings, Recipe
 from plait.core.errors import ConfigError, InputError
+from plait.listing import fitting_recipe
+from plait.tasks.answer import TASK
 from plait.tasks.answer.answers import Priors, check_answers, head_data
 from plait.tasks.answer.targets import AnswerTargets
 from tests.tasks.answer.toys import collection
@@ -75,3 +77,11 @@ def test_data_without_answers_is_refused_by_name() -> None:
     bare = replace(data, captions=(*data.captions[:-1], replace(data.captions[-1], answers=())))
     with pytest.raises(InputError, match=r"'c6'.*has none.*scenes-questions"):
         check_answers(bare)
+
+
+def test_the_recipe_suits_questions_and_not_classes() -> None:
+    data = collection(ASKED)
+    assert fitting_recipe(data) == "answer"
+    assert fitting_recipe(replace(data, name="scenes-questions")) == "scenes_answer"
+    classes = replace(data, captions=tuple(replace(one, answers=(one.text,)) for one in data.captions))
+    assert TASK.recipe_for(classes) is None

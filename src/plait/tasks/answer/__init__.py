@@ -24,7 +24,8 @@ def _serves(kind: str, entry: Entry) -> bool:
 
 
 def _recipe_for(collection: Collection) -> str | None:
-    if not collection.has_answers:
+    # Where every text is its own answer, it is the name of the image's class.
+    if not collection.has_answers or all(caption.answers == (caption.text,) for caption in collection.captions):
         return None
     return "scenes_answer" if collection.name.startswith("scenes") else "answer"
 
