@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from plait.core.errors import ConfigError, UnknownNameError, nearest
-from plait.core.options import check_values
+from plait.core.recipe.options import check_values
 
 __all__ = ["Entry", "check_options", "load_entry", "load_target", "look_up"]
 

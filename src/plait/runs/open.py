@@ -16,7 +16,7 @@ from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import CheckpointError, ConfigError, InputError, shown
 from plait.core.evaluation import Evaluation
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from plait.data.collection import Collection, keep_photos
 from plait.data.sources.table import read_json_file
 from plait.data.text import WordInput
