@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.data.given import ImageInput, photo_of, text_list
 from plait.data.images import load_rgb
 from plait.data.text import UNK, WordInput
