@@ -6,13 +6,14 @@ import pytest
 
 from plait.core.tables import load_entry
 from plait.heads import HEADS
-from plait.heads.base import AllPairsHead, Head, MaskHead, MatchHead
+from plait.heads.base import AllPairsHead, AnswersHead, Head, MaskHead, MatchHead
 from plait.heads.caption.base import CaptionDecoder
 
 KINDS: dict[str, type[Head]] = {
     "MatchScores": MatchHead,
     "MaskLogits": MaskHead,
     "CaptionLogits": CaptionDecoder,
+    "AnswerLogits": AnswersHead,
 }
 
 

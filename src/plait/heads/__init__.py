@@ -51,4 +51,11 @@ HEADS: dict[str, Entry] = {
         gives="MaskLogits",
     ),
     **CAPTION_HEADS,
+    "answer": Entry(
+        target="plait.heads.answer:AnswerHead",
+        family="answer",
+        paper="Antol et al. 2015",
+        summary="a small network on both pooled sides: one logit per answer of a list",
+        gives="AnswerLogits",
+    ),
 }

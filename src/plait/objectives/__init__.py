@@ -73,4 +73,18 @@ OBJECTIVES: dict[str, Entry] = {
         summary="cross-entropy of each next word, with the doubly stochastic term and scheduled sampling as options",
         takes="CaptionLogits",
     ),
+    "answer_ce": Entry(
+        target="plait.objectives.answer:AnswerCrossEntropy",
+        family="answer",
+        paper="Antol et al. 2015",
+        summary="softmax over the list of answers, the most common right answer as the target",
+        takes="AnswerLogits",
+    ),
+    "answer_bce": Entry(
+        target="plait.objectives.answer:AnswerBinary",
+        family="answer",
+        paper="Teney et al. 2018",
+        summary="binary cross-entropy of every answer, its soft score as the target",
+        takes="AnswerLogits",
+    ),
 }

@@ -13,6 +13,7 @@ TASKS: dict[str, str] = {
     "match": "plait.tasks.match:TASK",
     "mask": "plait.tasks.mask:TASK",
     "caption": "plait.tasks.caption:TASK",
+    "answer": "plait.tasks.answer:TASK",
 }
 
 

@@ -15,4 +15,12 @@ CONTROL: dict[str, Entry] = {
         pairings=(),
         gives="grid",
     ),
+    "text_only": Entry(
+        target="plait.fusion.control.text_only:TextOnlyFusion",
+        family="control",
+        paper="Antol et al. 2015",
+        summary="trained without the image: how many answers a question alone gives away",
+        pairings=(),
+        gives="pair",
+    ),
 }

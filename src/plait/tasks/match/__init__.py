@@ -21,7 +21,7 @@ def _serves(kind: str, entry: Entry) -> bool:
 
 
 def _recipe_for(collection: Collection) -> str | None:
-    if collection.has_masks:
+    if collection.has_masks or collection.has_answers:
         return None
     return "scenes" if collection.name.startswith("scenes") else "photos"
 
