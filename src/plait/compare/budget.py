@@ -16,7 +16,7 @@ from plait.core.tables import load_entry, look_up
 from plait.data.collection import Collection
 from plait.encoders import ADAPTERS
 from plait.fusion import FUSIONS
-from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.assemble import assemble_for, completed
 from plait.runs.feed import open_feed
 from plait.train.events import Event, Listener, silent
 from plait.train.fit import Trainer
@@ -110,7 +110,7 @@ def _share(name: str, recipe: Recipe, known: Mapping[str, Any]) -> Share:
 
 def count_parameters(recipe: Recipe, collection: Collection) -> int:
     """Count what a recipe trains: parameters of model, objective and the task's own parts, of a first stage too."""
-    learner = assemble(recipe, make_words(recipe, collection))
+    learner = assemble_for(recipe, collection)
     return sum(parameter.numel() for parameter in learner.parameters())
 
 
@@ -185,7 +185,7 @@ def _by_time(
 ) -> dict[str, Any]:
     hardware = choose_hardware(device)
     recipe = completed(recipe, device=hardware.device)
-    learner = assemble(recipe, make_words(recipe, collection))
+    learner = assemble_for(recipe, collection)
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=cache, hardware=hardware)

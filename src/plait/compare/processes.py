@@ -29,7 +29,7 @@ from plait.compare.budget import Share
 from plait.compare.row import make_row, run_name
 from plait.core.errors import ConfigError, TrainingError
 from plait.data.collection import Collection
-from plait.runs.assemble import assemble, make_words
+from plait.runs.assemble import assemble_for
 from plait.runs.feed import open_feed
 from plait.runs.record import whole_record
 from plait.train.events import Event, Listener
@@ -130,7 +130,7 @@ def _encode_first(
         if settings in known or whole_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
             continue
         known.add(settings)
-        learner = assemble(recipe, make_words(recipe, collection))
+        learner = assemble_for(recipe, collection)
         choose_hardware(device).place(learner)
         open_feed(learner, recipe, collection, cache=cache, listener=listener)
 

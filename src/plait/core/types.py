@@ -17,6 +17,7 @@ from torch import Tensor, nn
 __all__ = [
     "AttentionMap",
     "Batch",
+    "ClassLogits",
     "EncoderParts",
     "Fused",
     "ImageSpec",
@@ -238,6 +239,20 @@ class MaskLogits:
 
     Fields:
         values: (B, h, w) float logits, unbounded; sigmoid gives the probability that the cell is foreground
+    """
+
+    values: Tensor
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class ClassLogits:
+    """How much each image looks like each class.
+
+    Fields:
+        values: (B, K) float logits, unbounded; softmax over K gives the classes' probabilities
     """
 
     values: Tensor

@@ -61,9 +61,13 @@ def read_material(where: str | Path, *, images: Path | None = None) -> Material:
         raise InputError(f"{where}: cannot be read: {os_sentence(error)}") from error
 
 
+# Sources without a table whose rows could be read one by one.
+_AS_COLLECTION = ("hub", "scenes", "scenes_masks", "coco_masks", "class_folders", "cifar")
+
+
 def _read(where: str | Path, images: Path | None) -> Material:
     path = Path(where)
-    if source_of(where) in ("hub", "scenes", "scenes_masks", "coco_masks") or split_where(where)[1] is not None:
+    if source_of(where) in _AS_COLLECTION or split_where(where)[1] is not None:
         return _of_collection(where, images)
     folder = path if path.is_dir() else path.parent
     found = Material(folder.resolve().name, str(where), folder=folder)

@@ -49,4 +49,11 @@ HEADS: dict[str, Entry] = {
         summary="seven transposed convolutions from one vector to 224 x 224: a baseline",
         gives="MaskLogits",
     ),
+    "class": Entry(
+        target="plait.heads.classes:ClassHead",
+        family="classify",
+        paper="Alain & Bengio 2016",
+        summary="the image's pooled tokens to one logit per class, by one matrix or a small network",
+        gives="ClassLogits",
+    ),
 }

@@ -66,4 +66,11 @@ OBJECTIVES: dict[str, Entry] = {
         options={"cells": "focal"},
         takes="MaskLogits",
     ),
+    "class_cross_entropy": Entry(
+        target="plait.objectives.classes:ClassCrossEntropy",
+        family="classify",
+        paper="Szegedy et al. 2016",
+        summary="softmax over the classes, with label smoothing where it is wanted",
+        takes="ClassLogits",
+    ),
 }

@@ -15,7 +15,7 @@ from plait.model import Learner
 from plait.nn.precision import resolve_precision
 from plait.tasks import find_task
 
-__all__ = ["assemble", "completed", "make_words"]
+__all__ = ["assemble", "assemble_for", "completed", "make_words"]
 
 
 def completed(recipe: Recipe, *, device: torch.device | None = None) -> Recipe:
@@ -44,6 +44,16 @@ def assemble(recipe: Recipe, words: TextInput | None = None) -> Learner:
     text = text_side(recipe, words)
     image = image_side(recipe)
     return work.assemble(recipe, text, image)
+
+
+def assemble_for(recipe: Recipe, collection: Collection) -> Learner:
+    """Make the learner of a recipe for a data set: what the training split decides is filled in first.
+
+    Raises:
+        ConfigError, InputError: as `assemble`, or the task cannot use the data.
+    """
+    filled = find_task(recipe.task).load_work().fill_in(recipe, collection)
+    return assemble(filled, make_words(filled, collection))
 
 
 def make_words(recipe: Recipe, collection: Collection) -> WordInput | None:

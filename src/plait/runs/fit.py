@@ -84,6 +84,7 @@ def fit_run(
     work = task.load_work()
     use = work.use(recipe)  # what is cheap is checked before anything is written or encoded
     work.check_data(collection)
+    recipe = work.fill_in(recipe, collection)
     split = split_for_results(dict(collection.splits))
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")

@@ -19,7 +19,7 @@ from plait.core.config import Recipe
 from plait.core.errors import ConfigError
 from plait.core.files import write_json
 from plait.data.collection import Collection
-from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.assemble import assemble_for, completed
 from plait.runs.claim import read_or_none
 from plait.runs.feed import open_feed
 from plait.runs.fit import AUDIT_SEEDS, CURVE_IMAGES, split_for_results
@@ -258,7 +258,7 @@ def measure(
     recipe = completed(recipe, device=hardware.device)
     work = find_task(recipe.task).load_work()
     before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)  # once per process and fusion: the run finds it made
-    learner = assemble(recipe, make_words(recipe, collection))
+    learner = assemble_for(recipe, collection)
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=cache, hardware=hardware)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from plait.core.class_result import ClassResult
 from plait.core.errors import ConfigError
 from plait.data.given import Images, Texts, image_list, text_list
 from plait.fusion.base.fusion import TwoTowerFusion
+from plait.metrics.classes import softmax
 from plait.nn.pairs import unit_vectors
 from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.result import MatchResult
 from plait.tasks.match.score import widened_tokens
+from plait.tasks.match.zero_shot.classes import ZeroShot
 from plait.trained import Model, Run
 
 __all__ = ["MatchModel", "MatchResult", "learner_of"]
@@ -48,6 +53,39 @@ class MatchModel(Model):
             score_kind=found.kind,
             images=tuple(photo.id for photo in photos),
             texts=tuple(sentences),
+        )
+
+    @torch.no_grad()
+    def classify(
+        self,
+        images: Images,
+        labels: str | Sequence[str] | None = None,
+        *,
+        templates: str | Sequence[str] | None = None,
+        temperature: float = 1.0,
+    ) -> ClassResult:
+        """Say which of some labels each image shows, without training for them; see `ZeroShot`.
+
+        Arguments:
+            labels:      at least two, as a list or with commas between them
+            templates:   sentences with {} where the label goes; None = a few plain ones, whose vectors are averaged
+            temperature: the logits are divided by it; `plait.zero_shot` gives the one that suits labelled images
+        Raises:
+            InputError: an image that cannot be read; labels that are fewer than two, empty, twice or unknown words.
+            ConfigError: no labels, a template without {}, a temperature that is not above 0.
+        """
+        if not 0 < temperature < float("inf"):
+            raise ConfigError(f"temperature: expected a number above 0, got {temperature}")
+        classes = ZeroShot(self, labels, templates=templates)
+        photos = image_list(images)
+        logits = classes.logits(self.image_tokens([photo.source for photo in photos])).numpy(force=True)
+        return ClassResult(
+            probabilities=softmax(logits, temperature=temperature).astype(np.float32),
+            logits=logits,
+            labels=classes.labels,
+            images=tuple(photo.id for photo in photos),
+            temperature=temperature,
+            how=classes.how,
         )
 
     @torch.no_grad()
