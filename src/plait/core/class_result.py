@@ -1,4 +1,4 @@
-"""What classification answers, by whatever model: classes with their probabilities, image by image. Imports no torch."""
+"""What classification answers, by whatever model: classes with their probabilities, image by image."""
 
 from __future__ import annotations
 

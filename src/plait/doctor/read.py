@@ -90,9 +90,10 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found = Material(collection.name, collection.origin)
     names = [photo.id for photo in collection.photos]
     found.photos = {photo.id: photo.source for photo in collection.photos}
-    found.rows = [TextRow(c.id, names[c.image], c.text, "caption") for c in collection.captions if not c.mask]
+    role = "label" if collection.has_classes else "caption"
+    found.rows = [TextRow(c.id, names[c.image], c.text, role) for c in collection.captions if not c.mask]
     found.masks = [MaskRow(c.id, names[c.image], c.id, c.text, c.mask) for c in collection.captions if c.mask]
-    found.tables = [Table(collection.origin, "mask" if found.masks else "caption", len(collection.captions))]
+    found.tables = [Table(collection.origin, "mask" if found.masks else role, len(collection.captions))]
     found.splits = {split: [names[i] for i in members] for split, members in collection.splits.items()}
     found.splits_at = collection.splits_from or collection.origin
     for skip in collection.skipped:

@@ -101,8 +101,8 @@ class ClassifyWork:
         """
         if thorough:
             raise ConfigError(
-                "a run of task 'classify' has no audit of its own; `plait evaluate` removes and exchanges its image, and "
-                "flags a run that ignores it; `plait data check` finds images shared by the splits"
+                "a run of task 'classify' has no audit of its own; `plait evaluate` removes and exchanges its image, "
+                "and flags a run that ignores it; `plait data check` finds images shared by the splits"
             )
         return before
 

@@ -49,9 +49,9 @@ def open_cifar(path: Path, *, images: Path | None = None, making: SplitMaking | 
     names = next(((name, size) for name, size in _NAMES.items() if (folder / name).is_file()), None)
     if names is None:
         raise InputError(
-            f"{path}: CIFAR's Python version is made of pickles, and reading a pickle runs the code in it, so Plait does "
-            "not. Give the folder of the binary version (cifar-10-binary.tar.gz of the same page, unpacked), or write "
-            "the images into one folder per class"
+            f"{path}: CIFAR's Python version is made of pickles, and reading a pickle runs the code in it, so Plait "
+            "does not. Give the folder of the binary version (cifar-10-binary.tar.gz of the same page, unpacked), or "
+            "write the images into one folder per class"
         )
     classes = [line.strip() for line in read_text(folder / names[0]).splitlines() if line.strip()]
     pictures: dict[str, np.ndarray] = {}

@@ -17,8 +17,14 @@ __all__ = ["SPLIT_FOLDERS", "is_class_folders", "open_class_folders"]
 
 # Names of folders that are splits, and the split that each is.
 SPLIT_FOLDERS = {
-    **{"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"},
-    **{"test": "test", "testing": "test"},
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
 }
 # Folders that belong to other layouts: none of them is a class.
 _OTHER = frozenset({"images", "masks", "annotations", "labels"})

@@ -26,8 +26,8 @@ SIDE_PX = 128
 def show_classes(feed: Feed, evaluation: Evaluation, classes: Sequence[str]) -> dict[str, Any]:
     """Collect images with their true class and the most probable ones.
 
-    "sample" depends on the split alone, so that every fusion of a comparison is shown on the same images; "mistakes" are
-    this run's surest wrong answers.
+    "sample" depends on the split alone, so that every fusion of a comparison is shown on the same images; "mistakes"
+    are this run's surest wrong answers.
     """
     answers: ClassAnswers = evaluation.answers
     sample = np.random.default_rng(0).permutation(len(answers.truth))[:SHOWN]

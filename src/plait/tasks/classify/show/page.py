@@ -119,8 +119,8 @@ PAGE = Page(
         items="images",
         floor="the most common class",
         audit=(
-            "In percent. A model that reads its image falls to the most common class or below when the image is removed "
-            "or is another one. The text of such data is the class itself and never reaches the model."
+            "In percent. A model that reads its image falls to the most common class or below when the image is "
+            "removed or is another one. The text of such data is the class itself and never reaches the model."
         ),
         curves="Accuracy is measured on part of the validation split.",
     ),

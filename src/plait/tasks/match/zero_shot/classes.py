@@ -39,7 +39,7 @@ def template_list(templates: str | Sequence[str] | None) -> tuple[str, ...]:
     for template in given:
         if not isinstance(template, str) or template.count(PLACE) != 1:
             raise ConfigError(
-                f'template {template!r}: expected a text with {{}} once, where the label goes, such as "a photo of a {{}}"'
+                f"template {template!r}: expected a text with {{}} once, for the label, as in 'a photo of a {{}}'"
             )
     if not given:
         raise ConfigError('expected at least one template, such as "a photo of a {}"')
@@ -65,7 +65,7 @@ class ZeroShot:
     def __init__(self, model: MatchModel, labels: Any, *, templates: str | Sequence[str] | None = None) -> None:
         if labels is None:
             raise ConfigError(
-                f"{model.run.folder}: a run of task 'match' has no classes of its own; give labels, such as cat,dog,bird"
+                f"{model.run.folder}: a run of task 'match' has no classes of its own; give labels, as in cat,dog,bird"
             )
         self.model = model
         self.labels = tuple(label_list(labels))

@@ -64,6 +64,7 @@ def zero_shot_text(found: Mapping[str, Any]) -> str:
                 ("balanced_accuracy", "balanced accuracy"),
                 ("accuracy_top3", "class among the first 3"),
             )
+            if key in found
         ),
         f"chance {found['chance']:.1f} %; always {common['label']!r}: {common['accuracy']:.1f} %",
     ]

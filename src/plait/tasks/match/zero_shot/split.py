@@ -70,10 +70,10 @@ def zero_shot(
         calibrate_on: another split, whose classes set the temperature; None = the run's own scale is kept
         labels:       the classes to choose from; None = those of the data, in the order of the alphabet
         templates:    see `plait.tasks.match.zero_shot.classes.ZeroShot`
-    Returns: {"split", "images", "labels", "templates", "how", "accuracy", "balanced_accuracy" and "accuracy_top3" as
-        {"mean", "low", "high"} in percent (95 %, over images), "chance", "most_common": {"label", "accuracy"},
-        "by_template": [{"template", "accuracy"}], "recall", "confusion" (row = truth), "temperature", "calibrated_on",
-        "calibration_error" and "calibration_error_before" in percent}.
+    Returns: {"split", "images", "labels", "templates", "how", "accuracy", "balanced_accuracy" and, with more than 3
+        labels, "accuracy_top3" as {"mean", "low", "high"} in percent (95 %, over images), "chance", "most_common":
+        {"label", "accuracy"}, "by_template": [{"template", "accuracy"}], "recall", "confusion" (row = truth),
+        "temperature", "calibrated_on", "calibration_error" and "calibration_error_before" in percent}.
     Raises:
         InputError: data without classes, a class that the labels lack, or an empty split.
         ConfigError: the run is of another task, or a template has no {}.
@@ -156,7 +156,7 @@ def _figures(logits: np.ndarray, truth: np.ndarray, count: int) -> dict[str, Any
     shown = {
         "accuracy": (100.0 * (ranks == 1), None),
         "balanced_accuracy": (100.0 * (ranks == 1), balanced_weights(truth)),
-        "accuracy_top3": (100.0 * (ranks <= TOP), None),
+        **({"accuracy_top3": (100.0 * (ranks <= TOP), None)} if count > TOP else {}),
     }
     figures: dict[str, Any] = {}
     for key, (values, weights) in shown.items():
