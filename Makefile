@@ -4,6 +4,7 @@
 #   make test      the fast tests, house rules included
 #   make test-slow tests that train real models or run the whole command line
 #   make test-real tests on real data: PLAIT_DATA=DIR make test-real
+#   make campaign  malformed and unusual inputs, all of them; a table of outcomes in out/campaign
 #   make check     format, lint, types and `make test`: what has to pass before a commit
 #   make format    format the code and fix what ruff can fix
 #   make bench     scoring kernels against the plain loop, as JSON
@@ -30,7 +31,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c 
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 20000
 
-.PHONY: demo install install-dev test test-slow test-real lint check format bench clean
+.PHONY: demo install install-dev test test-slow test-real campaign lint check format bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.users
@@ -47,6 +48,9 @@ test-slow: $(VENV)/.developers
 
 test-real: $(VENV)/.developers
 	$(BIN)/python -m pytest $(T) -m real -rs
+
+campaign: $(VENV)/.developers
+	$(BIN)/python -m pytest tests/campaign -m campaign --campaign all --campaign-out out/campaign
 
 lint: $(VENV)/.developers
 	$(BIN)/ruff format --check .

@@ -16,12 +16,24 @@ from typing import Any
 
 from plait.core.made import joined
 
-__all__ = ["main", "table"]
+__all__ = ["absent_table", "main", "table"]
 
 # Metric of results.json -> head of its column.
 COLUMNS = {"oiou": "oIoU", "p50": "P@0.5", "boundary_f": "boundary F"}
 SPOILED = {"miou_text_shuffled": "another's text", "miou_text_removed": "no text"}
 CONSTANT = {"miou_mean_mask": "mean mask", "miou_all_foreground": "all foreground", "miou_all_background": "nothing"}
+# Figures about phrases that are not in the image: metric -> head of its column.
+ABSENT = {
+    "presence_auroc": "presence AUROC",
+    "presence_auroc_mask": "AUROC of the peak",
+    "miou": "mIoU",
+    "miou_answered": "as answered",
+    "present_refused": "present refused",
+    "absent_area": "absent: area",
+    "absent_marked": "absent: marked",
+    "absent_area_mask": "area, mask alone",
+    "absent_marked_mask": "marked, mask alone",
+}
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -51,6 +63,20 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
+def absent_table(results: Mapping[str, Any]) -> str:
+    """Lay out what is measured of absent phrases, one row an entrant; "" where nothing was. No score: a dash."""
+    summary = sorted(results["summary"], key=lambda entry: -entry["miou"]["mean"])
+    measured = [entry for entry in summary if "absent_area" in entry]
+    if not measured:
+        return ""
+    head = ["entrant", "seeds", *ABSENT.values()]
+    rows = [
+        [f"`{entry['fusion']}`", entry["seeds"], *(_interval(entry[key]) if key in entry else "-" for key in ABSENT)]
+        for entry in measured
+    ]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in [head, ["---"] * len(head), *rows])
+
+
 def _interval(figure: Mapping[str, float]) -> str:
     return f"{figure['mean']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
 
@@ -61,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="comparisons")
     for folder in parser.parse_args(argv).folders:
         results = joined(json.loads((folder / "results.json").read_text(encoding="utf-8")))
-        print(f"{table(results)}\n\n{results['verdict']}\n")
+        tables = filter(None, (table(results), absent_table(results)))
+        print("\n\n".join([*tables, results["verdict"]]) + "\n")
     return 0
 
 

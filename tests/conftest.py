@@ -23,6 +23,14 @@ from tests.tiny import make_tiny
 TinyFolder = Callable[..., Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the campaign's options; see tests/campaign."""
+    parser.addoption(
+        "--campaign", default="80", help="inputs of the campaign: how many, drawn by seed, or all, or an id's beginning"
+    )
+    parser.addoption("--campaign-out", default="", metavar="DIR", help="write a table of outcomes into this folder")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Fix how many threads torch takes: timings and sums are then the same alone and beside other work."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

@@ -12,7 +12,14 @@ from plait.core.errors import UnknownNameError
 from plait.core.tables import Entry, check_options, load_entry, look_up
 from plait.core.types import EncoderParts, ImageSpec, Modality, TextInput
 from plait.encoders.adapters import Adapter
-from plait.encoders.choose import adapter, image_parts, needs_text_input, text_parts
+from plait.encoders.choose import (
+    adapter,
+    check_adapter,
+    check_encoder,
+    image_parts,
+    needs_text_input,
+    text_parts,
+)
 from plait.fusion import FUSIONS
 from plait.fusion.base.fusion import Fusion
 from plait.heads import HEADS
@@ -21,6 +28,7 @@ from plait.objectives import OBJECTIVES
 
 __all__ = [
     "bare_sides",
+    "check_parts",
     "expand_fusions",
     "image_side",
     "make_fusion",
@@ -32,6 +40,28 @@ __all__ = [
 ]
 
 _NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def check_parts(recipe: Recipe) -> None:
+    """Refuse names and options of parts that cannot be, before anything is loaded or written.
+
+    A head's options are the task's to check, as it names the head.
+
+    Raises:
+        UnknownNameError, ConfigError: the message names the part and the option.
+    """
+    check_encoder("text encoder", recipe.text.encoder, recipe.text.options)
+    check_encoder("image encoder", recipe.image.encoder, recipe.image.options)
+    check_adapter(recipe.fusion.adapter, recipe.fusion.adapter_options)
+    parts: list[tuple[str, Mapping[str, Entry], str, Mapping[str, Any]]] = [
+        ("fusion", FUSIONS, recipe.fusion.name, recipe.fusion.options),
+        ("fusion", FUSIONS, "late", recipe.fusion.towers),
+        ("objective", OBJECTIVES, "match", recipe.objective.match),
+    ]
+    if recipe.objective.name:
+        parts.append(("objective", OBJECTIVES, recipe.objective.name, recipe.objective.options))
+    for kind, table, name, options in parts:
+        check_options(kind, name, load_entry(look_up(kind, table, name)), options)
 
 
 def needs_words(recipe: Recipe) -> bool:

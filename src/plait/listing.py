@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plait.core.config import Recipe, read_recipe
-from plait.core.errors import ConfigError, UnknownNameError, nearest
+from plait.core.errors import ConfigError, UnknownNameError, nearest, shown
 from plait.core.tables import Entry
 from plait.data.sources import SOURCES
 from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
@@ -34,8 +34,8 @@ def list_names(kind: str) -> list[dict[str, Any]]:
     Raises:
         UnknownNameError: no such kind.
     """
-    if kind not in KINDS:
-        raise UnknownNameError("list", kind, KINDS)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise UnknownNameError("list", kind if isinstance(kind, str) else shown(kind), KINDS)
     if kind == "recipes":
         return [_recipe_row(name) for name in recipe_names()]
     if kind == "encoders":

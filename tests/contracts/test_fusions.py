@@ -70,7 +70,8 @@ def test_the_table_says_how_to_use_it(name: str) -> None:
     assert entry.paper
     assert entry.summary
     assert entry.pairings
-    assert set(entry.pairings) <= {"all", "itm", "matched"}
+    assert set(entry.pairings) <= {"all", "itm", "rerank", "matched"}
+    assert ("rerank" in entry.pairings) == ("itm" in entry.pairings), "what re-ranks can do so for fixed towers"
     assert entry.pairings[0] != "matched", "the leaky pairing must be requested"
     assert entry.gives in ("grid", "vector", "pair")
     assert entry.takes in ("", "tokens", "pooled")

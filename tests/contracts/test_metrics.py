@@ -100,5 +100,5 @@ def test_a_metric_says_what_it_is(metric: Metric) -> None:
     assert metric.label
     assert metric.column
     if metric.unit == "%":
-        assert metric.bounds == (0.0, 100.0)
+        assert metric.bounds in ((0.0, 100.0), (-100.0, 100.0)), "a share, or a difference of two"
     assert metric.statistic == "mean" or not metric.tested, "paired tests are of means"

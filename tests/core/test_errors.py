@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from plait.core import errors
-from plait.core.errors import PlaitError, UnknownNameError, nearest
+from plait.core.errors import ConfigError, PlaitError, UnknownNameError, nearest, shown
 
 
 def test_every_error_is_a_plait_error_and_is_drawn_in_the_tree() -> None:
@@ -46,3 +46,15 @@ def test_errors_reach_another_process_with_their_message(name: str) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert str(again) == str(error) != ""
+
+
+def test_long_words_are_cut_and_values_shown_short() -> None:
+    said = str(ConfigError(f"no such name: {'x' * 5000} here"))
+    assert len(said) < 400
+    assert said.startswith("no such name: xxx")
+    assert said.endswith("xxx here")
+    path = "/".join(["folder"] * 100)
+    assert str(ConfigError(path)) == path, "a path is no word that is too long"
+    assert shown("a" * 100) == "'" + "a" * 56 + "..."
+    assert shown(object()) == "a value of type object"
+    assert shown(None) == "None"

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plait.core.config import Recipe, overridden, recipe_from_dict
+from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import ConfigError
 from plait.core.ranges import LARGEST_SEED, RANGES, Range, checked_number
+from plait.core.variants import overridden
 
 
 def numbers(cls: Any = Recipe, table: str = "") -> dict[str, type]:

@@ -15,16 +15,8 @@ from PIL import Image
 
 from plait.core.errors import ConfigError, InputError
 from plait.core.types import ImageSpec
-from plait.data.images import (
-    Geometry,
-    check_photo,
-    geometry_of,
-    load_rgb,
-    normalise,
-    read_pixels,
-    thumbnail_jpeg,
-    to_pixels,
-)
+from plait.data.image_files import check_photo
+from plait.data.images import Geometry, geometry_of, load_rgb, normalise, read_pixels, thumbnail_jpeg, to_pixels
 from tests.data.photos import noise, save_photo
 
 PLAIN = ImageSpec(8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bilinear", "crop")

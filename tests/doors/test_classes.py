@@ -100,7 +100,7 @@ def test_photos_of_a_folder_get_a_row_each_also_broken_ones(run: Path, tmp_path:
     code, said, _ = call(capsys, "classify", folder, "--run", run, "--csv", tmp_path / "out.csv", "--quiet")
     assert code == 3
     assert "2 of 11 photos could not be read" in said
-    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 11
     errors = {Path(row["image"]).name: row["error"] for row in rows if row["error"]}
     assert set(errors) == {"broken.png", "empty.png"}

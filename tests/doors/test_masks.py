@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 import plait
 from benchmarks import mask_protocols, mask_tables
 from plait import api
+from plait.audit.ablation import ABLATIONS
 from plait.core.config import ObjectiveSettings
 from plait.core.errors import ConfigError, InputError
 from plait.core.made import joined
@@ -166,8 +168,8 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
         model.match([photo], ["a"])
     with pytest.raises(ConfigError, match=r"task 'match' has no 'mask'; it has: .*match.*use a run of that task"):
         plait.load().mask(photo, "a dog")
-    with pytest.raises(ConfigError, match="a run of task 'mask' has no audit of its own; `plait evaluate`"):
-        api.audit(run, data=masked.data)
+    with pytest.raises(ConfigError, match="a run of task 'mask' is not audited on noise; give data"):
+        api.audit(run)
     with pytest.raises(ConfigError, match="a comparison of task 'mask'; the probe is for runs that match captions"):
         probe_comparison(masked.out, masked.results, api.open_data(masked.data), runs=api, split="val")
     with pytest.raises(ConfigError, match=r"fusion 'late' does not serve task 'mask'; these do: .*pixel_word"):
@@ -189,6 +191,22 @@ def test_what_does_not_fit_is_refused_with_a_fix(masked: Masked, tmp_path: Path,
     answer = call(capsys, "fit", "--data", captions, "--recipe", masked.recipe, "--out", tmp_path / "run")
     assert answer.code == 1
     assert "task 'mask' needs a mask for every caption" in answer.err
+
+
+def test_a_run_of_masks_is_audited(masked: Masked, capsys: Capture) -> None:
+    run = masked.out / "runs" / "pixel_word-s0"
+    told = call(capsys, "audit", run, "--data", masked.data, "--json", "--quiet")
+    assert told.code == 0
+    data = told.data["data"]
+    assert set(data["ablations"]) == set(data["falls"]) == set(ABLATIONS)
+    assert "noise_accuracy" not in told.data
+    assert data["overlap"]["train"] == "train"
+    answer = call(capsys, "audit", run, "--data", masked.data, "--quiet")
+    assert "parameters without gradient" in answer.out
+    assert re.search(r"^as trained +\d", answer.out, re.M)
+    assert re.search(r"^image shuffled +\d", answer.out, re.M)
+    assert re.search(r"^all foreground +\d", answer.out, re.M)
+    assert answer.out.splitlines()[-2] == f"flags: {', '.join(told.data['flags']) or 'none'}"
 
 
 def test_a_packaged_run_of_masks_says_what_it_does(masked: Masked, tmp_path: Path) -> None:
@@ -222,6 +240,12 @@ def test_a_comparison_is_laid_out_as_markdown(masked: Masked, capsys: Capture) -
     constants = 3
     assert len([line for line in lines if line.startswith("| ")]) == 2 + len(masked.results["summary"]) + constants
     assert masked.results["verdict"] in lines
+    assert mask_tables.absent_table(masked.results) == ""  # every photo has both phrases
+    entry = masked.results["summary"][0] | {"absent_area": {"mean": 2.0, "low": 1.0, "high": 3.0}}
+    laid = mask_tables.absent_table({"summary": [entry]}).splitlines()
+    assert len(laid) == 3
+    assert "| 2.0 [1.0, 3.0] |" in laid[2]
+    assert laid[2].startswith(f"| `{entry['fusion']}` | 1 | - | - | ")
 
 
 def test_mask_repeats_what_its_run_says_against_it(masked: Masked, tmp_path: Path, capsys: Capture) -> None:

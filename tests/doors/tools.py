@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,7 +15,7 @@ import pytest
 
 from plait.cli import main
 
-__all__ = ["TINY", "Answer", "call", "environment", "give_splits", "spawn", "write_recipe"]
+__all__ = ["TINY", "Answer", "call", "call_quietly", "environment", "give_splits", "spawn", "write_recipe"]
 
 TINY = """
 task = "match"
@@ -101,3 +103,9 @@ def spawn(*words: object, cache: Path | None = None, cwd: Path | None = None) ->
 def environment(cache: Path | None = None) -> dict[str, str]:
     """Give the environment of a command: this one's, with a cache of its own if asked."""
     return {**os.environ, **({"PLAIT_CACHE": str(cache)} if cache else {}), "PYTHONIOENCODING": "utf-8"}
+
+
+def call_quietly(*words: object) -> int:
+    """Run a command in this process, throw away what it prints, and give its exit code."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return main([str(word) for word in words])

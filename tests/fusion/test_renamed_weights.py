@@ -10,6 +10,7 @@ from plait.core.tables import load_entry
 from plait.fusion import FUSIONS
 from plait.fusion.base.renamed_weights import RENAMED, renamed_weight
 from plait.heads.mask import SpatialDecoder
+from plait.heads.match import LogitHead
 from plait.nn.blocks import SelfBlock
 
 # (fusion, options, an old name, its new name)
@@ -53,6 +54,8 @@ def test_old_names_of_a_head_and_of_encoders_are_found() -> None:
     assert renamed_weight("model.head.enter.1.weight") == "model.head.project.1.weight"
     assert renamed_weight("model.head.merges.0.enter.0.bias") == "model.head.merges.0.project.0.bias"
     assert {"project.1.weight", "merges.0.project.0.bias"} <= set(SpatialDecoder(16, skips=(4,)).state_dict())
+    assert renamed_weight("model.head.text_pool.query") == "model.head.vectors.text_pool.query"
+    assert "vectors.text_pool.query" in LogitHead(16, pool="attention").state_dict()
     old = "model.text.trained.blocks.1.feed.widen.weight"
     assert renamed_weight(old) == "model.text.trained.blocks.1.feed_forward.widen.weight"
     assert "feed_forward.widen.weight" in SelfBlock(8).state_dict()
@@ -67,7 +70,11 @@ def test_every_name_of_today_stays_as_it_is() -> None:
 
 
 def test_every_pattern_is_used_by_a_case_above() -> None:
-    names = [f"model.fusion.{case[2]}" for case in FUSED] + ["model.head.enter.1.weight", "model.towers.x"]
+    names = [f"model.fusion.{case[2]}" for case in FUSED] + [
+        "model.head.enter.1.weight",
+        "model.head.text_pool.query",
+        "model.towers.x",
+    ]
     for number in range(len(RENAMED)):
         rest = RENAMED[:number] + RENAMED[number + 1 :]
         assert any(renamed_weight(name) != _renamed_by(rest, name) for name in names), RENAMED[number]

@@ -45,7 +45,7 @@ def test_ranks_share_ties() -> None:
 
 
 def test_rare_words_count_and_common_ones_do_not() -> None:
-    vectors = word_vectors([["a", "dog"], ["a", "dog", "runs"], ["a", "cat"], ["a"]])
+    vectors = word_vectors([["a", "dog"], ["a", "dog", "runs"], ["a", "cat"], ["a"]], device=torch.device("cpu"))
     cosine = vectors @ vectors.T
     assert cosine[0, 0].item() == pytest.approx(1)
     assert 0 < cosine[0, 1] < 1

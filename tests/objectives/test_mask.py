@@ -194,3 +194,61 @@ def test_refused_options(options: dict, message: str) -> None:
 def test_refused_shapes() -> None:
     with pytest.raises(ShapeError, match=r"expected logits and target of the same images, got \(2, 1, 2\)"):
         make("bce")(MaskLogits(torch.zeros(2, 1, 2)), target([[[1.0, 0.0]]]))
+
+
+def test_absent_pairs_and_presence_worked_by_hand() -> None:
+    # Two cells; one pair that belongs together, and its text with the image of row 1, which lacks it.
+    logits = torch.tensor([[[logit(0.8), logit(0.5)]], [[logit(0.5)] * 2], [[logit(0.2), logit(0.4)]]]).double()
+    truth = target([[[1.0, 0.0]], [[0.0, 1.0]]])
+    paired = MaskTarget(truth.values, truth.valid, torch.tensor([[0, 1]]))
+    alone = make("bce")(MaskLogits(logits[:2]), truth).total.item()
+    empty = -(math.log(0.8) + math.log(0.6)) / 2
+    found = make("bce", absent=0.5)(MaskLogits(logits), paired)
+    assert found.total.item() == pytest.approx(alone + empty / 2)  # divided by the two pairs that belong together
+    assert {k: v.item() for k, v in found.parts.items()} == pytest.approx({"bce": alone, "absent": empty})
+    presence = torch.tensor([logit(0.9), logit(0.6), logit(0.3)], dtype=torch.float64)
+    said = make("bce", presence=0.4)(MaskLogits(logits), paired, presence=presence)
+    term = (-(math.log(0.9) + math.log(0.6)) / 2 - math.log(0.7)) / 2
+    assert said.parts["presence"].item() == pytest.approx(term)
+    assert said.total.item() == pytest.approx(alone + empty / 2 + 0.4 * term)
+
+
+def test_an_overlap_is_not_asked_of_absent_pairs_and_padding_stays_out() -> None:
+    logits, truth = drawn()
+    absent = torch.tensor([[0, 2], [1, 2]])
+    paired = MaskTarget(truth.values, truth.valid, absent)
+    more = torch.cat([logits, torch.zeros(2, 4, 5, dtype=torch.float64)])
+    with_dice = make("bce_dice")(MaskLogits(more), paired)
+    assert with_dice.parts["dice"] == make("bce_dice")(MaskLogits(logits), truth).parts["dice"]
+    wild = more.clone()
+    wild[3:] = torch.where(truth.valid[2], more[3:], torch.nan)
+    assert make("bce_dice")(MaskLogits(wild), paired).total == with_dice.total
+    none = MaskTarget(truth.values, truth.valid, torch.zeros(0, 2, dtype=torch.int64))
+    assert make("bce")(MaskLogits(logits), none).total == make("bce")(MaskLogits(logits), truth).total
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_with_absent_pairs(name: str) -> None:
+    logits, truth = drawn(5)
+    paired = MaskTarget(truth.values, truth.valid, torch.tensor([[1, 0]]))
+    more = torch.cat([logits, logits[:1] - 0.5]).requires_grad_()
+    presence = torch.linspace(-1, 1, 4, dtype=torch.float64).requires_grad_()
+
+    def total(values: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        return make(name)(MaskLogits(values), paired, presence=said).total
+
+    assert torch.autograd.gradcheck(total, (more, presence))
+
+
+def test_presence_of_one_kind_alone_and_refusals() -> None:
+    logits, truth = drawn(rows=2)
+    full = MaskTarget(truth.values.clamp(min=0.1), torch.ones_like(truth.valid))
+    said = make("bce")(MaskLogits(logits), full, presence=torch.zeros(2, dtype=torch.float64)).parts["presence"]
+    assert said.item() == pytest.approx(math.log(2) / 2)
+    with pytest.raises(ShapeError, match="presence logit for each of 2"):
+        make("bce")(MaskLogits(logits), full, presence=torch.zeros(3))
+    with pytest.raises(ShapeError, match="same images"):
+        make("bce")(MaskLogits(logits), MaskTarget(full.values, full.valid, torch.tensor([[0, 1]])))
+    for options in ({"absent": 1.5}, {"absent": -0.1}, {"presence": -1.0}):
+        with pytest.raises(ConfigError, match="absent in"):
+            make("bce", **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.api.progress import listening
-from plait.core.errors import ConfigError, InputError
+from plait.core.errors import ConfigError, InputError, shown
 from plait.core.files import write_json
 from plait.core.ranges import RANGES, Range, checked_number
 from plait.core.show import data_frame, html_table
@@ -21,7 +21,7 @@ from plait.doctor.check import check_data as check_material
 from plait.doctor.findings import Finding
 from plait.doctor.fix import clean_data
 from plait.report.check import check_thumbnails, write_check
-from plait.runs.kinds import output_folder
+from plait.runs.kinds import CLEANED, output_folder
 from plait.train.events import Event, Listener, silent
 
 __all__ = ["Check", "check", "clear_cache", "describe", "open_data", "show_cache", "token_cache", "verify"]
@@ -144,7 +144,7 @@ def check(
         StorageError: a result cannot be written.
     """
     folder = None if images is None else as_path(images, "images", error=InputError)
-    clean = None if fix is None else output_folder(fix, "cleaned data")
+    clean = None if fix is None else output_folder(fix, CLEANED)
     page = None if out is None else output_folder(out, "check")
     place = data if isinstance(data, str) and data.strip() else as_path(data, "data", error=InputError)
     with listening(listener, progress) as listen:
@@ -180,6 +180,8 @@ def clear_cache(name: str | None = None) -> dict[str, Any]:
     Raises:
         ConfigError: there is no entry of that name.
     """
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(f"name: expected the name of an entry, got {shown(name)}; `plait cache` shows the names")
     root = cache_root()
     removed = clear_stores(root, everything=name is None, name=name or "")
     if name is not None and not removed:

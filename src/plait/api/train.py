@@ -17,12 +17,13 @@ from plait.build import expand_fusions
 from plait.compare.comparison import Comparison
 from plait.compare.plan import Plan, compare_fusions
 from plait.compare.results import report_comparison
-from plait.core.config import FusionSettings, Recipe, overridden
-from plait.core.errors import ConfigError
+from plait.core.config import FusionSettings, Recipe
+from plait.core.errors import ConfigError, shown
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
 from plait.core.made import parted
 from plait.core.ranges import MOST_SEEDS, Range, checked_number
+from plait.core.variants import overridden
 from plait.data.collection import Collection
 from plait.data.given import as_path, fusion_names, seed_list
 from plait.listing import fitting_recipe, read_named
@@ -214,8 +215,8 @@ def compare(
         names,
         numbers,
         command=_command_line(data, names, numbers, out=folder, options=options),
-        pairing=pairing or "",
-        match=match_budget or "",
+        pairing=_text_or_none(pairing, "pairing"),
+        match=_text_or_none(match_budget, "match_budget"),
         jobs=jobs,
         device=device,
         minutes=minutes,
@@ -304,7 +305,15 @@ def _one_fusion(name: str | None, base: Recipe) -> str | None:
     return found[0]
 
 
+def _text_or_none(value: str | None, name: str) -> str:
+    """Read an option that is a text, "" where it is left out."""
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{name}: expected a text, got {shown(value)}")
+    return value or ""
+
+
 def _audit_fusion(name: str, tokens: str | None, pairing: str | None, seeds: int) -> Audit:
+    _text_or_none(name, "fusion")
     named = completed(overridden(Recipe(fusion=FusionSettings(name=name)), tokens=tokens, pairing=pairing))
     found = find_task(named.task).load_work().audit_recipe(named, seeds=seeds)
     if found is None:

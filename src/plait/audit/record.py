@@ -19,32 +19,37 @@ __all__ = ["Audit", "OnData", "in_short"]
 
 @dataclass(frozen=True)
 class OnData:
-    """What a trained model does on a split, one caption per image.
+    """What a trained model does on a split.
 
     Fields:
         split, images: which, and how many of its images were scored
-        whole:      R@1 both ways as trained, in percent
+        whole:      the task's figures as trained, in percent: for matching R@1 both ways, with one caption per image
         ablations:  the same with one side shuffled or removed (see `ablate`)
-        bound:      the power of the ablations, in percent: an R@1 above it is flagged (see `recall_bound`)
+        bound:      the power of the ablations, in percent: an R@1 above it is flagged (see `recall_bound`); None where
+                    the figure is no rate of pairs found, and falls tell what is read
         influence:  what the outputs depend on, by swaps, with the trained weights (see `swap_influence`)
         dead_parameters: those that no batch of these pairs gives a gradient, with the trained weights
         partner:    how far a trained score moves with another item's partner; 0 for every leak-free score
         baselines:  R@1 of answers that read nothing, on these images, or None
         overlap:    images shared with the training split, or None
         metric:     the metrics' self-test on the split's shape, or None
+        falls:      ablation -> by how much the figure falls, {"difference", "low", "high"}: 95 % interval over images
+        ignored:    sides, "text" or "image", without whose own content the figure does not fall
     """
 
     split: str
     images: int
     whole: Recalls
     ablations: dict[str, Recalls]
-    bound: float
+    bound: float | None
     influence: Influence
     dead_parameters: tuple[str, ...]
     partner: float = 0.0
     baselines: dict[str, Recalls] | None = None
     overlap: Overlap | None = None
     metric: MetricSelfTest | None = None
+    falls: dict[str, dict[str, float]] | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def chance(self) -> float:
@@ -54,6 +59,8 @@ class OnData:
     @property
     def finds_ablated_pairs(self) -> bool:
         """Whether pairs are found although one side was removed or given to the wrong item."""
+        if self.bound is None:
+            return False
         return any(value > self.bound for found in self.ablations.values() for value in found.values())
 
     @property
@@ -75,6 +82,7 @@ class OnData:
             "partner_influence": self.partner,
             "baselines": self.baselines,
             "overlap": None if self.overlap is None else dataclasses.asdict(self.overlap),
+            "falls": self.falls,
         }
         if self.metric is not None:
             found["metric"] = {**dataclasses.asdict(self.metric), "passed": self.metric.passed}
@@ -88,9 +96,10 @@ class Audit:
     Fields:
         fusion:     what was audited
         columns:    how it is used, as results say it: {"tokens": ..., "pairing": ...}
-        noise:      what random weights find in noise
-        batch, seeds: the noise test's size
-        influence:  what the outputs depend on, by swaps, on noise with random weights; 0 = not at all
+        noise:      what random weights find in noise; None where the task asks for no pairs
+        batch, seeds: the noise test's size; 0 without one
+        influence:  what the outputs depend on, by swaps; 0 = not at all. On noise with random weights where there is a
+                    noise test, else on data with the trained ones
         gradients:  the same by gradients
         partner:    how far a score moves with another item's partner; 0 for every leak-free score
         single_key: whether some attention has one key, so that it is a swap
@@ -104,7 +113,7 @@ class Audit:
 
     fusion: str
     columns: Mapping[str, Any]
-    noise: Noise
+    noise: Noise | None
     batch: int
     seeds: int
     influence: Influence
@@ -126,18 +135,24 @@ class Audit:
         a score depends on other pairs of the call.
         """
         on_data = self.data is not None and self.data.is_leaky
-        return self.noise.is_leaky or self.partner > PARTNER_TOLERANCE or on_data
+        in_noise = self.noise is not None and self.noise.is_leaky
+        return in_noise or self.partner > PARTNER_TOLERANCE or on_data
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data; accuracies, chance and bounds in percent."""
+        noise: dict[str, Any] = {}
+        if self.noise is not None:
+            noise = {
+                "noise_accuracy": self.noise.accuracy,
+                "chance": self.noise.chance,
+                "bound": self.noise.bound,
+                "batch": self.batch,
+                "seeds": self.seeds,
+            }
         found: dict[str, Any] = {
             "fusion": self.fusion,
             **self.columns,
-            "noise_accuracy": self.noise.accuracy,
-            "chance": self.noise.chance,
-            "bound": self.noise.bound,
-            "batch": self.batch,
-            "seeds": self.seeds,
+            **noise,
             "leaky": self.is_leaky,
             "influence": self.influence,
             "influence_gradients": self.gradients,
@@ -152,14 +167,14 @@ class Audit:
 
 def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a row of a comparison shows of `Audit.to_json`: no names of parameters, no tables of influence."""
-    short = {
-        key: found[key] for key in ("noise_accuracy", "chance", "bound", "leaky", "single_key", "partner_influence")
-    }
+    keys = ("noise_accuracy", "chance", "bound", "leaky", "single_key", "partner_influence")
+    short = {key: found[key] for key in keys if key in found}
     data = found.get("data") or {}
     # How many pairs of noise the first figures are of; audits of the first versions do not say.
     short |= {key: found[key] for key in ("batch", "seeds") if key in found}
     short["dead_parameters"] = len(data.get("dead_parameters", found["dead_parameters"]))
     if data:
         short |= {"photos": data["photos"], "ablations": {"whole": data["whole"], **data["ablations"]}}
-        short |= {"ablation_chance": 100.0 / data["photos"], "ablation_bound": data["bound"]}
+        if "bound" in data:
+            short |= {"ablation_chance": 100.0 / data["photos"], "ablation_bound": data["bound"]}
     return {**short, "verdict": found["verdict"]}

@@ -50,19 +50,22 @@ def flags_of(audit: Audit) -> tuple[str, ...]:
 def verdict_of(audit: Audit) -> str:
     """Say what was found and what fixes it; what was looked for and not found is said with the test's power."""
     said = [*_leak(audit), *_attention(audit), *_sides(audit), *_data(audit)]
-    noise = f"noise is matched at {audit.noise.accuracy:.1f} % (chance {audit.noise.chance:.1f} %)"
+    noise = ""
+    if audit.noise is not None:
+        noise = f"noise is matched at {audit.noise.accuracy:.1f} % (chance {audit.noise.chance:.1f} %)"
     if not said:
         but = ", but for biases that a softmax cancels" if _dead(audit) else ""
-        said = [f"Sound: {noise}, no score depends on other pairs, and every weight gets a gradient{but}."]
-    elif not audit.is_leaky:
+        sound = f"{noise}, no score depends on other pairs" if noise else "text and image decide what it gives"
+        said = [f"Sound: {sound}, and every weight gets a gradient{but}."]
+    elif noise and not audit.is_leaky:
         said.insert(0, f"Not leaky: {noise}.")
-    return " ".join([*said, *_power(audit.data)])
+    return " ".join([*said, *_power(audit.data), *_falls(audit.data)])
 
 
 def _leak(audit: Audit) -> list[str]:
     said = []
     fix = f"fix: {audit.leak_fix}"
-    if audit.noise.is_leaky:
+    if audit.noise is not None and audit.noise.is_leaky:
         said.append(
             f"Leaky: with random weights it finds {audit.noise.accuracy:.1f} % of the pairs in independent noise, "
             f"where there is nothing to find (chance {audit.noise.chance:.1f} %; above {audit.noise.bound:.1f} % is "
@@ -77,7 +80,7 @@ def _leak(audit: Audit) -> list[str]:
             f"{partner:.2g} of the scores' spread (up to {PARTNER_TOLERANCE:g} is rounding), so no figure made of "
             f"these scores is a matching result; {fix}."
         )
-    if data is not None and data.finds_ablated_pairs:
+    if data is not None and data.bound is not None and data.finds_ablated_pairs:
         kept = {kind: max(found.values()) for kind, found in data.ablations.items()}
         worst = max(kept, key=lambda kind: kept[kind])
         begin = "With" if said else "Leaky: with"
@@ -90,7 +93,7 @@ def _leak(audit: Audit) -> list[str]:
 
 def _power(data: OnData | None) -> list[str]:
     """Say how large a leak the ablations could miss."""
-    if data is None or data.finds_ablated_pairs or not data.ablations:
+    if data is None or data.bound is None or data.finds_ablated_pairs or not data.ablations:
         return []
     most = max(value for found in data.ablations.values() for value in found.values())
     ways = " or ".join(dict.fromkeys(how_of(kind) for kind in data.ablations))
@@ -98,6 +101,17 @@ def _power(data: OnData | None) -> list[str]:
         f"With one side {ways} it finds at most {most:.1f} % of {data.images} pairs of {data.split} (chance "
         f"{data.chance:.1f} %); a leak that finds more than {data.bound:.1f} % would have been flagged."
     ]
+
+
+def _falls(data: OnData | None) -> list[str]:
+    """Say by how much the figure falls under each ablation."""
+    if data is None or not data.falls:
+        return []
+    parts = [
+        f"{kind} by {fall['difference']:.1f} points ({fall['low']:.1f} to {fall['high']:.1f})"
+        for kind, fall in data.falls.items()
+    ]
+    return [f"On {data.images} photos of {data.split} its figure falls with {', '.join(parts)}; 95 % intervals."]
 
 
 def _dead(audit: Audit) -> tuple[str, ...]:
@@ -125,14 +139,22 @@ def _attention(audit: Audit) -> list[str]:
 
 def _sides(audit: Audit) -> list[str]:
     other = {"text": "image", "image": "text"}
-    ignored = _ignored(audit)
+    ignored = _without_influence(audit)
     if len(ignored) == 2:
         return ["Nothing in the outputs changes with text or image: it collapsed; fix: a lower rate or warm-up."]
-    return [
+    goal = "score" if audit.noise is not None else "answer"
+    said = [
         f"It ignores the {side}: everything it gives comes from the {other[side]} alone; fix: a fusion in which the "
-        f"{side} reaches the score."
+        f"{side} reaches the {goal}."
         for side in ignored
     ]
+    for side in _ignored(audit):
+        if side not in ignored:
+            said.append(
+                f"It ignores the {side} as far as its figure tells: that does not fall when every {other[side]} gets "
+                f"another one's {side}; fix: longer training, or a fusion in which the {side} reaches the {goal}."
+            )
+    return said
 
 
 def _data(audit: Audit) -> list[str]:
@@ -156,6 +178,12 @@ def _data(audit: Audit) -> list[str]:
 
 
 def _ignored(audit: Audit) -> list[str]:
-    """Name the sides that none of the outputs that the answer is made of depends on."""
+    """Name the sides that none of the outputs of the answer depends on, or that the task's figure does not need."""
+    ignored = {*_without_influence(audit), *(() if audit.data is None else audit.data.ignored)}
+    return [side for side in ("text", "image") if side in ignored]
+
+
+def _without_influence(audit: Audit) -> list[str]:
+    """Name the sides that none of the outputs of the answer depends on."""
     found = audit.influence if audit.data is None else audit.data.influence
     return [side for side in ("text", "image") if all(found[output][side] <= IGNORED for output in audit.outputs)]

@@ -217,6 +217,9 @@ def _data(arguments: Namespace) -> int:
 def _cache(arguments: Namespace) -> int:
     from plait import api
 
+    if arguments.action == "show" and arguments.name is not None:
+        complain("plait cache: --name belongs to `plait cache clear`")
+        return WRONG_COMMAND
     if arguments.action == "clear":
         result: Any = api.clear_cache(arguments.name)
         _print(arguments, result, show_data.cleared(result))

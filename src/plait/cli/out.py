@@ -41,10 +41,13 @@ def closed_streams() -> str:
 
 
 def prepare() -> None:
-    """Let streams that are not UTF-8 replace what they cannot encode, instead of raising UnicodeEncodeError."""
+    """Let streams replace what they cannot encode, instead of raising UnicodeEncodeError.
+
+    One that is UTF-8 cannot encode names of files that are not: they hold lone surrogates.
+    """
     codecs.register_error(_HANDLER, _replaced)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not writes_unicode(stream):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 from plait.cli.out import say
+from plait.core.errors import shortened
 from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.listing import KINDS
 from plait.tasks import all_tasks
@@ -21,7 +22,11 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error where its help cannot be written; argparse ignores it."""
+    """A parser that reports an error where its help cannot be written; argparse ignores it. What it repeats is cut."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with 2."""
+        super().error(shortened(message))
 
     def print_help(self, file: Any = None) -> None:
         """Print the help on stdout, or into a file. Raises StorageError where stdout cannot be written."""

@@ -22,7 +22,16 @@ from plait.train.events import Event, Listener, silent
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 
-__all__ = ["BUDGET_FILE", "MATCHES", "Share", "count_parameters", "match_budgets", "nearest_width", "width_step"]
+__all__ = [
+    "BUDGET_FILE",
+    "MATCHES",
+    "Share",
+    "check_match",
+    "count_parameters",
+    "match_budgets",
+    "nearest_width",
+    "width_step",
+]
 
 MATCHES = ("", "params", "time")
 BUDGET_FILE = "budget.json"
@@ -47,6 +56,12 @@ class Share:
     steps: int | None
     budget: dict[str, Any]
     flags: tuple[str, ...] = ()
+
+
+def check_match(match: str) -> None:
+    """Refuse a budget that there is none of. Raises ConfigError."""
+    if match not in MATCHES:
+        raise ConfigError(f"match {match!r}: expected params or time")
 
 
 def match_budgets(
@@ -78,8 +93,7 @@ def match_budgets(
     Raises:
         ConfigError: no such budget; or no width comes within 10 % of the reference's parameters.
     """
-    if match not in MATCHES:
-        raise ConfigError(f"match {match!r}: expected params or time")
+    check_match(match)
     if not match:
         return {name: Share(recipe, None, {}) for name, recipe in recipes.items()}
     path = out / BUDGET_FILE

@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from plait.compare.budget import BUDGET_FILE, Share, match_budgets
+from plait.build import check_parts
+from plait.compare.budget import BUDGET_FILE, Share, check_match, match_budgets
 from plait.compare.comparison import Comparison
 from plait.compare.differences import differences
 from plait.compare.gallery import merged_gallery
@@ -22,11 +23,12 @@ from plait.compare.processes import check_jobs, train_side_by_side
 from plait.compare.row import make_row, run_name
 from plait.compare.summary import best_first, summarise
 from plait.compare.verdict import verdict
-from plait.core.config import Recipe, recipe_to_dict, variant
+from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import ConfigError
 from plait.core.files import read_json, remove_leftovers, write_json
 from plait.core.made import parted
 from plait.core.metric import metric_table
+from plait.core.variants import variant
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.runs.assemble import completed
@@ -38,6 +40,7 @@ from plait.runs.time_limit import Limit, check_minutes, decide, known_limit
 from plait.runs.versions import versions
 from plait.tasks import find_task
 from plait.train.events import Event, Listener, silent
+from plait.train.hardware import choose_hardware
 
 __all__ = ["Plan", "compare_fusions"]
 
@@ -86,12 +89,18 @@ def compare_fusions(
     task = find_task(plan.recipe.task)
     work = task.load_work()
     check_jobs(plan.jobs, plan.match)
+    check_match(plan.match)
     check_minutes(plan.minutes, plan.match)
+    choose_hardware(plan.device)
     for fusion in plan.fusions:
+        check_parts(_entrant(plan, fusion, 0))
         work.use(_entrant(plan, fusion, 0))
     work.check_data(collection)
     split = split_for_results(dict(collection.splits))
     check_output(out, "comparison")
+    if read_or_none(out / "compare.json") is None:  # each is built once before the folder is this comparison's
+        for fusion in plan.fusions:
+            work.audit_recipe(_entrant(plan, fusion, 0), seeds=1)
     is_new = _claim(out, plan, collection)
     remove_leftovers(out)
     first = {fusion: _entrant(plan, fusion, plan.seeds[0]) for fusion in plan.fusions}

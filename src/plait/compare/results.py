@@ -53,7 +53,13 @@ def report_comparison(out: Path) -> Path:
     results = _with_verdict(read_results(out))
     gallery, path = out / "gallery.json", out / "report.html"
     page = find_task(results["task"]).load_page()
-    write_report(results, read_json(gallery) if gallery.exists() else None, path, page=page)
+    shown = read_json(gallery) if gallery.exists() else {}
+    if not isinstance(shown, dict):
+        raise CheckpointError(
+            f"{gallery}: expected the gallery of a comparison, an object; the file is damaged. Delete it, or let the "
+            "`plait compare` command that made it write it again"
+        )
+    write_report(results, shown or None, path, page=page)
     return path
 
 

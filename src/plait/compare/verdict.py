@@ -8,6 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from plait.compare.differences import untested_pairs
+from plait.compare.phrases import (
+    MOST_NAMES,
+    amount,
+    certainty,
+    chance,
+    counted,
+    estimate,
+    interval,
+    joined,
+    size_range,
+    sizes,
+    some_of,
+    spread,
+)
 from plait.compare.ranking import Gap, Gaps, gaps_of, mean_of, ranked
 from plait.core.metric import FEW_IMAGES, Metric
 from plait.report.words import few_images_sentence, power_sentence
@@ -16,8 +30,6 @@ __all__ = ["Verdict", "verdict"]
 
 # More than this many single differences read as a list, not as a sentence.
 _IN_DETAIL = 3
-# More names than this, where they are all there are, say less than their number.
-_BY_NAME = 7
 _ONE_SEED = "training noise is not measured: another training run may"
 
 
@@ -100,7 +112,7 @@ def verdict(
         finding, rest, warnings = _alone(found, others=len(seen) > 1)
     if leaky:
         warnings.append(
-            f"{_join(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking. A leaky number "
+            f"{joined(sorted(leaky))}: leaky (the score has read the answer), left out of the ranking. A leaky number "
             "says how well a fused pair is recognised, not how well the task is solved."
         )
     return Verdict(finding, tuple(rest), (*warnings, *_failures(summary, rows, metric)))
@@ -110,7 +122,7 @@ def _alone(found: _Found, *, others: bool) -> tuple[str, list[str], list[str]]:
     if not found.names:
         return "No fusion gave a result that can be ranked", [], []
     entry = found.entries[found.names[0]]
-    finding = f"Only {entry['fusion']} {'can be ranked' if others else 'was trained'}: {_estimate(entry, found.metric)}"
+    finding = f"Only {entry['fusion']} {'can be ranked' if others else 'was trained'}: {estimate(entry, found.metric)}"
     one_seed = int(entry.get("seeds", 1)) == 1
     warnings = [f"With one seed, {_ONE_SEED} give another figure."] if one_seed else []
     return finding, ["There is nothing to compare it with."], warnings
@@ -127,8 +139,8 @@ def _comparison(found: _Found) -> tuple[str, list[str]]:
         finding = f"No fusion stands out in {label}: tests on different seeds contradict each other"
         rest += _better_pairs(found)
     elif beaten:
-        finding = f"{best} is better than {_whom(beaten, len(others))} by {_range(beaten, found.metric)}"
-        finding += f", but not distinguishable from {_some(level)}" if level else ""
+        finding = f"{best} is better than {_whom(beaten, len(others))} by {size_range(beaten, found.metric)}"
+        finding += f", but not distinguishable from {some_of(level)}" if level else ""
         rest.append(_details(beaten, found.metric))
     elif level:
         finding = f"No fusion stands out in {label}: {_level(found, level)}"
@@ -146,34 +158,34 @@ def _comparison(found: _Found) -> tuple[str, list[str]]:
 
 def _whom(beaten: list[Gap], others: int) -> str:
     if len(beaten) <= _IN_DETAIL:
-        return _join([gap.worse for gap in beaten])
+        return joined([gap.worse for gap in beaten])
     return f"the other {others} fusions" if len(beaten) == others else f"{len(beaten)} of the other {others} fusions"
 
 
 def _level(found: _Found, level: list[str]) -> str:
     names = [found.names[0], *level]
     inner = [found.gap(a, b) for a, b in itertools.combinations(names, 2)]
-    if len(level) <= _BY_NAME and all(gap is not None and not gap.distinguishable for gap in inner):
-        return f"{_join(names)} are not distinguishable"
-    return f"{names[0]} is not distinguishable from {_some(level)}"
+    if len(level) <= MOST_NAMES and all(gap is not None and not gap.distinguishable for gap in inner):
+        return f"{joined(names)} are not distinguishable"
+    return f"{names[0]} is not distinguishable from {some_of(level)}"
 
 
 def _details(beaten: list[Gap], metric: Metric) -> str:
     if len(beaten) == 1:
-        return f"The difference to {beaten[0].worse} has the {_interval(beaten[0])} ({_chance(beaten[0])})."
-    told = [f"{_amount(gap.size, metric)} to {gap.worse} ({_certainty(gap)})" for gap in beaten[:_IN_DETAIL]]
+        return f"The difference to {beaten[0].worse} has the {interval(beaten[0])} ({chance(beaten[0])})."
+    told = [f"{amount(gap.size, metric)} to {gap.worse} ({certainty(gap)})" for gap in beaten[:_IN_DETAIL]]
     more = beaten[_IN_DETAIL:]
     if more:
         names = [gap.worse for gap in more]
-        told.append(f"{_sizes(more, metric)} to {_join(names) if len(names) <= _BY_NAME else f'{len(names)} others'}")
-    return f"The differences are {_join(told)}."
+        told.append(f"{sizes(more, metric)} to {joined(names) if len(names) <= MOST_NAMES else f'{len(names)} others'}")
+    return f"The differences are {joined(told)}."
 
 
 def _better_pairs(found: _Found) -> list[str]:
     """Name the pairs that differ where no fusion stands out."""
     pairs = sorted(found.pairs(distinguishable=True), key=lambda gap: -gap.size)
     told = [
-        f"{gap.better} is better than {gap.worse} by {_amount(gap.size, found.metric)} ({_certainty(gap)})."
+        f"{gap.better} is better than {gap.worse} by {amount(gap.size, found.metric)} ({certainty(gap)})."
         for gap in pairs[:_IN_DETAIL]
     ]
     more = len(pairs) - len(told)
@@ -184,8 +196,8 @@ def _close(gap: Gap, metric: Metric) -> str:
     if gap.size == 0 and gap.low == gap.high == 0:
         return f"The results of {gap.better} and {gap.worse} are equal."
     return (
-        f"With {_count(gap.seeds, 'seed')}, {gap.better} is ahead of {gap.worse} by {_amount(gap.size, metric)} "
-        f"({_certainty(gap)})."
+        f"With {counted(gap.seeds, 'seed')}, {gap.better} is ahead of {gap.worse} by {amount(gap.size, metric)} "
+        f"({certainty(gap)})."
     )
 
 
@@ -203,7 +215,7 @@ def _groups(found: _Found, told: list[str]) -> list[str]:
     sentences = []
     for group in groups:
         seeds = [undecided[frozenset(pair)].seeds for pair in itertools.combinations(group, 2)]
-        sentences.append(f"{_join(group)} are not distinguishable with {_spread(seeds)}.")
+        sentences.append(f"{joined(group)} are not distinguishable with {spread(seeds)}.")
     return sentences
 
 
@@ -214,15 +226,15 @@ def _contradictions(found: _Found) -> list[str]:
     for gap in found.pairs(distinguishable=True):
         ahead, behind = found.means[gap.better], found.means[gap.worse]
         if sign * behind > sign * ahead:
-            many, few = (_count(int(found.entries[n].get("seeds", 1)), "seed") for n in (gap.worse, gap.better))
+            many, few = (counted(int(found.entries[n].get("seeds", 1)), "seed") for n in (gap.worse, gap.better))
             sentences.append(
-                f"On the {_count(gap.seeds, 'seed')} they share, {gap.better} is better than {gap.worse} by "
-                f"{_amount(gap.size, found.metric)}, although the mean of {gap.worse} over its {many}, {behind:.1f}, "
+                f"On the {counted(gap.seeds, 'seed')} they share, {gap.better} is better than {gap.worse} by "
+                f"{amount(gap.size, found.metric)}, although the mean of {gap.worse} over its {many}, {behind:.1f}, "
                 f"is {word} than that of {gap.better} over its {few}, {ahead:.1f}: train both with the same seeds."
             )
     if len(sentences) > _IN_DETAIL:
         more = len(sentences) - _IN_DETAIL
-        return [*sentences[:_IN_DETAIL], f"The same holds for {_count(more, 'more pair')}."]
+        return [*sentences[:_IN_DETAIL], f"The same holds for {counted(more, 'more pair')}."]
     return sentences
 
 
@@ -230,14 +242,14 @@ def _untested(found: _Found, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     apart = [pair for pair in untested_pairs(rows) if set(pair) <= set(found.names)]
     sentences = []
     if len(apart) == 1:
-        sentences.append(f"{_join(apart[0])} share no seed and were not tested.")
+        sentences.append(f"{joined(apart[0])} share no seed and were not tested.")
     elif apart:
         told = f": {'; '.join(f'{a} and {b}' for a, b in apart)}" if len(apart) <= _IN_DETAIL else ""
         sentences.append(f"{len(apart)} pairs of fusions share no seed and were not tested{told}.")
     best = found.names[0]
     known = {frozenset(pair) for pair in apart} | set(found.gaps)
     others = [name for name in found.names[1:] if frozenset((best, name)) not in known]
-    return [*sentences, f"{best} was not tested against {_some(others)}."] if others else sentences
+    return [*sentences, f"{best} was not tested against {some_of(others)}."] if others else sentences
 
 
 def _one_seed(found: _Found) -> list[str]:
@@ -275,71 +287,4 @@ def _failures(summary: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, 
                 partly.append(f"{name} {status} with {many} of {len(mine)} seeds.")
         if name in without and not any(bad.values()):
             whole["did not train"].append(name)
-    return [*(f"{_join(names)} {status}." for status, names in whole.items() if names), *partly]
-
-
-def _amount(size: float, metric: Metric) -> str:
-    """Show a size with its unit."""
-    return f"{_bare_amount(size)}{_points(metric)}"
-
-
-def _bare_amount(size: float) -> str:
-    """Show a size with one decimal, or with one digit where that would be 0.0."""
-    return f"{size:.1f}" if size >= 0.05 or size == 0 else f"{size:.1g}"
-
-
-def _points(metric: Metric) -> str:
-    return " points" if metric.unit == "%" else ""
-
-
-def _sizes(gaps: list[Gap], metric: Metric) -> str:
-    least, most = (_bare_amount(end(gap.size for gap in gaps)) for end in (min, max))
-    return f"{least if least == most else f'{least} to {most}'}{_points(metric)}"
-
-
-def _range(gaps: list[Gap], metric: Metric) -> str:
-    if metric.unit == "%":
-        return f"{_sizes(gaps, metric)} of {metric.label}"
-    return f"{_sizes(gaps, metric)} in {metric.label}" + ("" if metric.higher_is_better else " (lower is better)")
-
-
-def _certainty(gap: Gap) -> str:
-    return f"{_interval(gap)}, {_chance(gap)}"
-
-
-def _interval(gap: Gap) -> str:
-    return f"95 % interval {_number(gap.low)} to {_number(gap.high)}"
-
-
-def _chance(gap: Gap) -> str:
-    p = "p < 0.001" if gap.p < 0.001 else f"p = {gap.p:.3f}" if gap.p < 0.1 else f"p = {gap.p:.2f}"
-    return f"{p}{' after Holm' if gap.is_corrected else ''}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−") if round(value, 1) != 0 else "0.0"
-
-
-def _estimate(entry: Mapping[str, Any], metric: Metric) -> str:
-    cell = entry[metric.key]
-    text = f"{cell['mean']:.1f} % of {metric.label}" if metric.unit == "%" else f"{metric.label} {cell['mean']:.1f}"
-    if cell.get("low") is None or cell.get("high") is None:
-        return text
-    return f"{text} (95 % interval {cell['low']:.1f} to {cell['high']:.1f})"
-
-
-def _spread(seeds: Sequence[int]) -> str:
-    least, most = min(seeds), max(seeds)
-    return _count(least, "seed") if least == most else f"{least} to {most} seeds"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    return _join(names) if len(names) <= _BY_NAME else f"any of {len(names)} others"
-
-
-def _join(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return [*(f"{joined(names)} {status}." for status, names in whole.items() if names), *partly]

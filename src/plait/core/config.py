@@ -8,17 +8,16 @@ recipe: the same recipe runs on any.
 from __future__ import annotations
 
 import dataclasses
-import math
 import tomllib
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
-from plait.core.ranges import RANGES, Range, checked_number
+from plait.core.os_errors import os_sentence
 from plait.core.renamed import renamed
+from plait.core.typed import make_settings
 
 __all__ = [
     "FusionSettings",
@@ -27,16 +26,10 @@ __all__ = [
     "Recipe",
     "TextSettings",
     "TrainSettings",
-    "overridden",
     "read_recipe",
     "recipe_from_dict",
     "recipe_to_dict",
-    "variant",
-    "with_epochs",
 ]
-
-_ANY = Range(-math.inf)
-_KINDS = {str: "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -216,7 +209,9 @@ def read_recipe(path: Path | str) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"recipe {path}: no such file; `plait list recipes` shows those in the package") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"recipe {str(path)[:200]}: cannot be read: {os_sentence(error)}") from error
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and brackets without end
         raise ConfigError(f"recipe {path}: not valid TOML: {error}") from None
     data.setdefault("name", path.stem)
     return recipe_from_dict(data, where=f"recipe {path}")
@@ -229,7 +224,7 @@ def recipe_from_dict(data: Mapping[str, Any], *, where: str = "recipe") -> Recip
     """
     data = renamed(data, where)
     data = {**data, "variants": _filled_variants(data, where)}
-    recipe: Recipe = _make(Recipe, data, where)
+    recipe: Recipe = make_settings(Recipe, data, where=where)
     _check_choices(recipe, where)
     return recipe
 
@@ -238,71 +233,6 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     """Give a recipe as plain nested data that JSON and TOML can hold; `recipe_from_dict` is its inverse."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(recipe))
     return plain
-
-
-def variant(recipe: Recipe, label: str) -> Recipe:
-    """Give the recipe of one entrant of a comparison: a variant by its label, or a fusion by its name.
-
-    A fusion that the recipe does not name has its defaults under the recipe's width, tokens and adapter.
-
-    Raises:
-        ConfigError: the variant's own objective has an unknown key.
-    """
-    settings = recipe.fusion
-    if label in recipe.variants:
-        settings = recipe.variants[label]
-    elif label != settings.name:
-        settings = dataclasses.replace(settings, name=label, options={}, head={}, pairing="", objective={}, train={})
-    objective, train = recipe.objective, recipe.train
-    if settings.objective:
-        objective = _make(ObjectiveSettings, settings.objective, f"variants.{label}", "objective")
-        settings = dataclasses.replace(settings, objective={})
-    if settings.train:
-        train = _make(TrainSettings, {**vars(train), **settings.train}, f"variants.{label}", "train")
-        settings = dataclasses.replace(settings, train={})
-    return dataclasses.replace(recipe, fusion=settings, objective=objective, train=train, variants={})
-
-
-def overridden(
-    recipe: Recipe,
-    *,
-    fusion: str | None = None,
-    tokens: str | None = None,
-    pairing: str | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-) -> Recipe:
-    """Give the recipe with other settings, every range checked; None leaves what it has.
-
-    Arguments:
-        fusion: a fusion's name or the label of one of its variants; `variant` says what becomes of its options
-        tokens: for its variants too
-        epochs: for its variants and its first stage too (`with_epochs`)
-    Raises:
-        ConfigError: a value of the wrong type or out of its range; the message names the key.
-    """
-    chosen = recipe if fusion is None else variant(recipe, fusion)
-    plain = recipe_to_dict(chosen if epochs is None else with_epochs(chosen, epochs))
-    for settings in (plain["fusion"], *plain["variants"].values()):
-        settings["tokens"] = settings["tokens"] if tokens is None else tokens
-    for table, key, value in (("fusion", "pairing", pairing), ("train", "seed", seed)):
-        if value is not None:
-            plain[table][key] = value
-    return recipe_from_dict(plain)
-
-
-def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    """Give the recipe with this many epochs, in its variants and in its first stage too.
-
-    Raises:
-        ConfigError: fewer than one.
-    """
-    plain = recipe_to_dict(recipe)
-    plain["train"]["epochs"] = epochs
-    for own in (plain["first"], *plain["variants"].values()):
-        if isinstance(own.get("train"), dict) and "epochs" in own["train"]:
-            own["train"]["epochs"] = epochs
-    return recipe_from_dict(plain)
 
 
 def _filled_variants(data: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -326,55 +256,18 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _make(cls: Any, data: Mapping[str, Any], where: str, table: str = "") -> Any:
-    at = f"{where}, key {table!r}" if table else where
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{at}: expected a table, got {data!r}")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in fields(cls)]
-    values = {}
-    for key, value in data.items():
-        if key not in names:
-            raise ConfigError(f"{at}: unknown key {key!r}{nearest(key, names)}; known: {', '.join(names)}")
-        values[key] = _coerce(hints[key], value, where, f"{table}.{key}".lstrip("."))
-    return cls(**values)
-
-
-def _coerce(hint: Any, value: Any, where: str, name: str) -> Any:
-    at = f"{where}, key {name!r}"
-    if is_dataclass(hint):
-        return _make(hint, value, where, name)
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{at}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{at}: expected a list of strings, got {value!r}")
-        return tuple(value)
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{at}: expected a table, got {value!r}")
-        inner = typing.get_args(hint)[1]
-        # A variant's keys have the ranges of the table [fusion].
-        return {
-            key: _make(inner, v, f"{where}, {name}.{key}", "fusion") if is_dataclass(inner) else v
-            for key, v in value.items()
-        }
-    if hint is int or hint is float:
-        return checked_number(value, at, RANGES.get(name, _ANY), whole=hint is int)
-    if not isinstance(value, hint):
-        raise ConfigError(f"{at}: expected {_KINDS.get(hint, hint)}, got {value!r}")
-    return value
-
-
 def _check_choices(recipe: Recipe, where: str) -> None:
     image = recipe.image
     known = ["full", "flip", *(f"crop{n}" for n in range(10))]
     for view in image.views:
         if view not in known:
             raise ConfigError(f"{where}, key 'image.views': unknown view {view!r}{nearest(view, known)}")
+    for name, own in (("objective", recipe.fusion.objective), ("train", recipe.fusion.train)):
+        if own:
+            raise ConfigError(f"{where}, key 'fusion.{name}': belongs to a variant; the recipe's own is [{name}]")
+    tables = [f.name for f in dataclasses.fields(Recipe)]
+    for table in recipe.first:
+        if table not in tables:
+            raise ConfigError(f"{where}, key 'first': unknown key {table!r}{nearest(table, tables)}")
     if not image.views or image.fit not in ("", "squash", "crop", "pad"):
         raise ConfigError(f"{where}: image.views needs at least one view; image.fit is squash, crop, pad or ''")

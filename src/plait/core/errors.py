@@ -15,6 +15,7 @@ PlaitError                     anything a user can fix; the command line prints 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -32,11 +33,22 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "nearest",
+    "shortened",
+    "shown",
 ]
+
+# No name of a file has more than 255 signs, and no path more than 4,096: what is longer says nothing in its middle.
+_LONG_WORD = re.compile(r"[^\s/]{300,}|\S{4200,}")
+_KEPT = 120
+# So much of a value that came is shown.
+_SHOWN = 60
 
 
 class PlaitError(Exception):
-    """The root of every error a user can fix."""
+    """The root of every error a user can fix. In its message, words that are longer than a path are cut."""
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class InputError(PlaitError):
@@ -91,6 +103,19 @@ def _with_message(kind: type[UnknownNameError], message: str) -> UnknownNameErro
     error = kind.__new__(kind)
     error.args = (message,)
     return error
+
+
+def shortened(message: str) -> str:
+    """Give a message with words that are longer than any path cut to their beginning and end."""
+    return _LONG_WORD.sub(lambda found: f"{found[0][:_KEPT]}...{found[0][-_KEPT:]}", message)
+
+
+def shown(value: Any) -> str:
+    """Show what came in a message: a plain value, cut where it is long; of anything else its type."""
+    if not isinstance(value, str | bytes | int | float | list | tuple | dict | None):
+        return f"a value of type {type(value).__name__}"
+    said = repr(value)
+    return said if len(said) <= _SHOWN else f"{said[: _SHOWN - 3]}..."
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -114,8 +114,10 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if path.is_symlink():
+            raise CheckpointError(f"{path}: a link to {path.readlink()}, which does not exist; remove it") from None
         raise CheckpointError(f"{path}: no such file; expected a folder that `plait fit` or `compare` wrote") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {os_sentence(error)}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and brackets without end
         raise CheckpointError(f"{path}: not valid JSON ({error}); the file is damaged, fit the run again") from None

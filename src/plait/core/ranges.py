@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from plait.core.errors import ConfigError
+from plait.core.errors import ConfigError, shown
 
 __all__ = ["LARGEST_SEED", "MOST_SEEDS", "RANGES", "Range", "checked_number"]
 
@@ -89,10 +89,10 @@ def checked_number(value: Any, where: str, allowed: Range, *, whole: bool = True
     kind = "a whole number" if whole else "a number"
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         hint = "; leave out the quotes" if isinstance(value, str) and _reads_as_number(value) else ""
-        raise ConfigError(f"{where}: expected {kind} {allowed}, got {_short(value)}{hint}")
+        raise ConfigError(f"{where}: expected {kind} {allowed}, got {shown(value)}{hint}")
     number = int(value) if isinstance(value, Integral) else float(value)
     if number != number or number in (math.inf, -math.inf) or not allowed.holds(number) or not _fits(number, whole):
-        raise ConfigError(f"{where}: expected {kind} {allowed}, got {_short(number)}")
+        raise ConfigError(f"{where}: expected {kind} {allowed}, got {shown(number)}")
     return number if whole else float(number)
 
 
@@ -109,11 +109,6 @@ def _reads_as_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _short(value: Any) -> str:
-    said = repr(value) if isinstance(value, str | int | float | None) else f"{type(value).__name__} {value!r}"
-    return said if len(said) <= 60 else f"{said[:57]}..."
 
 
 def _number(value: float) -> str:

@@ -40,8 +40,10 @@ def _keys(table: str, value: Any, said: dict[str, str]) -> Any:
     known = KEYS.get(table, {})
     if not isinstance(value, Mapping) or not known.keys() & value.keys():
         return value
-    said |= {f"key '{table}.{key}'": f"'{table}.{known[key]}'" for key in value if key in known}
-    return {known.get(key, key): own for key, own in value.items()}
+    # Where both names are given, one would be lost: the old one stays, and is then an unknown key.
+    old = {key: new for key, new in known.items() if key in value and new not in value}
+    said |= {f"key '{table}.{key}'": f"'{table}.{old[key]}'" for key in value if key in old}
+    return {old.get(key, key): own for key, own in value.items()}
 
 
 def _fusion(settings: Any, said: dict[str, str]) -> Any:

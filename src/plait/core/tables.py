@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from plait.core.errors import ConfigError, UnknownNameError, nearest
+from plait.core.options import check_values
 
 __all__ = ["Entry", "check_options", "load_entry", "load_target", "look_up"]
 
@@ -61,10 +62,10 @@ def load_target(target: str) -> Any:
 
 
 def check_options(kind: str, name: str, target: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse options that `target` does not take by keyword; the message names the nearest one it does.
+    """Refuse options that `target` does not take by keyword, and values of a wrong type or out of range.
 
     Raises:
-        ConfigError: an option is unknown.
+        ConfigError: an option is unknown, and the message names the nearest one; or its value cannot be.
     """
     parameters = inspect.signature(target).parameters
     valid = [p.name for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -72,3 +73,4 @@ def check_options(kind: str, name: str, target: Callable[..., Any], options: Map
         if option not in valid:
             known = ", ".join(valid) or "none"
             raise ConfigError(f"{kind} {name!r} has no option {option!r}{nearest(option, valid)}; it takes: {known}")
+    check_values(f"{kind} {name!r}", target, options)

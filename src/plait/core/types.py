@@ -129,17 +129,21 @@ class MaskTarget:
     Fields:
         values: (B, h, w) float in [0, 1], the share of each cell that is foreground
         valid:  (B, h, w) bool, True = the cell lies inside the photo, False = padding
+        absent: (A, 2) int64, or None: pairs of rows; what the text of the first refers to is absent from the image of
+                the second
     """
 
     values: Tensor
     valid: Tensor
+    absent: Tensor | None = None
 
     def __len__(self) -> int:
         return self.values.shape[0]
 
     def to(self, device: torch.device) -> MaskTarget:
         """Give the same on another device."""
-        return MaskTarget(self.values.to(device), self.valid.to(device))
+        absent = None if self.absent is None else self.absent.to(device)
+        return MaskTarget(self.values.to(device), self.valid.to(device), absent)
 
 
 @dataclass(frozen=True)

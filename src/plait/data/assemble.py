@@ -30,6 +30,7 @@ class Row:
         text:  the caption, as written
         split: the split this row names, or None
         mask:  the region that the caption refers to, or None
+        vocabulary: of which list of words it is one; "" = not declared
         answers: what is right to answer, where the text is a question
     """
 
@@ -38,6 +39,7 @@ class Row:
     text: str
     split: str | None = None
     mask: MaskSource | None = None
+    vocabulary: str = ""
     answers: tuple[str, ...] = ()
 
 
@@ -164,7 +166,17 @@ def _captions(
         number = numbers[image]
         numbers[image] += 1
         if index[image] in order:
-            captions.append(Caption(f"{image}#{number}", text, order[index[image]], mask=row.mask, answers=row.answers))
+            name = f"{image}#{number}"
+            captions.append(
+                Caption(
+                    name,
+                    text,
+                    order[index[image]],
+                    mask=row.mask,
+                    vocabulary=row.vocabulary,
+                    answers=row.answers,
+                )
+            )
     return tuple(captions)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,15 @@ from plait.core.os_errors import os_sentence
 from plait.core.show import data_frame, html_table, shortened
 from plait.data.masks.source import MaskReading, MaskSource
 
-__all__ = ["Caption", "Collection", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
+__all__ = ["Caption", "Collection", "Facts", "Photo", "Skip", "keep_captions", "keep_photos", "texts_fingerprint"]
+
+
+class Facts(Protocol):
+    """What is known of an image beside its captions."""
+
+    def lacks(self, text: str) -> bool:
+        """Tell whether the subject of a phrase is known to be absent from the image. False = present or unknown."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +37,13 @@ class Photo:
         source: path of an image file, or (H, W, 3) uint8 array
         family: images with the same number are alike on purpose; training puts them in one batch, as each other's
                 negatives
+        facts:  what is known of its content, where the data knows more than its captions say
     """
 
     id: str
     source: Path | np.ndarray
     family: int | None = None
+    facts: Facts | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -62,6 +72,8 @@ class Caption:
         image:          the image's index in `Collection.photos`
         counterfactual: a sentence of the same words that is wrong for this image, where the data has one
         mask:           the region of the image that it refers to, where the data has one
+        vocabulary:     name of the list of words that it is one of, where the data declares one: an image annotated
+                        with a list is taken to carry all of its words that it shows; "" = not declared
         answers:        what is right to answer, where the text is a question: one per person asked, so that an answer
                         given twice counts twice; for images with a class, its name. Empty where the data has none
     """
@@ -71,6 +83,7 @@ class Caption:
     image: int
     counterfactual: str | None = None
     mask: MaskSource | None = None
+    vocabulary: str = ""
     answers: tuple[str, ...] = ()
 
 

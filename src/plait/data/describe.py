@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from plait.core.errors import InputError, shown
 from plait.data.collection import Collection
 from plait.data.masks.verify import mask_facts
 from plait.data.tokens.cache import list_stores
@@ -23,6 +24,8 @@ def describe(collection: Collection, *, root: Path | None = None) -> dict[str, A
         collection: what to describe; its masks are read
         root:       folder of the caches, where what is known of masks is kept; None = keep nothing
     """
+    if not isinstance(collection, Collection):
+        raise InputError(f"expected a collection, as `open_data` gives it, got {shown(collection)}")
     captions = Counter(caption.image for caption in collection.captions)
     counts = [captions.get(i, 0) for members in collection.splits.values() for i in members]
     words = sorted(len(caption.text.split()) for caption in collection.captions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plait.core.errors import ConfigError, InputError, PlaitError
+from plait.core.errors import ConfigError, InputError, PlaitError, shown
+from plait.core.os_errors import os_sentence
 from plait.core.ranges import MOST_SEEDS, RANGES, Range, checked_number
 from plait.data.collection import Photo
 from plait.data.images import PillowImage, decoded, rgb_of_pillow
@@ -182,6 +184,11 @@ def as_path(path: Any, name: str, *, error: type[PlaitError] = ConfigError) -> P
         text = os.fsdecode(text)
     if not text.strip() or "\0" in text:
         raise error(f"{name}: expected a path, got {'an empty one' if not text.strip() else 'one with a null byte'}")
+    try:
+        os.lstat(text)
+    except OSError as problem:
+        if problem.errno == errno.ENAMETOOLONG:  # what else is wrong shows when the path is used
+            raise error(f"{name}: {shown(text)}: {os_sentence(problem)}") from problem
     return Path(text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,21 @@ from plait.data.geometry import Geometry, geometry_of
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "FileFacts",
     "Geometry",
     "PillowImage",
-    "Stored",
-    "check_photo",
     "decoded",
     "geometry_of",
-    "inspect_photo",
+    "has_opacity",
     "load_rgb",
-    "load_stored",
     "normalise",
-    "photo_size",
+    "opened",
     "read_pixels",
+    "refuse_huge",
     "rgb_of_pillow",
     "thumbnail_jpeg",
     "to_pixels",
+    "unreadable",
+    "upright",
 ]
 
 # What Pillow calls an image; no other file of this room knows that library.
@@ -48,7 +46,6 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".ti
 # Listed, because Pillow would otherwise try all its plug-ins, one of which runs Ghostscript.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
-_ORIENTATION = 0x0112  # the EXIF tag
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -110,19 +107,19 @@ def load_rgb(source: Path | str | np.ndarray, *, enough_px: int = 0) -> np.ndarr
         return _checked(source)
     path = Path(source)
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             width, height = image.size
-            _refuse_huge(path, width, height)
+            refuse_huge(path, width, height)
             if enough_px and image.format in ("JPEG", "MPO"):
                 shrink = max(1, min(width, height) // enough_px)
                 if shrink > 1:
                     image.draft("RGB", (math.ceil(width / shrink), math.ceil(height / shrink)))
             image.load()
-            return _to_rgb(path, _upright(image))
+            return _to_rgb(path, upright(image))
     except InputError:
         raise
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def decoded(content: bytes, name: str) -> np.ndarray:
@@ -138,15 +135,15 @@ def decoded(content: bytes, name: str) -> np.ndarray:
     if not content:
         raise InputError(f"{name}: 0 bytes; expected the content of an image file")
     try:
-        with _opened(io.BytesIO(content)) as image:
-            _refuse_huge(name, image.width, image.height)
+        with opened(io.BytesIO(content)) as image:
+            refuse_huge(name, image.width, image.height)
             image.load()
-            return _to_rgb(name, _upright(image))
+            return _to_rgb(name, upright(image))
     except InputError:
         raise
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise InputError(
-            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short ({error})"
+            f"{name}: {len(content):,} bytes that are no image of a known kind, damaged or cut short"
         ) from error
 
 
@@ -158,132 +155,15 @@ def rgb_of_pillow(image: Any, name: str) -> np.ndarray | None:
     """
     if not isinstance(image, Image.Image):
         return None
-    _refuse_huge(name, image.width, image.height)
+    refuse_huge(name, image.width, image.height)
     if not image.width or not image.height:
         raise InputError(f"{name}: a Pillow image of {image.width} x {image.height} pixels; expected at least one")
     try:
-        return _to_rgb(name, _upright(image))
+        return _to_rgb(name, upright(image))
     except InputError:
         raise
     except Exception as error:  # the file behind it may be closed, or cut short
         raise InputError(f"{name}: the Pillow image cannot be read ({error})") from error
-
-
-def check_photo(source: Path | np.ndarray) -> str | None:
-    """Give what is wrong with an image, or None when all of it can be decoded. JPEGs are decoded at 1/8 scale."""
-    try:
-        load_rgb(source, enough_px=8)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """Properties of an image file.
-
-    Fields:
-        width, height: px, upright (EXIF rotation applied)
-        kind:    the file's format, such as "JPEG"
-        mode:    Pillow's name for how pixels are stored: "RGB", "L", "CMYK", "P", "RGBA", "I;16" ...
-        rotated: the EXIF data asks for a rotation or mirroring
-        transparent: part of the pixels with an opacity below one half, in [0, 1]; None without transparency
-        rgb:     (h, w, 3) uint8, the image, maybe at a reduced size
-    """
-
-    width: int
-    height: int
-    kind: str
-    mode: str
-    rotated: bool
-    transparent: float | None
-    rgb: np.ndarray
-
-
-def inspect_photo(path: Path, *, enough_px: int = 64) -> FileFacts:
-    """Decode an image completely, JPEGs at reduced scale, and give its properties. Raises as `load_rgb`."""
-    rgb = load_rgb(path, enough_px=enough_px)
-    with _opened(path) as image:
-        kind, mode, width, height = str(image.format), image.mode, image.width, image.height
-        try:
-            turn = int(image.getexif().get(_ORIENTATION, 1))
-        except Exception:  # an image whose EXIF data is damaged is still an image
-            turn = 1
-        transparent = None
-        if mode in _WITH_ALPHA or "transparency" in image.info:
-            transparent = float((np.asarray(image.convert("RGBA"))[:, :, 3] < 128).mean())
-    if turn in (5, 6, 7, 8):  # a quarter turn
-        width, height = height, width
-    return FileFacts(width, height, kind, mode, turn in range(2, 9), transparent, rgb)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An image file's pixels as they are stored, for masks: nothing is converted, because numbers may be labels.
-
-    Fields:
-        mode:    Pillow's name of how pixels are stored
-        numbers: (H, W) grey levels, palette numbers or 16-bit values; or (H, W, 3) uint8 of colours
-        opacity: (H, W) uint8, 255 = opaque, or None without transparency
-        colours: (256, 3) uint8 of a palette, else None
-    """
-
-    mode: str
-    numbers: np.ndarray
-    opacity: np.ndarray | None
-    colours: np.ndarray | None
-
-
-def load_stored(path: Path) -> Stored:
-    """Read an image file as it is stored. Raises as `load_rgb`."""
-    try:
-        with _opened(path) as image:
-            _refuse_huge(path, image.width, image.height)
-            image.load()
-            return _stored(path, _upright(image))
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise _unreadable(path, error) from error
-
-
-def _stored(path: Path, image: Image.Image) -> Stored:
-    opacity = colours = None
-    if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        opacity = np.asarray(image.convert("RGBA"))[:, :, 3]
-    if image.mode == "P":
-        colours = np.zeros((256, 3), dtype=np.uint8)
-        given = np.array(image.getpalette("RGB") or [], dtype=np.uint8)
-        colours[: len(given) // 3] = given.reshape(-1, 3)
-    if image.mode == "F":
-        raise InputError(f"image {path}: floating-point pixels have no defined range; save it as 8-bit grey")
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.mode in ("P", "L") or image.mode.startswith("I"):
-        return Stored(image.mode, np.asarray(image), opacity, colours)
-    if image.mode in ("LA", "La", "PA"):
-        return Stored(image.mode, np.asarray(image.convert("LA"))[:, :, 0], opacity, None)
-    return Stored(
-        image.mode, np.asarray(image.convert("RGBA" if opacity is not None else "RGB"))[:, :, :3], opacity, colours
-    )
-
-
-def photo_size(source: Path | np.ndarray) -> tuple[int, int]:
-    """Give an image's (height, width), upright, from the file's header: nothing is decoded. Raises as `load_rgb`."""
-    if isinstance(source, np.ndarray):
-        return int(source.shape[0]), int(source.shape[1])
-    try:
-        with _opened(source) as image:
-            _refuse_huge(source, image.width, image.height)
-            try:
-                turn = int(image.getexif().get(_ORIENTATION, 1))
-            except Exception:  # an image whose EXIF data is damaged is still an image
-                turn = 1
-            return (image.width, image.height) if turn in (5, 6, 7, 8) else (image.height, image.width)
-    except InputError:
-        raise
-    except Exception as error:
-        raise _unreadable(source, error) from error
 
 
 def thumbnail_jpeg(rgb: np.ndarray, side_px: int) -> bytes:
@@ -301,25 +181,28 @@ def thumbnail_jpeg(rgb: np.ndarray, side_px: int) -> bytes:
 def _checked(rgb: np.ndarray) -> np.ndarray:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
         raise InputError(f"image in memory: expected a (H, W, 3) uint8 array, got {rgb.shape} {rgb.dtype}")
-    _refuse_huge("in memory", rgb.shape[1], rgb.shape[0])
+    refuse_huge("in memory", rgb.shape[1], rgb.shape[0])
     return rgb
 
 
-def _opened(path: Path | io.BytesIO) -> Image.Image:
-    """Open an image file. Pillow's warning about huge ones is silenced: `_refuse_huge` refuses them, with advice."""
+def opened(path: Path | io.BytesIO) -> Image.Image:
+    """Open an image file without Pillow's warnings: `refuse_huge` refuses huge ones, and bad EXIF data is harmless."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
         return Image.open(path, formats=_FORMATS)
 
 
-def _refuse_huge(path: Path | str, width: int, height: int) -> None:
+def refuse_huge(path: Path | str, width: int, height: int) -> None:
+    """Refuse an image of more than `MAX_PIXELS` pixels. Raises InputError."""
     if width * height > MAX_PIXELS:
         raise InputError(
             f"image {path}: {width} x {height} pixels; expected at most {MAX_PIXELS:,} in all. Make it smaller first"
         )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Give the error that says why an image cannot be read, from what Pillow or the system raised."""
     if isinstance(error, FileNotFoundError):
         return InputError(f"image {path}: no such file")
     if isinstance(error, OSError) and has_advice(error) and not path.is_dir():
@@ -335,7 +218,8 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"image {path}: cannot be decoded, damaged or cut short ({error})")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """Apply the rotation or mirroring that the EXIF data asks for."""
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # an image whose EXIF data is damaged is still an image; it is not rotated
@@ -352,8 +236,13 @@ def _to_rgb(path: Path | str, image: Image.Image) -> np.ndarray:
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
         raise InputError(f"image {path}: floating-point pixels have no defined range; save it as 8-bit RGB")
-    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+    if has_opacity(image):
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, (255, 255, 255, 255))
         return np.array(Image.alpha_composite(white, over).convert("RGB"))
     return np.array(image.convert("RGB"))
+
+
+def has_opacity(image: Image.Image) -> bool:
+    """Tell whether an image is transparent somewhere, by its mode or one colour of it."""
+    return image.mode in _WITH_ALPHA or "transparency" in image.info

@@ -25,6 +25,8 @@ __all__ = ["SCENES_COUNT", "open_collection", "source_of", "split_where"]
 
 # Scenes generated where no count is given: enough to learn binding from, and generated in seconds.
 SCENES_COUNT = 2400
+# More do not fit into memory: a scene has 12 KiB of pixels.
+SCENES_MOST = 1_000_000
 
 
 def open_collection(
@@ -113,6 +115,8 @@ def source_of(where: str | Path) -> str:
 def _source_of(where: str | Path, masks: bool) -> str:
     text, path = str(where), Path(where)
     if text.startswith("hub:"):
+        if not text.removeprefix("hub:").strip():
+            raise InputError(f"{text!r}: expected the name of a data set of the Hugging Face hub, as hub:OWNER/NAME")
         return "hub"
     if text == "scenes" or text.startswith("scenes:"):
         return "scenes"
@@ -158,6 +162,10 @@ def _scenes_count(where: str) -> int:
     kind, _, count = where.partition(":")
     if not count and ":" not in where:
         return SCENES_COUNT
-    if not (count.isascii() and count.isdigit()) or int(count) < 6:
-        raise InputError(f"{where!r}: expected {kind}:COUNT with a count of at least 6, such as {kind}:2000")
+    digits = count if count.isascii() and count.isdigit() else ""
+    if not digits or len(digits) > len(str(SCENES_MOST)) or not 6 <= int(digits) <= SCENES_MOST:
+        raise InputError(
+            f"{where[:80]!r}: expected {kind}:COUNT with a count of at least 6 and at most {SCENES_MOST:,}, such as "
+            f"{kind}:2000"
+        )
     return int(count)

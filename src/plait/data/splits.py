@@ -122,9 +122,11 @@ def read_splits(path: Path) -> dict[str, list[str]]:
         InputError: it is not; the message names the file and the key.
     """
     data = read_json_file(path)
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not data:
         raise InputError(f'{path}: expected an object such as {{"train": ["a.jpg"], "val": ["b.jpg"]}}')
     for name, members in data.items():
+        if not name.strip():
+            raise InputError(f"{path}: a split has no name; expected names such as 'train' and 'val'")
         if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
             raise InputError(f"{path}: key {name!r}: expected a list of image names")
     return data

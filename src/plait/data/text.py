@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from plait.core.errors import CheckpointError, ConfigError, InputError, MissingPackageError, UnknownNameError
+from plait.core.os_errors import os_sentence
 
 __all__ = ["EOS", "PAD", "SOS", "SPECIALS", "TOKENISERS", "UNK", "Vocabulary", "WordInput", "split_words"]
 
@@ -166,7 +167,9 @@ class WordInput:
         """Read what `save` wrote. Raises CheckpointError when the file is missing or something else."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {os_sentence(error)}") from error
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{path}: cannot be read as a saved word input: {error}") from error
         return cls.from_json(data, where=str(path))
 

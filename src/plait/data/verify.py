@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from plait.core.errors import InputError, StorageError
+from plait.core.errors import InputError, StorageError, shown
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Photo, Skip, keep_photos
-from plait.data.images import check_photo
+from plait.data.image_files import check_photo
 from plait.data.masks.verify import verify_masks
 
 __all__ = ["verify_photos"]
@@ -34,6 +34,8 @@ def verify_photos(
     Raises:
         InputError: a split has fewer than 2 images left; or what `verify_masks` raises.
     """
+    if not isinstance(collection, Collection):
+        raise InputError(f"expected a collection, as `open_data` gives it, got {shown(collection)}")
     readable, bad = [], {}
     for index, photo in enumerate(collection.photos):
         try:

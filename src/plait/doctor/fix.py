@@ -41,6 +41,8 @@ def clean_data(checkup: Checkup, out: Path) -> dict[str, Any]:
             raise InputError(
                 f"--fix {out}: is, holds or is in {place}, where the originals are; name a folder outside of it"
             )
+    if (out / "captions.csv").exists() and not (out / "dropped.csv").exists():
+        raise InputError(f"--fix {out}: holds a captions.csv that this command did not write; name another folder")
     captions = material.of("caption")
     if not captions:
         raise InputError(f"{material.origin}: --fix cleans captions and their splits; this data has no captions")

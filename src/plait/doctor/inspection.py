@@ -17,7 +17,7 @@ import numpy as np
 from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.fingerprints import content_hash, perceptual_hash, thumbnail
-from plait.data.images import inspect_photo, load_stored
+from plait.data.image_files import inspect_photo, load_stored
 from plait.data.masks.load import load_mask
 from plait.data.masks.source import MaskSource
 

@@ -28,9 +28,16 @@ def mask_sources(material: Material) -> dict[str, MaskSource]:
         named = mask.source is None and mask.mask and folder is not None
         if named and folder and ".." not in Path(mask.mask).parts and not Path(mask.mask).is_absolute():
             places = (folder / "masks" / mask.mask, folder / mask.mask)
-            if path := next((place for place in places if place.is_file() and place not in photos), None):
+            if path := next((place for place in places if _is_file(place) and place not in photos), None):
                 found[mask.mask] = MaskSource(path)
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def mask_facts(seen: Mapping[str, MaskFacts], material: Material) -> dict[str, Any]:

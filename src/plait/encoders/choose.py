@@ -12,9 +12,11 @@ from plait.core.types import EncoderParts, Modality, TextInput
 from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
 from plait.encoders.adapters import Adapter
 
-__all__ = ["adapter", "image_parts", "needs_text_input", "text_parts"]
+__all__ = ["adapter", "check_adapter", "check_encoder", "image_parts", "needs_text_input", "text_parts"]
 
 Factory = Callable[..., EncoderParts]
+# What the model sets itself.
+_ADAPTERS_OWN = ("width", "pooled_width_in", "modality")
 
 
 class _LearnedTextInput(TextInput, Protocol):
@@ -96,9 +98,25 @@ def adapter(
         ConfigError: an unknown option, or one that the model sets itself.
     """
     target = load_entry(look_up("adapter", ADAPTERS, name))
-    _check("adapter", name, target, options, own=("width", "pooled_width_in", "modality"))
+    _check("adapter", name, target, options, own=_ADAPTERS_OWN)
     built: Adapter = target(width_in, width=width, pooled_width_in=pooled_width_in, modality=modality, **dict(options))
     return built
+
+
+def check_encoder(kind: str, name: str, options: Mapping[str, Any]) -> None:
+    """Refuse an encoder's name and options, before anything is loaded.
+
+    Arguments:
+        kind: "text encoder" or "image encoder"
+    Raises:
+        UnknownNameError, ConfigError: as `text_parts` and `image_parts`.
+    """
+    _prepare(kind, {"text encoder": TEXT_ENCODERS, "image encoder": IMAGE_ENCODERS}[kind], name, options)
+
+
+def check_adapter(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse an adapter's name and options. Raises as `adapter`."""
+    _check("adapter", name, load_entry(look_up("adapter", ADAPTERS, name)), options, own=_ADAPTERS_OWN)
 
 
 def needs_text_input(name: str) -> bool:

@@ -64,7 +64,7 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def word_vectors(texts: Sequence[Sequence[str]]) -> Tensor:
+def word_vectors(texts: Sequence[Sequence[str]], *, device: torch.device) -> Tensor:
     """Give one unit vector per text: counts of its words, rarer words more.
 
     Formula: count(word in text) * ln(N / number of the N texts with the word), then divided by its length; a text whose
@@ -75,7 +75,7 @@ def word_vectors(texts: Sequence[Sequence[str]]) -> Tensor:
     """
     occurs = Counter(word for text in texts for word in set(text))
     column = {word: n for n, word in enumerate(sorted(occurs))}
-    vectors = torch.zeros(len(texts), max(1, len(column)))
+    vectors = torch.zeros(len(texts), max(1, len(column)), device=device)
     for row, text in enumerate(texts):
         for word, count in Counter(text).items():
             vectors[row, column[word]] = count * math.log(len(texts) / occurs[word])

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from plait.core.errors import ConfigError, UnknownNameError
+from plait.core.errors import ConfigError, UnknownNameError, shown
 
 __all__ = ["DEVICES", "device_of", "present_devices", "resolve_device"]
 
@@ -29,6 +29,8 @@ def resolve_device(requested: str = "auto") -> torch.device:
         UnknownNameError: it is none of these.
         ConfigError: this machine has no such device.
     """
+    if not isinstance(requested, str):
+        raise ConfigError(f"device: expected one of {', '.join(DEVICES)}, got {shown(requested)}")
     present = present_devices()
     kind, _, number = requested.partition(":")
     if kind not in DEVICES or (number and not (number.isdecimal() and kind in ("cuda", "mps"))):

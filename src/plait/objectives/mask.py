@@ -66,6 +66,13 @@ class MaskLoss(nn.Module):
     overlap terms do not depend on the background's size, focal loss reduces the weight of easy cells, and
     positive_weight counts foreground cells k times; one of the three is enough.
 
+    Absent phrases: with absent = a, that share of a batch's texts is paired a second time, by the learner, with an
+    image that lacks what they refer to (`MaskTarget.absent`). Such a pair adds its cell term against an empty mask,
+    summed over these pairs and divided by the number of the others, so that what is learned from the others keeps its
+    weight. Where the learner says with a logit whether there is anything to mark, that is compared too:
+        presence term: presence * (mean over pairs with a region of -ln s + mean over the rest of -ln(1 - s)) / 2,
+    s = sigmoid(logit). Both kinds count the same, however many there are: s is a probability at even odds.
+
     Empty masks: a text may refer to nothing in the image. An overlap with nothing is 0 whatever is predicted and gives
     no gradient, so with empty = "skip" the overlap term averages over the other images, and the cell term alone
     trains on empty masks; with "count" the image's term is the mean of p, 0 where nothing is predicted.
@@ -77,11 +84,16 @@ class MaskLoss(nn.Module):
         positive_weight: of foreground cells, "bce" only; above 0
         gamma, alpha:    of "focal": gamma at least 0; alpha in (0, 1)
         empty:           "skip" or "count"
+        absent:          share of texts that are paired with an image lacking their subject, in [0, 1]; 0 = none, and
+                         then no presence is learned
+        presence:        weight of the presence term
     Shapes:
-        logits:  MaskLogits (B, h, w)
-        target:  MaskTarget (B, h', w'); the logits are brought to its cells (`at_cells`)
-        returns: Loss of () float, the cell term in nats per cell; parts "bce" or "focal", and "iou" or "dice" before
-                 weighting. Images without a valid cell count 0.
+        logits:   MaskLogits (B, h, w); (B + A, h, w) where the target names A absent pairs, these last
+        target:   MaskTarget (B, h', w'); the logits are brought to its cells (`at_cells`)
+        presence: (B + A,) float logits, or None
+        returns:  Loss of () float, the cell term in nats per cell; parts "bce" or "focal" (of the B pairs), "iou" or
+                  "dice", "absent" (the cell term of the A pairs, their mean) and "presence", before weighting. Images
+                  without a valid cell count 0.
     Raises:
         ConfigError: a value is out of its range.
         ShapeError: other numbers of images, or a mask that does not fit its values.
@@ -103,6 +115,8 @@ class MaskLoss(nn.Module):
         gamma: float = 2.0,
         alpha: float = 0.25,
         empty: Literal["skip", "count"] = "skip",
+        absent: float = 0.0,
+        presence: float = 0.1,
     ) -> None:
         super().__init__()
         for name, got, allowed in (
@@ -117,14 +131,20 @@ class MaskLoss(nn.Module):
                 "mask objective: expected weight >= 0, positive_weight > 0, gamma >= 0 and 0 < alpha < 1, got "
                 f"{weight}, {positive_weight}, {gamma} and {alpha}"
             )
+        if not (0 <= absent <= 1 and presence >= 0):
+            raise ConfigError(
+                f"mask objective: expected absent in [0, 1] and presence >= 0, got {absent} and {presence}"
+            )
         self.cells, self.overlap, self.empty = cells, overlap, empty
+        self.absent, self.presence = absent, presence
         self.weight, self.positive_weight = weight, positive_weight
         self.gamma, self.alpha = gamma, alpha
 
-    def forward(self, logits: MaskLogits, target: MaskTarget) -> Loss:
+    def forward(self, logits: MaskLogits, target: MaskTarget, *, presence: Tensor | None = None) -> Loss:
         """Give the loss of a batch; see the class."""
-        share, valid = target.values, target.valid
-        if share.shape != valid.shape or len(logits) != len(share) or len(share) == 0:
+        pairs = len(target)
+        share, valid = _with_absent(target)
+        if share.shape != valid.shape or len(logits) != len(share) or pairs == 0:
             raise ShapeError(
                 f"mask objective: expected logits and target of the same images, got {tuple(logits.values.shape)}, "
                 f"{tuple(share.shape)} and valid {tuple(valid.shape)}"
@@ -136,12 +156,20 @@ class MaskLoss(nn.Module):
         values, share = values.masked_fill(~valid, 0.0), share.to(values.dtype).masked_fill(~valid, 0.0)
         per_cell, counts = self._cell_terms(values, share)
         area = (counts * valid).flatten(1).sum(1).clamp(min=_TINY)
-        total = ((per_cell * valid).flatten(1).sum(1) / area).mean()
+        per_image = (per_cell * valid).flatten(1).sum(1) / area
+        total = per_image[:pairs].mean()
         parts: dict[str, Tensor] = {self.cells: total.detach()}
         if self.overlap != "none":
-            lost = self._overlap_term(values.sigmoid(), share, valid)
+            lost = self._overlap_term(values.sigmoid()[:pairs], share[:pairs], valid[:pairs])
             parts[self.overlap] = lost.detach()
             total = total + self.weight * lost
+        if len(share) > pairs:
+            parts["absent"] = per_image[pairs:].mean().detach()
+            total = total + per_image[pairs:].sum() / pairs
+        if presence is not None:
+            said = _presence_term(presence, (share > 0).flatten(1).any(1))
+            parts["presence"] = said.detach()
+            total = total + self.presence * said
         return Loss(total, parts)
 
     def _cell_terms(self, values: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,3 +191,25 @@ class MaskLoss(nn.Module):
             return (lost * has_object).sum() / has_object.sum().clamp(min=1)
         mean = (probability * valid).flatten(1).sum(1) / valid.flatten(1).sum(1).clamp(min=1)
         return torch.where(has_object, lost, mean).mean()
+
+
+def _with_absent(target: MaskTarget) -> tuple[Tensor, Tensor]:
+    """Give the values and valid cells of a batch's pairs and of its absent pairs, whose masks are empty."""
+    if target.absent is None or not len(target.absent):
+        return target.values, target.valid
+    inside = target.valid[target.absent[:, 1]]
+    return torch.cat([target.values, torch.zeros_like(inside, dtype=target.values.dtype)]), torch.cat(
+        [target.valid, inside]
+    )
+
+
+def _presence_term(presence: Tensor, has_object: Tensor) -> Tensor:
+    """Give the cross-entropy of presence logits (N,), the pairs with and without an object counting the same."""
+    if presence.shape != has_object.shape:
+        raise ShapeError(
+            f"mask objective: expected a presence logit for each of {len(has_object)} pairs, got "
+            f"{tuple(presence.shape)}"
+        )
+    lost = F.softplus(torch.where(has_object, -presence, presence))
+    kinds = (has_object, ~has_object)
+    return sum(((lost * kind).sum() / kind.sum().clamp(min=1) for kind in kinds), start=lost.new_zeros(())) / 2

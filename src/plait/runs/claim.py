@@ -13,8 +13,12 @@ from plait.core.files import read_json, write_json
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection
 from plait.runs.assemble import completed
+from plait.runs.record import finished_record
 
-__all__ = ["claim", "known_recipe", "plan_of", "read_or_none"]
+__all__ = ["check_claim", "claim", "known_recipe", "plan_of", "read_or_none"]
+
+
+PLAN_FILE = "plan.json"
 
 
 def plan_of(recipe: Recipe, collection: Collection, steps: int | None) -> dict[str, Any]:
@@ -24,23 +28,30 @@ def plan_of(recipe: Recipe, collection: Collection, steps: int | None) -> dict[s
 
 
 def claim(folder: Path, plan: dict[str, Any]) -> None:
-    """Mark the folder as this run's.
+    """Mark the folder as this run's. Raises as `check_claim`."""
+    check_claim(folder, plan)
+    if not isinstance((read_or_none(folder / PLAN_FILE) or {}).get("recipe"), dict):
+        write_json(folder / PLAN_FILE, plan)
+
+
+def check_claim(folder: Path, plan: dict[str, Any]) -> bool:
+    """Tell whether the folder is this run's already; nothing is written.
 
     Raises:
         ConfigError: it holds another run; the message names the first difference.
     """
-    path = folder / "plan.json"
-    then = read_or_none(path)
+    then = read_or_none(folder / PLAN_FILE)
+    if then is None or not isinstance(then.get("recipe"), dict):  # damaged: the run that was fitted here says it too
+        then = _fitted(folder, plan)
     if then is None:
-        write_json(path, plan)
-        return
-    if isinstance(then.get("recipe"), dict):
-        then["recipe"] = known_recipe(then["recipe"])
+        return False
+    then["recipe"] = known_recipe(then["recipe"])
     if then != plan:
         raise ConfigError(
             f"{folder} holds another run: {_first_difference(then, plan)}; choose another --out, or delete that folder "
             "to start again"
         )
+    return True
 
 
 def read_or_none(path: Path) -> dict[str, Any] | None:
@@ -50,6 +61,15 @@ def read_or_none(path: Path) -> dict[str, Any] | None:
     except CheckpointError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _fitted(folder: Path, plan: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the plan of the finished run in a folder, by its record, which holds no number of steps; None if none is."""
+    try:
+        record = finished_record(folder)
+    except CheckpointError:
+        return None
+    return None if record is None else {**plan, "recipe": record["recipe"], "data": record["data"]["fingerprint"]}
 
 
 def known_recipe(plain: dict[str, Any]) -> dict[str, Any]:

@@ -15,16 +15,16 @@ from typing import Any
 
 import torch
 
+from plait.build import check_parts
 from plait.core.config import Recipe, recipe_to_dict
 from plait.core.errors import InputError
 from plait.core.evaluation import Evaluation
 from plait.core.files import remove_leftovers, write_json
 from plait.core.locks import locked
 from plait.data.collection import Collection
-from plait.data.text import WordInput
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed, make_words
-from plait.runs.claim import claim, plan_of
+from plait.runs.claim import check_claim, claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
 from plait.runs.kinds import check_output
@@ -82,20 +82,26 @@ def fit_run(
     recipe = completed(recipe, device=hardware.device)
     task = find_task(recipe.task)
     work = task.load_work()
-    use = work.use(recipe)  # what is cheap is checked before anything is written or encoded
+    check_parts(recipe)  # what is cheap is checked before anything is written or encoded
+    use = work.use(recipe)
     work.check_data(collection)
     recipe = work.fill_in(recipe, collection)
-    split = split_for_results(dict(collection.splits))
+    split = _checked_splits(collection)
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
-    claim(folder, plan)
-    remove_leftovers(folder)  # a killed run may have left one as large as its weights and optimiser
-    if (record := whole_record(folder)) is not None:
+    known = check_claim(folder, plan)
+    if known:
+        remove_leftovers(folder)  # a killed run may have left one as large as its weights and optimiser
+    if known and (record := whole_record(folder)) is not None:
+        claim(folder, plan)
         return with_status(record), None
-    listener = jsonl_log(folder / "events.jsonl", listener)
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
-    before = work.audit_recipe(recipe, seeds=AUDIT_SEEDS)
-    learner = assemble(recipe, _words(recipe, collection, folder))
+    before, words = work.audit_recipe(recipe, seeds=AUDIT_SEEDS), make_words(recipe, collection)
+    learner = assemble(recipe, words)
+    claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
+    listener = jsonl_log(folder / "events.jsonl", listener)
     first_s = 0.0
     if (first := work.first_stage(recipe)) is not None:
         place = (shared or folder) / FIRST_STAGE / first_stage_name(first)
@@ -140,6 +146,14 @@ def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
     return learner
 
 
+def _checked_splits(collection: Collection) -> str:
+    """Give the split for the results. Raises InputError where there is none, or none to learn from."""
+    split = split_for_results(dict(collection.splits))
+    if not collection.splits.get("train"):
+        raise InputError(f"{collection.origin}: no split 'train' to learn from; it has: {', '.join(collection.splits)}")
+    return split
+
+
 def split_for_results(splits: dict[str, tuple[int, ...]]) -> str:
     """Give the split that results are reported on: "test" if there is one, else "val".
 
@@ -176,11 +190,3 @@ def _curve_point(task: Task, learner: Learner, feed: Feed, recipe: Recipe) -> Ca
         return {key: found[key] for key in keys if key in found}
 
     return check
-
-
-def _words(recipe: Recipe, collection: Collection, folder: Path) -> WordInput | None:
-    """Build the vocabulary and keep it with the run."""
-    words = make_words(recipe, collection)
-    if words is not None:
-        write_json(folder / WORDS_FILE, words.to_json())
-    return words

@@ -9,13 +9,31 @@ from plait.core.errors import ConfigError
 from plait.core.os_errors import os_sentence
 from plait.data.given import as_path
 
-__all__ = ["check_output", "kind_of", "output_folder"]
+__all__ = ["CLEANED", "check_output", "kind_of", "output_folder"]
 
+# What `check(fix=...)` writes is a data set of its own, and belongs in no folder of results.
+CLEANED = "cleaned data"
 # kind -> files that only a folder of this kind has; the first kind that fits is meant
 _MARKS = {
     "comparison": ("compare.json", "results.json"),
     "packaged model": ("MODEL_CARD.md",),
     "run": ("plan.json", "run.json"),
+}
+
+# kind -> files that are written into such a folder, where no folder of that name may stand
+_WRITTEN = {
+    "comparison": ("compare.json", "results.json", "gallery.json", "report.html"),
+    "packaged model": ("run.json", "weights.safetensors", "vocabulary.json", "MODEL_CARD.md"),
+    "run": (
+        "plan.json",
+        "run.json",
+        "weights.safetensors",
+        "by_photo.safetensors",
+        "vocabulary.json",
+        "gallery.json",
+        "events.jsonl",
+        "state.safetensors",
+    ),
 }
 
 
@@ -40,6 +58,11 @@ def check_output(folder: Path, kind: str) -> None:
         raise ConfigError(
             f"--out {folder}: this folder holds a {found}, and a {kind} would overwrite it; choose another folder"
         )
+    for name in _WRITTEN[kind]:
+        if (folder / name).is_dir():
+            raise ConfigError(
+                f"--out {folder}: {name} is a folder, and a {kind} writes a file of that name; remove or rename it"
+            )
 
 
 def output_folder(out: Any, kind: str) -> Path:
@@ -57,6 +80,10 @@ def output_folder(out: Any, kind: str) -> Path:
             check_output(folder, kind)
         else:
             _refuse_files(folder)
+            if kind == CLEANED and (found := kind_of(folder)):
+                raise ConfigError(
+                    f"--fix {folder}: this folder holds a {found}; choose another folder for cleaned data"
+                )
     except OSError as error:  # a name that is too long, or a folder above it that cannot be read
         raise ConfigError(f"--out {str(folder)[:80]}: {os_sentence(error, 'write')}") from error
     return folder

@@ -13,7 +13,7 @@ from plait.audit.record import Audit
 from plait.audit.verdict import with_overlap
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
-from plait.core.errors import CheckpointError, ConfigError
+from plait.core.errors import CheckpointError, ConfigError, shown
 from plait.core.evaluation import Evaluation
 from plait.core.renamed import RenamedWarning
 from plait.data.collection import Collection, keep_photos
@@ -22,7 +22,7 @@ from plait.model import Learner
 from plait.runs.assemble import assemble, completed
 from plait.runs.feed import open_feed
 from plait.runs.fit import WORDS_FILE, scoring, split_for_results
-from plait.runs.record import RECORD_FILE, damage, finished_record, with_status
+from plait.runs.record import RECORD_FILE, sound_record, with_status
 from plait.runs.weights import load_weights
 from plait.tasks import find_task
 from plait.train.events import Listener, silent
@@ -49,11 +49,7 @@ def open_run(folder: Path, *, device: str = "auto") -> Run:
         ConfigError: there is no such device.
     """
     hardware = choose_hardware(device)
-    record = finished_record(folder)
-    if record is None:
-        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
-    if broken := damage(folder, record):
-        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it repairs it")
+    record = sound_record(folder)
     path = folder / RECORD_FILE
     try:
         # A run that was written by an earlier version is not the user's to change: its old names need no warning.
@@ -94,8 +90,10 @@ def open_run_feed(
         ConfigError: no such split.
         InputError: data that the run's task cannot be measured on.
     """
-    if split not in collection.splits:
-        raise ConfigError(f"data {collection.name!r} has no split {split!r}; it has: {', '.join(collection.splits)}")
+    if not isinstance(split, str) or split not in collection.splits:
+        raise ConfigError(
+            f"data {collection.name!r} has no split {shown(split)}; it has: {', '.join(collection.splits)}"
+        )
     find_task(run.recipe.task).load_work().check_data(collection)
     recipe = replace(run.recipe, image=replace(run.recipe.image, views=("full",)))
     part = keep_photos(collection, collection.splits[split])  # nothing else is encoded

@@ -15,9 +15,8 @@ from plait.runs.fit import WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
 from plait.runs.recipe_text import RECIPE_FILE, recipe_text
-from plait.runs.record import finished_record, write_record
+from plait.runs.record import finished_record, sound_record, write_record
 from plait.runs.weights import WEIGHTS_FILE
-from plait.task import Task
 from plait.tasks import find_task
 from plait.train.checkpoint import read_tensors, write_tensors
 
@@ -43,9 +42,8 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
             f"--out {out}: this is the run itself, and packaging halves its precision; choose another folder"
         )
     check_output(out, "packaged model")
-    record = finished_record(folder)
-    if record is None:
-        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    record = sound_record(folder)
+    _check_same(out, record)
     tensors, metadata = read_tensors(folder / WEIGHTS_FILE)
     small = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     for name, tensor in small.items():
@@ -53,19 +51,30 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
             raise CheckpointError(
                 f"{folder}: {name} holds values beyond float16's 65,504; the run cannot be made small"
             )
-    path = out / WEIGHTS_FILE
+    path, words = out / WEIGHTS_FILE, folder / WORDS_FILE
+    # What may be refused is read before anything is written.
+    numbers, recipe = _numbers(record, folder), recipe_text(folder)
     write_tensors(path, small, metadata)
-    words = folder / WORDS_FILE
     if words.exists():
         write_bytes(out / words.name, words.read_bytes())
-    recipe = recipe_text(folder)
     write_bytes(out / RECIPE_FILE, recipe.encode())
-    write_bytes(out / "MODEL_CARD.md", _card(record, folder, size_bytes=path.stat().st_size, recipe=recipe).encode())
+    write_bytes(out / "MODEL_CARD.md", _card(record, numbers, size_bytes=path.stat().st_size, recipe=recipe).encode())
     write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
 
-def _card(record: dict[str, Any], folder: Path, *, size_bytes: int, recipe: str) -> str:
+def _check_same(out: Path, record: dict[str, Any]) -> None:
+    """Refuse to write over the packaged model of another run; one that is damaged is written again."""
+    try:
+        there = finished_record(out)
+    except CheckpointError:
+        return
+    what = ("recipe", "data", "metrics")
+    if there is not None and any(there[key] != record[key] for key in what):
+        raise ConfigError(f"--out {out}: this folder holds the packaged model of another run; choose another folder")
+
+
+def _card(record: dict[str, Any], numbers: str, *, size_bytes: int, recipe: str) -> str:
     settings, data = record["recipe"], record["data"]
     task = find_task(settings["task"])
     card = task.load_card()
@@ -95,7 +104,7 @@ images):
 
 | metric | value | 95 % |
 | --- | --- | --- |
-{_numbers(record, folder, task, card.metrics)}
+{numbers}
 
 {card.scores(record)}
 
@@ -115,8 +124,9 @@ training.
 """
 
 
-def _numbers(record: dict[str, Any], folder: Path, task: Task, keys: tuple[str, ...]) -> str:
-    lines = []
+def _numbers(record: dict[str, Any], folder: Path) -> str:
+    task = find_task(record["recipe"]["task"])
+    keys, lines = task.load_card().metrics, []
     for metric in task.metrics:
         if metric.key in keys and metric.key in record["metrics"]:
             found = interval_of(metric, *read_items(folder / ITEMS_FILE, metric))

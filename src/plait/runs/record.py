@@ -16,8 +16,10 @@ from plait.core.errors import CheckpointError
 from plait.core.evaluation import Evaluation
 from plait.core.files import read_json, write_json
 from plait.core.made import joined, parted
+from plait.core.os_errors import os_sentence
 from plait.data.collection import Collection
 from plait.model import Learner
+from plait.runs.check import check_record
 from plait.task import Use
 from plait.tasks import find_task
 from plait.train.fit import FitResult
@@ -29,6 +31,7 @@ __all__ = [
     "damage",
     "finished_record",
     "make_record",
+    "sound_record",
     "whole_record",
     "with_status",
     "write_record",
@@ -47,15 +50,29 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
         CheckpointError: the record cannot be read.
     """
     path = folder / RECORD_FILE
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return None
     record = read_json(path)
-    if not isinstance(record, dict) or "recipe" not in record or "metrics" not in record:
-        raise CheckpointError(
-            f"{path}: expected a run's record with 'recipe' and 'metrics'; the file is damaged. The command that made "
-            "the run repairs it"
-        )
-    return joined(record)
+    found: dict[str, Any] = joined(record) if isinstance(record, dict) else record
+    check_record(found, path)
+    return found
+
+
+def sound_record(folder: Path) -> dict[str, Any]:
+    """Give the record of a finished run whose files are all as they were written; verbs that use a run ask for it.
+
+    Raises:
+        CheckpointError: there is no run, or it is damaged; the message names the file and what to do.
+    """
+    record = finished_record(folder)
+    if record is None:
+        runs = sorted(path.parent for path in folder.glob(f"runs/*/{RECORD_FILE}"))
+        if runs:
+            raise CheckpointError(f"{folder}: this is a comparison; name one of its runs, such as {runs[0]}")
+        raise CheckpointError(f"{folder}: holds no finished run (no run.json); `plait fit --out {folder}` makes one")
+    if broken := damage(folder, record):
+        raise CheckpointError(f"{folder}: the run is damaged: {broken}; the command that made it repairs it")
+    return record
 
 
 def whole_record(folder: Path) -> dict[str, Any] | None:
@@ -96,11 +113,14 @@ def damage(folder: Path, record: Mapping[str, Any]) -> str:
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        size = path.stat().st_size
-        if size != facts["bytes"]:
-            return f"{name} has {size:,} bytes, and had {facts['bytes']:,}"
-        if _facts(path)["sha256"] != facts["sha256"]:
-            return f"{name} has other content than was written"
+        try:
+            size = path.stat().st_size
+            if size != facts["bytes"]:
+                return f"{name} has {size:,} bytes, and had {facts['bytes']:,}"
+            if _facts(path)["sha256"] != facts["sha256"]:
+                return f"{name} has other content than was written"
+        except OSError as error:
+            return f"{name} cannot be read: {os_sentence(error)}"
     return ""
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from plait.core.errors import CheckpointError
 from plait.core.files import write_bytes
+from plait.core.os_errors import os_sentence
 from plait.fusion.base.renamed_weights import renamed_weight
 
 __all__ = [
@@ -54,13 +55,18 @@ def read_tensors(path: Path) -> TrainingState:
     Raises:
         CheckpointError: missing, damaged, or not written by Plait.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; expected weights that `plait fit` or `compare` wrote")
+    try:
+        # safetensors says "no such file" of one that may not be read.
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; expected weights that `plait fit` or `compare` wrote") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {os_sentence(error)}") from error
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             metadata = json.loads((file.metadata() or {})["plait"])
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, KeyError, ValueError, RecursionError, OSError) as error:
         raise CheckpointError(f"{path}: not a weight file of Plait, or damaged ({error}); fit the run again") from None
     return tensors, metadata
 

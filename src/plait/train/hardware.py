@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from plait.core.errors import ConfigError
+from plait.core.errors import ConfigError, shown
 from plait.nn.devices import resolve_device
 from plait.nn.precision import Precision, autocast_context, resolve_precision
 
@@ -30,12 +30,12 @@ def choose_hardware(device: str = "auto", *, devices: int = 1) -> Hardware:
         ConfigError: this machine has no such device, or `devices` is not 1.
         UnknownNameError: an unknown device.
     """
-    if devices != 1:
+    if isinstance(devices, bool) or not isinstance(devices, int) or devices != 1:
         # An in-batch loss compares the pairs of the whole batch. Cut into parts, each with its own gradients, it would
         # be another loss.
         raise ConfigError(
-            f"devices: expected 1, got {devices}; one run trains on one device until the negatives of a batch are "
-            "gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
+            f"devices: expected 1, got {shown(devices)}; one run trains on one device until the negatives of a batch "
+            "are gathered across devices. To use several now, train several runs at once (`plait compare --jobs N`)"
         )
     return Hardware(resolve_device(device))
 

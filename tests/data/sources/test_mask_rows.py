@@ -28,6 +28,24 @@ def test_a_folder_of_pairs(tmp_path: Path) -> None:
     assert open_collection(tmp_path / "mine" / "pairs.csv").fingerprint == data.fingerprint
 
 
+def test_a_row_can_say_which_list_of_words_its_phrase_is_of(tmp_path: Path) -> None:
+    folder = mask_set(tmp_path)
+    plain = open_collection(folder)
+    table = folder / "pairs.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+
+    def with_column(name: str, *values: str) -> list[str]:
+        cells = [name, *(values[n % len(values)] for n in range(len(lines) - 1))]
+        table.write_text("\n".join(f"{line},{cell}" for line, cell in zip(lines, cells, strict=True)) + "\n")
+        data = open_collection(folder)
+        assert data.fingerprint == plain.fingerprint
+        return [caption.vocabulary for caption in data.captions[:3]]
+
+    assert [caption.vocabulary for caption in plain.captions[:3]] == ["", "", ""]
+    assert with_column("vocabulary", "animals", "") == ["animals", "", "animals"]
+    assert with_column("kind", "thing", "stuff", "crowd") == ["thing", "stuff", ""]
+
+
 def test_fingerprints_follow_the_masks(tmp_path: Path) -> None:
     folder = mask_set(tmp_path)
     before = open_collection(folder)

@@ -12,6 +12,7 @@ from plait.core.config import FusionSettings, ObjectiveSettings, Recipe
 from plait.core.errors import ConfigError
 from plait.fusion import FUSIONS
 from plait.heads.mask import SpatialDecoder, VectorDecoder
+from plait.heads.presence import PresenceHead
 from plait.tasks.mask import TASK
 from plait.tasks.mask.learner import MaskLearner
 from plait.tasks.mask.work import WORK
@@ -63,6 +64,21 @@ def test_the_recipe_can_name_the_head_and_its_options() -> None:
 def test_the_objective_is_the_tasks_own_unless_named() -> None:
     assert learner_of(recipe()).objective.overlap == "dice"
     assert learner_of(recipe(objective="bce")).objective.overlap == "none"
+
+
+def test_a_presence_head_comes_with_absent_phrases() -> None:
+    options = {"absent": 0.25}
+    with_absent = learner_of(replace(recipe(), objective=ObjectiveSettings("bce_dice", options=options)))
+    assert isinstance(with_absent.presence, PresenceHead)
+    assert with_absent.objective.absent == 0.25
+    without = learner_of(recipe())
+    assert without.presence is None
+    first, second = with_absent.model.state_dict(), without.model.state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in second)  # the masks start from the same weights
+    with pytest.raises(ConfigError, match="absent in"):
+        learner_of(replace(recipe(), objective=ObjectiveSettings(options={"absent": 2.0})))
+    with pytest.raises(ConfigError, match="no option 'absnet'"):
+        learner_of(replace(recipe(), objective=ObjectiveSettings(options={"absnet": 0.2})))
 
 
 def test_weights_are_drawn_fusion_first() -> None:

@@ -41,11 +41,45 @@ def test_the_loss_reaches_every_trained_weight(precision: Precision, close: floa
     with autocast_context(precision):
         loss = learner.loss(batch)
     assert loss.total.ndim == 0
-    assert set(loss.parts) == {"bce", "dice"}
+    assert set(loss.parts) == {"bce", "dice", "absent", "presence"}
     loss.total.backward()
     without = [name for name, weight in learner.named_parameters() if weight.grad is None]
     assert without == []
-    assert all(name.startswith("model.") for name, _ in learner.named_parameters())
+    assert all(name.startswith(("model.", "presence.")) for name, _ in learner.named_parameters())
+
+
+@both_precisions
+def test_absent_pairs_are_fused_after_those_that_belong_together(precision: Precision, close: float) -> None:
+    learner = mask_learner().eval()
+    feed = MaskFeed(learner)
+    batch = feed.batch(np.arange(12), seed=0, epoch=0)
+    absent = batch.target.absent
+    assert len(absent) in (6, 7)  # half of 12, and at times one more
+    plain = replace(batch, target=replace(batch.target, absent=None))
+    assert batch.image_row is not None
+    with torch.no_grad(), autocast_context(precision):
+        text, image = learner.model.encode(batch)
+        logits, _ = learner.masks(text.take(absent[:, 0]), image, image_row=batch.image_row[absent[:, 1]])
+        expected = torch.nn.functional.softplus(logits.values.float()).mean()
+        found, without = learner.loss(batch), learner.loss(plain)
+    assert found.parts["absent"] == pytest.approx(expected.item(), abs=close)
+    assert found.parts["bce"] == pytest.approx(without.parts["bce"].item(), abs=close)
+    assert found.parts["dice"] == pytest.approx(without.parts["dice"].item(), abs=close)
+    assert "absent" not in without.parts
+    one_to_one = replace(batch, pixels=None, image=None, image_row=None)  # an image for each row
+    one_to_one = replace(one_to_one, pixels=batch.pixels[batch.image_row] if batch.pixels is not None else None)
+    with torch.no_grad(), autocast_context(precision):
+        assert learner.loss(one_to_one).total.item() == pytest.approx(found.total.item(), abs=close)
+
+
+def test_without_absent_phrases_there_is_no_presence() -> None:
+    learner = mask_learner(absent=0.0)
+    feed = MaskFeed(learner)
+    batch = feed.batch(np.arange(12), seed=0, epoch=0)
+    assert batch.target.absent is None
+    assert set(learner.loss(batch).parts) == {"bce", "dice"}
+    assert learner.answer(feed.encode_texts([0]), feed.encode_images([0])).presence is None
+    assert not any(name.startswith("presence") for name in learner.state_dict())
 
 
 def test_a_batch_without_masks_is_refused() -> None:

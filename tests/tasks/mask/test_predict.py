@@ -21,7 +21,7 @@ from plait.tasks.mask.predict import MaskModel
 from plait.tasks.mask.work import WORK
 from plait.trained import Run
 from tests.tasks.mask.conftest import Trained
-from tests.tasks.mask.toys import SIDE, mask_recipe
+from tests.tasks.mask.toys import SIDE, mask_learner, mask_recipe
 
 HEIGHT, WIDTH = 37, 53
 
@@ -80,6 +80,7 @@ def test_files_are_written_where_out_says(model: MaskModel, photo: Path, tmp_pat
     data = json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8"))
     assert data == found.to_json()
     assert list(data) == [
+        "image",
         "photo",
         "text",
         "run",
@@ -87,9 +88,14 @@ def test_files_are_written_where_out_says(model: MaskModel, photo: Path, tmp_pat
         "width",
         "area",
         "threshold",
+        "presence",
+        "presence_threshold",
+        "found",
         "highest_probability",
         "files",
     ]
+    assert data["image"] == data["photo"]
+    assert data["presence_threshold"] == model.record["mask"]["presence_threshold"]
     assert (data["photo"], data["run"], data["height"]) == (str(photo), str(Path("runs/toys")), HEIGHT)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
@@ -108,8 +114,51 @@ def test_what_does_not_fit_is_refused(model: MaskModel, photo: Path, trained: Tr
     assert WORK.audit_recipe(model.recipe, seeds=2) is None
     arguments = (None, trained.learner, trained.feed, model.recipe)
     assert WORK.audit_split(*arguments, split="val", thorough=False) is None  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="`plait evaluate` removes and exchanges"):
-        WORK.audit_split(*arguments, split="val", thorough=True)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"presence threshold -1\.0: expected a probability"):
+        model.mask(photo, "the red", presence_threshold=-1.0)
+
+
+def test_an_absent_phrase_gets_an_empty_mask_that_says_so(model: MaskModel, photo: Path, tmp_path: Path) -> None:
+    there, absent = model.mask(photo, "the red"), model.mask(photo, "the lime", out=tmp_path)
+    assert there.found is True
+    assert absent.presence is not None
+    assert there.presence is not None
+    assert absent.presence < there.presence
+    assert absent.found is False
+    assert "not found, probability 0." in repr(absent)
+    assert not absent.mask.any()
+    assert absent.area == 0
+    assert absent.presence_threshold == model.record["mask"]["presence_threshold"]
+    data = json.loads((tmp_path / "mask.json").read_text(encoding="utf-8"))
+    assert (data["found"], data["presence"], data["area"]) == (False, absent.presence, 0)
+    assert not np.asarray(Image.open(absent.files["mask"])).any()
+    marked = model.mask(photo, "the lime", threshold=0.0, presence_threshold=0.0)
+    assert marked.found is True
+    assert marked.mask.all()
+    refused = model.mask(photo, "the red", threshold=0.0, presence_threshold=1.0)
+    assert (refused.found, refused.mask.any()) == (False, False)
+
+
+def test_a_run_without_a_presence_score_says_that_it_is_not_known(trained: Trained, photo: Path) -> None:
+    learner = mask_learner(absent=0.0)
+    learner.model.load_state_dict(trained.learner.model.state_dict())
+    record = {"mask": {"threshold": 0.5}}  # as an earlier version wrote it
+    old = WORK.predictor(Run(Path("runs/old"), record, mask_recipe(trained.precision), learner.eval()))
+    found = old.mask(photo, "the lime")
+    assert (found.presence, found.presence_threshold, found.found) == (None, None, None)
+    assert found.to_json()["presence"] is None
+    with pytest.raises(ConfigError, match=r"runs/old: this run cannot tell presence.*absent = 0\.25"):
+        old.mask(photo, "the lime", presence_threshold=0.5)
+    # A head that had no absent phrase to choose a threshold by is not asked either.
+    unsure = WORK.predictor(
+        Run(Path("runs/new"), {"mask": {"presence_threshold": None}}, mask_recipe(trained.precision), trained.learner)
+    )
+    assert unsure.mask(photo, "the lime").found is None
+    parser = ArgumentParser()
+    MASK.arguments(parser)
+    api = SimpleNamespace(load=lambda run: old)
+    answer = MASK.run(parser.parse_args([str(photo), "the lime", "--run", "x"]), api, None)
+    assert "is not known" in answer.text
 
 
 class OtherLearner(Learner):
@@ -132,9 +181,19 @@ def test_the_command_answers_with_the_same(model: MaskModel, photo: Path, tmp_pa
     words = [str(photo), "the red", "--run", "runs/toys"]
     answer = MASK.run(parser.parse_args([*words, "--out", str(tmp_path / "one")]), api, None)
     assert answer.code == 0
-    assert answer.data == json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8"))
+    written = json.loads((tmp_path / "one" / "mask.json").read_text(encoding="utf-8"))
+    assert answer.data == {**written, "flags": []}
     assert f"{WIDTH} x {HEIGHT} px" in answer.text
     assert str(tmp_path / "one" / "overlay.png") in answer.text
+    assert "found (probability" in answer.text
+    absent = MASK.run(parser.parse_args([str(photo), "the lime", "--run", "runs/toys"]), api, None)
+    assert absent.code == 0
+    assert "not found (probability 0." in absent.text
+    assert absent.data["found"] is False
+    shown = MASK.run(
+        parser.parse_args([str(photo), "the lime", "--run", "runs/toys", "--presence-threshold", "0"]), api, None
+    )
+    assert shown.data["found"] is True
     answer = MASK.run(parser.parse_args([*words, "--threshold", "1"]), api, None)
     assert answer.data["files"] == {}
     assert "no pixel reaches the threshold" in answer.text

@@ -48,6 +48,26 @@ def test_targets_are_kept_within_their_budget() -> None:
     assert true_mask(collection, 0).shape == (SIDE, SIDE)
 
 
+def test_absent_pairs_are_drawn_from_the_batch_and_depend_on_it_alone() -> None:
+    collection, spec = mask_collection(48), mask_learner().model.image.image_spec
+    targets = MaskTargets(collection, spec, cells=(8, 8), absent=0.25)
+    rows, view = np.arange(20), np.zeros(20, dtype=np.int64)
+    found = targets.take(rows, view).absent
+    assert found is not None
+    assert found.shape == (5, 2)
+    again = MaskTargets(collection, spec, cells=(8, 8), absent=0.25).take(rows, view).absent
+    assert again is not None
+    assert torch.equal(found, again)
+    for phrase, image in found.tolist():
+        carried = [c.text for c in collection.captions if c.image == collection.captions[image].image]
+        assert collection.captions[phrase].text not in carried
+    few = [targets.take(np.array([n, n + 2, n + 9]), view[:3]).absent for n in range(40)]
+    drawn = [len(pairs) for pairs in few if pairs is not None]
+    assert set(drawn) == {0, 1}  # a quarter of three is none or one
+    assert 0.4 < np.mean(drawn) < 0.95
+    assert MaskTargets(collection, spec, cells=(8, 8)).take(rows, view).absent is None
+
+
 def test_captions_without_masks_are_refused() -> None:
     collection = mask_collection(4)
     check_masks(collection)

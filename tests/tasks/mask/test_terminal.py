@@ -30,8 +30,33 @@ def test_a_run_shows_what_is_left_without_text_or_image() -> None:
     ]
 
 
+def test_a_run_shows_absent_phrases_where_they_were_measured() -> None:
+    absent = {"presence_auroc": 84.0, "presence_auroc_mask": 79.0, "miou_answered": 58.5, "absent_area": 2.1}
+    lines = list(TERMINAL.run({**METRICS, **absent}))
+    assert lines[3:] == [
+        "presence AUROC 84.0, AUROC of the peak 79.0, mIoU as answered 58.5",
+        "absent: area 2.1",
+    ]
+    found = results()
+    for row in found["rows"]:
+        row["mask"] = {**row["mask"], "presence_on": "90 phrases of val", "presence_threshold": 0.4}
+    for entry in found["summary"]:
+        entry["absent_area"] = {"mean": 2.1, "low": 1.0, "high": 3.0}
+    board = "\n".join(TERMINAL.board(found))
+    assert "presence chosen on 90 phrases of val" in board
+    assert "absent: area %" in board
+    for row in found["rows"]:
+        row["mask"]["presence_threshold"] = None
+    assert "presence is not told on 90 phrases of val" in "\n".join(TERMINAL.board(found))
+
+
 def test_a_card_says_where_the_threshold_was_chosen() -> None:
     assert set(CARD.metrics) <= set(METRIC_OF)
     said = CARD.scores({"mask": {"threshold": 0.417, "threshold_on": "300 captions of val"}})
     assert "0.42" in said
     assert "300 captions of val" in said
+    assert "not known" in said
+    chosen = {"presence_threshold": 0.36, "presence_on": "90 phrases of val"}
+    said = CARD.scores({"mask": {"threshold": 0.417, "threshold_on": "300 captions of val", **chosen}})
+    assert "0.36 on, chosen on 90 phrases of val" in said
+    assert "not known" not in said

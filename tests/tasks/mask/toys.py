@@ -16,6 +16,7 @@ from plait.data.images import read_pixels
 from plait.data.masks.source import MaskSource
 from plait.fusion.cross.pixel_word import PixelWordFusion
 from plait.heads.mask import SpatialDecoder
+from plait.heads.presence import PresenceHead
 from plait.model import FusionModel, Side
 from plait.nn.precision import Precision, autocast_context
 from plait.objectives.mask import MaskLoss
@@ -56,14 +57,14 @@ def toy_sides() -> tuple[Side, Side]:
     return text_side(), Side(EncoderParts(Cells(), None, 3, None, spec, "toy grid", (3,)), LeveledLift(3))
 
 
-def mask_learner(seed: int = 0) -> MaskLearner:
-    """Give a learner with weights drawn from the seed."""
+def mask_learner(seed: int = 0, *, absent: float = 0.5) -> MaskLearner:
+    """Give a learner with weights drawn from the seed, with a presence head where absent phrases are trained on."""
     torch.manual_seed(seed)
     text, image = toy_sides()
     head = SpatialDecoder(WIDTH, skips=(3,), channels=16, doublings=0)
-    return MaskLearner(
-        FusionModel(text, image, fusion=PixelWordFusion(WIDTH, heads=2), head=head), MaskLoss(overlap="dice")
-    )
+    model = FusionModel(text, image, fusion=PixelWordFusion(WIDTH, heads=2), head=head)
+    presence = PresenceHead(WIDTH, hidden=16) if absent else None
+    return MaskLearner(model, MaskLoss(overlap="dice", absent=absent), presence=presence)
 
 
 def mask_recipe(precision: Precision = "fp32") -> Recipe:

@@ -31,8 +31,8 @@ from plait.tasks.match.audit import AFTER_FIT, audit_encoded, audit_recipe, audi
 from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.pairings.all_pairs import AllPairs
 from plait.tasks.match.pairings.reranked import Reranked
+from plait.tasks.match.pairings.towers import Towers
 from plait.tasks.match.show.subject import WIDTH, subject_of
-from plait.tasks.match.towers import Towers
 from tests.tasks.match.leaks import Marked
 from tests.tasks.match.toys import ToyFeed, noise, recipe, toy_learner
 from tests.toys import toy_collection

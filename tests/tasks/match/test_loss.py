@@ -18,7 +18,7 @@ from plait.objectives.contrastive import InfoNCE
 from plait.objectives.match import Matching
 from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.pairings.reranked import Reranked
-from plait.tasks.match.towers import Towers
+from plait.tasks.match.pairings.towers import Towers
 from tests.tasks.match.toys import ToyFeed, toy_learner
 from tests.toys import toy_collection
 

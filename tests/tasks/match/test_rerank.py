@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from plait.core.errors import ShapeError
-from plait.tasks.match.rerank import rerank_rows
+from plait.tasks.match.pairings.rerank import rerank_rows
 
 
 def second(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -12,16 +12,18 @@ import pytest
 import torch
 
 from plait.compare.budget import count_parameters
-from plait.core.config import Recipe, recipe_from_dict, variant, with_epochs
+from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import ConfigError
+from plait.core.made import joined
+from plait.core.variants import variant, with_epochs
 from plait.data.open import open_collection
 from plait.runs.assemble import assemble
 from plait.runs.fit import FIRST_STAGE, fit_run
 from plait.runs.items import read_items
 from plait.runs.open import evaluate_run, load_run
 from plait.tasks.match.evaluate import evaluate_split
-from plait.tasks.match.first_stage import take_towers, towers_recipe
 from plait.tasks.match.metrics import METRIC_OF
+from plait.tasks.match.pairings.first_stage import take_towers, towers_recipe
 from tests.tasks.match.toys import ToyFeed, toy_learner
 from tests.tasks.match.two_stage_toy import toy_towers, toy_two_stage
 from tests.tiny import make_tiny
@@ -139,7 +141,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, di
 def test_two_fusions_share_one_first_stage(shared: tuple[Path, dict[str, dict[str, Any]]]) -> None:
     root, records = shared
     (first,) = (place for place in (root / FIRST_STAGE).iterdir() if place.is_dir())
-    towers = json.loads((first / "run.json").read_text())
+    towers = joined(json.loads((first / "run.json").read_text()))
     for name, record in records.items():
         assert record["first_stage_s"] == towers["train_s"]
         assert record["metrics"]["t2i_r1_towers"] == pytest.approx(towers["metrics"]["t2i_r1"], abs=1e-9), name

@@ -24,7 +24,7 @@ from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.pairings.all_pairs import AllPairs
 from plait.tasks.match.pairings.matched import Matched
 from plait.tasks.match.pairings.reranked import Reranked
-from plait.tasks.match.towers import Towers
+from plait.tasks.match.pairings.towers import Towers
 from tests.toys import WIDTH, toy_sides
 
 __all__ = ["ToyFeed", "noise", "recipe", "toy_learner"]

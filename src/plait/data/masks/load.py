@@ -11,7 +11,7 @@ from torch import Tensor
 from plait.core.errors import ConfigError, InputError
 from plait.core.types import ImageSpec, MaskTarget
 from plait.data.geometry import Geometry, geometry_of
-from plait.data.images import Stored, load_stored, photo_size
+from plait.data.image_files import Stored, load_stored, photo_size
 from plait.data.masks.region import rasterise
 from plait.data.masks.source import MaskSource, Region
 

@@ -43,7 +43,10 @@ def rasterise(region: Region, name: str) -> np.ndarray:
 
 def outline(polygon: Sequence[float], height: int, width: int, name: str) -> np.ndarray:
     """Give the pixels whose centre lies in a polygon: flat x0, y0, ... -> (height, width) bool. Raises as above."""
-    corners: Any = np.asarray(polygon, dtype=np.float64)
+    try:
+        corners: Any = np.asarray(polygon, dtype=np.float64)
+    except (TypeError, ValueError):  # words, or lists of other lengths
+        corners = np.empty((0, 0))
     if corners.ndim != 1 or len(corners) % 2 or len(corners) < 6 or not np.isfinite(corners).all():
         raise InputError(
             f"mask {name}: expected a polygon x0, y0, x1, y1, ... of at least 3 corners, got {polygon!r:.60}"

@@ -14,7 +14,7 @@ from typing import Any
 from plait.core.errors import InputError, StorageError
 from plait.core.files import write_bytes
 from plait.data.collection import Collection, Skip, keep_captions
-from plait.data.images import photo_size
+from plait.data.image_files import photo_size
 from plait.data.masks.load import another_size, load_mask
 from plait.data.masks.source import MaskReading, Region
 

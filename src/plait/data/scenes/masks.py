@@ -8,6 +8,7 @@ from plait.core.errors import InputError
 from plait.data.collection import Caption, Collection, Photo
 from plait.data.masks.source import MaskReading, MaskSource
 from plait.data.scenes.draw import render, thing_mask
+from plait.data.scenes.facts import SceneFacts
 from plait.data.scenes.make import draw_scenes
 from plait.data.scenes.words import phrases
 
@@ -57,7 +58,7 @@ def generate_masks(
                 where = f"{scene.id}#{number}"
                 source = MaskSource(masks[phrase.thing], where=where)
                 captions.append(Caption(where, phrase.text, len(photos), mask=source))
-            photos.append(Photo(scene.id, render(scene, size_px), family=scene.family))
+            photos.append(Photo(scene.id, render(scene, size_px), family=scene.family, facts=SceneFacts(scene)))
         members[name] = tuple(range(first, len(photos)))
     origin = f"generated: plait scenes-masks, count {count}, seed {seed}, {size_px} px, {' and '.join(kinds)} phrases"
     return Collection(

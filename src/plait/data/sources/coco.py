@@ -53,6 +53,9 @@ def open_coco(path: Path, *, images: Path | None = None, making: SplitMaking | N
 
 def read_coco_rows(path: Path, data: Any) -> Iterator[Row | Problem]:
     """Give a row for each annotation of COCO's captions JSON; a problem names the key that is missing."""
+    if missing := [key for key in ("images", "annotations") if not isinstance(data[key], list)]:
+        yield Problem(str(path), f"key {missing[0]!r}: expected a list, got {data[missing[0]]!r:.60}")
+        return
     names = {}
     for number, image in enumerate(data["images"]):
         try:

@@ -18,6 +18,8 @@ from plait.data.splits import SplitMaking, find_splits
 __all__ = ["Layout", "find_mask_json", "layout_of", "open_coco_masks"]
 
 Layout = Literal["instances", "phrases", "panoptic", "references", ""]
+# Every image of such a file is annotated with all of its categories.
+_CATEGORIES = "categories"
 _NAMES = ("instances", "panoptic", "refs", "refcoco")
 
 
@@ -116,7 +118,7 @@ def _categories(path: Path, data: Any, skipped: list[Skip]) -> Iterator[Row]:
         info = images[image]
         where = f"{path}: {info['file_name']}, {names[category]}"
         region = Region(*_size(where, info), tuple(found))
-        yield Row(where, str(info["file_name"]), names[category], None, MaskSource(region, where=where))
+        yield Row(where, str(info["file_name"]), names[category], None, MaskSource(region, where=where), _CATEGORIES)
 
 
 def _phrases(path: Path, data: Any, skipped: list[Skip]) -> Iterator[Row]:
@@ -179,7 +181,7 @@ def _panoptic(path: Path, data: Any, skipped: list[Skip]) -> Iterator[Row]:
                 raise InputError(f"{where}: category_id {category!r} is none of the {len(names)} in categories")
             polarity = "segment:" + "+".join(map(str, segments))
             at = f"{where}, {names[category]}"
-            yield Row(at, str(info["file_name"]), names[category], None, MaskSource(file, polarity, at))
+            yield Row(at, str(info["file_name"]), names[category], None, MaskSource(file, polarity, at), _CATEGORIES)
 
 
 def _images(path: Path, data: Any) -> dict[Any, Any]:

@@ -30,6 +30,8 @@ def find_images(folder: Path, names: Iterable[str]) -> Path:
     inside = [path for path in list_folder(folder) if path.is_dir()]
     inside.sort(key=lambda path: (path.name.lower() != "images", path))
     wanted = list(names)
+    if not wanted:
+        raise InputError(f"{folder}: no row names an image; expected at least one row with an image and a caption")
     for candidate in (*inside, folder):
         finder = file_finder(candidate, str(folder))
         if any(not isinstance(finder(name), Skip) for name in wanted):

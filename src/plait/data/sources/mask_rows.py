@@ -17,6 +17,7 @@ from plait.data.sources.columns import (
     PHRASE_COLUMNS,
     POLARITY_COLUMN,
     SPLIT_COLUMNS,
+    declared_vocabulary,
     pick_column,
 )
 from plait.data.sources.images_folder import find_images, list_folder
@@ -111,7 +112,7 @@ def _rows(
             continue
         polarity = str(lower.get(POLARITY_COLUMN) or reading.polarity or "foreground").strip()
         split = next((str(lower[key]).strip() for key in SPLIT_COLUMNS if lower.get(key)), None)
-        yield Row(where, image, text or "", split, MaskSource(file, polarity, where))
+        yield Row(where, image, text or "", split, MaskSource(file, polarity, where), declared_vocabulary(lower))
     if left:
         skipped.append(Skip(str(path), f"{left} rows do not meet the conditions", expected=True))
 

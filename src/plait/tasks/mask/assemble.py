@@ -13,9 +13,11 @@ from plait.core.errors import ConfigError
 from plait.core.tables import Entry, look_up
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
+from plait.heads.presence import PresenceHead
 from plait.model import FusionModel, Side
 from plait.nn.pooling import single_token
 from plait.objectives import OBJECTIVES
+from plait.objectives.mask import MaskLoss
 from plait.task import Use
 from plait.tasks.mask import TASK
 from plait.tasks.mask.learner import MaskLearner
@@ -59,7 +61,12 @@ def assemble(recipe: Recipe, text: Side, image: Side) -> MaskLearner:
         head=_head(settings, image.level_widths),
         pool=single_token if settings.tokens == "pooled" else None,
     )
-    return MaskLearner(model, make_objective(_objective_name(recipe), recipe.objective.options))
+    objective = make_objective(_objective_name(recipe), recipe.objective.options)
+    if not isinstance(objective, MaskLoss):
+        raise TypeError(f"expected a plait.objectives.mask.MaskLoss, got {type(objective).__name__}")
+    # A run that was trained without absent phrases cannot know of them, and its weights hold no such head.
+    presence = PresenceHead(settings.width) if objective.absent > 0 else None
+    return MaskLearner(model, objective, presence=presence)
 
 
 def _objective_name(recipe: Recipe) -> str:

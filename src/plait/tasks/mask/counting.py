@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from plait.audit.ablation import emptied
 from plait.core.types import ImageSpec
@@ -16,7 +17,7 @@ from plait.data.masks.load import frame_to_photo
 from plait.metrics.mask import boundary_f
 from plait.metrics.mask_counts import count
 from plait.nn.precision import Precision, autocast_context
-from plait.tasks.mask.learner import MaskLearner
+from plait.tasks.mask.learner import MaskAnswer, MaskLearner
 from plait.tasks.mask.metrics import CONSTANT
 from plait.tasks.mask.targets import true_mask
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AS_TRAINED", "MaskCounts", "MaskReader", "count_constant", "count_masks", "partner_captions"]
 
-# The model with both sides as they are; the other kinds are those of `plait.tasks.mask.metrics.ABLATED`.
+# The model with both sides as they are; the other kinds are those of `plait.audit.ablation.ABLATIONS`.
 AS_TRAINED = "as trained"
+# Kinds that give an image another one's text, or a text another one's image.
+SHUFFLED = frozenset(("text shuffled", "image shuffled"))
 CAPTIONS_PER_CHUNK = 32
 PARTNERS_TRIED = 64
 
@@ -38,10 +41,14 @@ class MaskCounts:
     Fields:
         by_kind:  kind -> (C, 2, BINS) int64; see `plait.metrics.mask_counts.count`
         boundary: (C,) float in [0, 1], each mask's boundary F at the threshold; None without one
+        highest:  (C,) float in [0, 1], the highest probability of each mask as trained; 0 where that is not counted
+        presence: (C,) float in [0, 1], as trained; None without a presence head
     """
 
     by_kind: dict[str, np.ndarray]
     boundary: np.ndarray | None
+    highest: np.ndarray
+    presence: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -67,32 +74,53 @@ class MaskReader:
         """Tell where an image of a true mask's size, (H, W), lies in the encoder's input frame."""
         return geometry_of(truth.shape[0], truth.shape[1], self.spec)
 
-    def read(self, captions: np.ndarray, kinds: Sequence[str]) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Give places (n,) in `captions`, image by image, and kind -> (n, h, w) probabilities over the input frame.
+    def read(self, captions: np.ndarray, kinds: Sequence[str]) -> Iterator[tuple[np.ndarray, dict[str, MaskAnswer]]]:
+        """Give places (n,) in `captions`, image by image, and kind -> the answers of these n.
 
         Shapes: captions (C,) int64; every place from 0 to C - 1 comes once.
         """
         feed, learner = self.feed, self.learner
-        partner = partner_captions(feed) if "text shuffled" in kinds else None
+        partner = partner_captions(feed) if SHUFFLED & set(kinds) else None
         order = np.argsort(feed.image_of[captions], kind="stable")
         for start in range(0, len(order), CAPTIONS_PER_CHUNK):
             places = order[start : start + CAPTIONS_PER_CHUNK]
             rows = captions[places]
-            images, image_row = np.unique(feed.image_of[rows], return_inverse=True)
-            row = torch.from_numpy(image_row).to(feed.device)
+            images, row = self._image_rows(feed.image_of[rows])
             found = {}
             with torch.no_grad(), autocast_context(self.precision, feed.device.type):
                 text, image = feed.encode_texts(rows), feed.encode_images(images)
                 for kind in kinds:
-                    words, regions = text, image
+                    words, regions, own = text, image, row
                     if kind == "text shuffled" and partner is not None:
                         words = feed.encode_texts(partner[rows])
+                    elif kind == "image shuffled" and partner is not None:
+                        others, own = self._image_rows(feed.image_of[partner[rows]])
+                        regions = feed.encode_images(others)
                     elif kind == "text removed":
                         words = emptied(text)
                     elif kind == "image removed":
                         regions = emptied(image)
-                    found[kind] = learner.probabilities(words, regions, image_row=row)
+                    found[kind] = learner.answer(words, regions, image_row=own)
             yield places, found
+
+    def read_pairs(self, rows: np.ndarray, images: np.ndarray) -> Iterator[tuple[np.ndarray, MaskAnswer]]:
+        """Give places (n,), image by image, and the answers of these pairs of a caption's text and any image.
+
+        Shapes: rows (A,) int64, captions; images (A,) int64; every place from 0 to A - 1 comes once.
+        """
+        order = np.argsort(images, kind="stable")
+        for start in range(0, len(order), CAPTIONS_PER_CHUNK):
+            places = order[start : start + CAPTIONS_PER_CHUNK]
+            here, row = self._image_rows(images[places])
+            with torch.no_grad(), autocast_context(self.precision, self.feed.device.type):
+                text, image = self.feed.encode_texts(rows[places]), self.feed.encode_images(here)
+                answer = self.learner.answer(text, image, image_row=row)
+            yield places, answer
+
+    def _image_rows(self, images: np.ndarray) -> tuple[np.ndarray, Tensor]:
+        """Give the different images, (U,), and the row of each among them, (n,) int64 on the feed's device."""
+        different, row = np.unique(images, return_inverse=True)
+        return different, torch.from_numpy(row).to(self.feed.device)
 
 
 def count_masks(
@@ -107,7 +135,7 @@ def count_masks(
     """Count the masks of captions at their images' own sizes.
 
     Arguments:
-        kinds:     `AS_TRAINED`, and those of `plait.tasks.mask.metrics.ABLATED`
+        kinds:     `AS_TRAINED`, and those of `plait.audit.ablation.ABLATIONS`
         threshold: with it, boundary F is measured too
         mean_mask: (h, w) float in [0, 1] over the input frame; with it, the constant masks are counted too
         progress:  called with captions done and captions in all
@@ -115,12 +143,17 @@ def count_masks(
     """
     found: dict[str, np.ndarray] = {}
     boundary = None if threshold is None else np.zeros(len(captions))
+    highest, presence = np.zeros(len(captions)), np.zeros(len(captions))
     done = 0
-    for places, probabilities in reader.read(captions, kinds):
+    for places, answers in reader.read(captions, kinds):
+        if (said := answers.get(AS_TRAINED)) is not None and said.presence is not None:
+            presence[places] = said.presence
         for number, place in enumerate(places):
             truth = true_mask(reader.feed.collection, int(captions[place]))
             geometry = reader.geometry(truth)
-            maps = {kind: frame_to_photo(values[number], geometry) for kind, values in probabilities.items()}
+            maps = {kind: frame_to_photo(answer.cells[number], geometry) for kind, answer in answers.items()}
+            if AS_TRAINED in maps:
+                highest[place] = maps[AS_TRAINED].max()
             if boundary is not None and threshold is not None:
                 boundary[place] = boundary_f(maps[AS_TRAINED] >= threshold, truth)
             counted = {kind: count(values, truth) for kind, values in maps.items()}
@@ -131,7 +164,7 @@ def count_masks(
         done += len(places)
         if progress is not None:
             progress(done, len(captions))
-    return MaskCounts(found, boundary)
+    return MaskCounts(found, boundary, highest, None if reader.learner.presence is None else presence)
 
 
 def count_constant(mean_mask: np.ndarray, truth: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:

@@ -16,6 +16,8 @@ from plait.metrics.mask import mask_contributions
 from plait.metrics.mask_counts import THRESHOLDS, Overlap, best_threshold, calibration, overlap_at
 from plait.metrics.statistics import paired_difference
 from plait.nn.precision import resolve_precision
+from plait.tasks.mask.absent.figures import Split, absent_figures
+from plait.tasks.mask.absent.pairs import count_absent, draw_absent
 from plait.tasks.mask.counting import AS_TRAINED, MaskCounts, MaskReader, count_masks
 from plait.tasks.mask.learner import MaskLearner, eval_mode
 from plait.tasks.mask.metrics import ABLATED, CONSTANT, METRIC_OF, miou_key
@@ -24,7 +26,7 @@ from plait.tasks.mask.threshold import Choice, choose
 if TYPE_CHECKING:
     from plait.train.feed import Feed
 
-__all__ = ["IGNORES_TEXT", "MaskAnswers", "evaluate_masks"]
+__all__ = ["IGNORES_TEXT", "MaskAnswers", "evaluate_masks", "fall_of", "members_of"]
 
 IGNORES_TEXT = "ignores the text"
 FALL_RESAMPLES = 4000
@@ -44,25 +46,10 @@ class MaskAnswers:
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """Images and captions of a split: images (I,) sorted, captions (C,), owner (C,) in [0, I), weights (I,)."""
-
-    images: np.ndarray
-    captions: np.ndarray
-    owner: np.ndarray
-    weights: np.ndarray
-
-    def averaged(self, values: np.ndarray) -> np.ndarray:
-        """Average the values of each image's captions, in percent: (C,) -> (I,)."""
-        found: np.ndarray = 100.0 * np.bincount(self.owner, weights=values, minlength=len(self.images)) / self.weights
-        return found
-
-
-@dataclass(frozen=True)
 class _Found:
-    """What each image adds to each figure, key -> (I,), and the parts of the `Evaluation` beside it."""
+    """The figures, and the parts of the `Evaluation` beside them."""
 
-    by_image: dict[str, np.ndarray]
+    measured: list[Measured]
     details: dict[str, Any]
     flags: tuple[str, ...]
     answers: MaskAnswers
@@ -89,25 +76,27 @@ def evaluate_masks(
                which select nothing. At a fixed 0.5 the curve of a model with low probabilities would stay at 0
         known: `details` of an earlier evaluation: its threshold and mean mask are used, none is chosen
     Returns: an `Evaluation` whose `answers` are `MaskAnswers`. Its details hold what `Choice` holds, the fall of mIoU
-    with another image's text, the curves of threshold and calibration, and the number of empty true masks.
+    with another image's text, the curves of threshold and calibration, the numbers of empty true masks and of absent
+    phrases. These are drawn from the split's own phrases, one per phrase where some image of the split is known to lack
+    its subject, with a fixed seed; where there is none, the figures about them are left out.
     Raises:
         InputError: the split holds no caption, or a mask cannot be read.
         ConfigError: no split is left to choose a threshold on.
     """
     began = time.perf_counter()
-    measured = _measured(feed, split, limit)
+    members = members_of(feed, split, limit)
     reader = MaskReader(learner, feed, resolve_precision(recipe.train.precision, feed.device.type))
     with eval_mode(learner.model):
         if limit is not None:
-            found = _curve_point(reader, measured)
+            found = _curve_point(reader, members)
         else:
             choice = choose(reader, split) if known is None else Choice.known(known)
-            found = _full(reader, measured, choice, progress=progress)
+            found = _full(reader, members, choice, progress=progress)
     return Evaluation(
         split=split,
-        images=tuple(int(i) for i in measured.images),
-        captions=tuple(int(i) for i in measured.captions),
-        measured=tuple(_as_measured(key, values, measured.weights) for key, values in found.by_image.items()),
+        images=tuple(int(i) for i in members.images),
+        captions=tuple(int(i) for i in members.captions),
+        measured=tuple(found.measured),
         score_kind="probability",
         flags=found.flags,
         details=found.details,
@@ -116,7 +105,12 @@ def evaluate_masks(
     )
 
 
-def _measured(feed: Feed, split: str, limit: int | None) -> _Measured:
+def members_of(feed: Feed, split: str, limit: int | None) -> Split:
+    """Give a split's first images that have captions, and all captions of these; `limit` None = all.
+
+    Raises:
+        InputError: there is no caption.
+    """
     images = np.array(feed.collection.splits[split][:limit], dtype=np.int64)
     captions = np.flatnonzero(np.isin(feed.image_of, images))
     if not len(captions):
@@ -124,49 +118,63 @@ def _measured(feed: Feed, split: str, limit: int | None) -> _Measured:
             f"data {feed.collection.name!r}: split {split!r} holds no caption; there is nothing to measure"
         )
     with_captions, owner = np.unique(feed.image_of[captions], return_inverse=True)
-    return _Measured(with_captions, captions, owner, np.bincount(owner))
+    return Split(with_captions, captions, owner, np.bincount(owner))
 
 
-def _curve_point(reader: MaskReader, measured: _Measured) -> _Found:
-    counts = count_masks(reader, measured.captions).by_kind[AS_TRAINED]
+def _curve_point(reader: MaskReader, split: Split) -> _Found:
+    counts = count_masks(reader, split.captions).by_kind[AS_TRAINED]
     threshold = best_threshold(counts)
     iou = overlap_at(counts, threshold).iou()
     details = {"threshold": threshold, "threshold_on": "what is measured"}
-    return _Found({"miou": measured.averaged(iou)}, details, (), MaskAnswers(iou, threshold))
+    return _Found(_as_measured(split, {"miou": split.averaged(iou)}), details, (), MaskAnswers(iou, threshold))
 
 
-def _full(
-    reader: MaskReader, measured: _Measured, choice: Choice, *, progress: Callable[[int, int], None] | None
-) -> _Found:
+def _full(reader: MaskReader, split: Split, choice: Choice, *, progress: Callable[[int, int], None] | None) -> _Found:
+    mean_mask = np.array(choice.mean_mask, dtype=np.float32)
     counts = count_masks(
         reader,
-        measured.captions,
+        split.captions,
         kinds=(AS_TRAINED, *ABLATED),
         threshold=choice.threshold,
-        mean_mask=np.array(choice.mean_mask, dtype=np.float32),
+        mean_mask=mean_mask,
         progress=progress,
     )
     overlap = overlap_at(counts.by_kind[AS_TRAINED], choice.threshold)
-    by_image = _figures(measured, counts, overlap, choice)
-    fall = _fall_without_text(by_image, measured.weights)
-    details = {**choice.to_json(), "fall_without_text": fall, **_curves(counts.by_kind[AS_TRAINED], overlap)}
+    by_image = _figures(split, counts, overlap, choice)
+    absent = count_absent(reader, split.captions, draw_absent(reader.feed, split.captions), mean_mask=mean_mask)
+    measured = _as_measured(split, by_image) + absent_figures(
+        split,
+        counts,
+        absent,
+        thresholds=(choice.threshold, choice.mean_mask_threshold),
+        presence_threshold=choice.presence_threshold,
+    )
+    fall = fall_of(by_image["miou"], by_image[miou_key("text shuffled")], split.weights)
+    details = {
+        **choice.to_json(),
+        "absent_phrases": len(absent),
+        "fall_without_text": fall,
+        **_curves(counts.by_kind[AS_TRAINED], overlap),
+    }
     flags = (IGNORES_TEXT,) if fall["low"] <= 0 else ()
-    return _Found(by_image, details, flags, MaskAnswers(overlap.iou(), choice.threshold))
+    return _Found(measured, details, flags, MaskAnswers(overlap.iou(), choice.threshold))
 
 
-def _figures(measured: _Measured, counts: MaskCounts, overlap: Overlap, choice: Choice) -> dict[str, np.ndarray]:
+def _figures(split: Split, counts: MaskCounts, overlap: Overlap, choice: Choice) -> dict[str, np.ndarray]:
     """Give what each image adds to each figure, key -> (I,), in the order of `METRICS`."""
-    by_image = dict(mask_contributions(overlap, measured.owner, boundary=counts.boundary).values)
+    by_image = dict(mask_contributions(overlap, split.owner, boundary=counts.boundary).values)
     for kind in (*ABLATED, *CONSTANT):
         threshold = choice.mean_mask_threshold if kind == "mean mask" else choice.threshold
-        by_image[miou_key(kind)] = measured.averaged(overlap_at(counts.by_kind[kind], threshold).iou())
+        by_image[miou_key(kind)] = split.averaged(overlap_at(counts.by_kind[kind], threshold).iou())
     return by_image
 
 
-def _fall_without_text(by_image: Mapping[str, np.ndarray], weights: np.ndarray) -> dict[str, float]:
-    """Give by how much mIoU falls when every image gets the text of another, with its 95 % interval."""
-    shuffled = by_image[miou_key("text shuffled")]
-    fall = paired_difference(by_image["miou"], shuffled, weights=weights, resamples=FALL_RESAMPLES)
+def fall_of(trained: np.ndarray, ablated: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Give by how much mIoU falls under an ablation, with its 95 % interval.
+
+    Shapes: trained, ablated (I,) float, percent, of each image; weights (I,), captions of each.
+    """
+    fall = paired_difference(trained, ablated, weights=weights, resamples=FALL_RESAMPLES)
     return {"difference": fall.difference, "low": fall.low, "high": fall.high}
 
 
@@ -179,5 +187,9 @@ def _curves(counts: np.ndarray, overlap: Overlap) -> dict[str, Any]:
     }
 
 
-def _as_measured(key: str, values: np.ndarray, weights: np.ndarray) -> Measured:
-    return Measured(METRIC_OF[key], float(values @ weights / weights.sum()), values, weights)
+def _as_measured(split: Split, by_image: Mapping[str, np.ndarray]) -> list[Measured]:
+    weights = split.weights
+    return [
+        Measured(METRIC_OF[key], float(values @ weights / weights.sum()), values, weights)
+        for key, values in by_image.items()
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,13 +13,41 @@ from torch import Tensor
 from plait.core.errors import ShapeError
 from plait.core.types import Batch, Fused, Loss, MaskLogits, MaskTarget, Tokens
 from plait.fusion.base.pairs import fuse_pairs
+from plait.heads.presence import PresenceHead
 from plait.model import FusionModel, Learner
+from plait.objectives.mask import MaskLoss
 
-__all__ = ["MaskLearner", "eval_mode"]
+__all__ = ["MaskAnswer", "MaskLearner", "eval_mode"]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskAnswer:
+    """What a model says of N pairs, in main memory.
+
+    Fields:
+        cells:    (N, h, w) float32 in [0, 1], the probability that a cell of the input frame is foreground
+        presence: (N,) float32 in [0, 1], the probability that there is anything to mark, or None: the model has no
+                  presence head
+    """
+
+    cells: np.ndarray
+    presence: np.ndarray | None
 
 
 class MaskLearner(Learner):
-    """A model whose head gives masks, and the objective that compares them with the true ones."""
+    """A model whose head gives masks, and the objective that compares them with the true ones.
+
+    Arguments:
+        model:     its head gives `MaskLogits`
+        objective: of masks
+        presence:  tells whether there is anything to mark; None where no absent phrase is trained on
+    """
+
+    objective: MaskLoss
+
+    def __init__(self, model: FusionModel, objective: MaskLoss, *, presence: PresenceHead | None = None) -> None:
+        super().__init__(model, objective)
+        self.presence = presence
 
     def masks(
         self, text: Tokens, image: Tokens, *, image_row: Tensor | None = None, maps: bool = False
@@ -45,29 +73,46 @@ class MaskLearner(Learner):
         return logits, fused
 
     @torch.no_grad()
+    def answer(self, text: Tokens, image: Tokens, *, image_row: Tensor | None = None) -> MaskAnswer:
+        """Give masks and presence as probabilities, without gradients. Shapes: as `masks`; returns N of each."""
+        logits, fused = self.masks(text, image, image_row=image_row)
+        presence = None if self.presence is None else self.presence(fused, logits)
+        return MaskAnswer(
+            logits.values.float().sigmoid().cpu().numpy(),
+            None if presence is None else presence.float().sigmoid().cpu().numpy(),
+        )
+
     def probabilities(self, text: Tokens, image: Tokens, *, image_row: Tensor | None = None) -> np.ndarray:
         """Give the probability that a cell of the input frame is foreground, without gradients.
 
         Shapes: as `masks`; returns (N, h, w) float32 in [0, 1].
         """
-        logits, _ = self.masks(text, image, image_row=image_row)
-        found: np.ndarray = logits.values.float().sigmoid().cpu().numpy()
-        return found
+        return self.answer(text, image, image_row=image_row).cells
 
     def loss(self, batch: Batch) -> Loss:
         """Give the objective's loss of a batch whose target is a `MaskTarget` of N masks.
 
+        Pairs that the target names as absent are fused too, after the N pairs that belong together.
+
         Raises:
             ShapeError: the batch holds no masks.
         """
-        if not isinstance(batch.target, MaskTarget):
+        target = batch.target
+        if not isinstance(target, MaskTarget):
             raise ShapeError(
-                f"expected a MaskTarget as the batch's target, got {type(batch.target).__name__}; train on data whose "
+                f"expected a MaskTarget as the batch's target, got {type(target).__name__}; train on data whose "
                 "captions have masks"
             )
         text, image = self.model.encode(batch)
-        logits, _ = self.masks(text, image, image_row=batch.image_row)
-        loss: Loss = self.objective(logits, batch.target)
+        row = batch.image_row
+        if target.absent is not None and len(target.absent):
+            own = torch.arange(len(text), device=target.absent.device)
+            row = own if row is None else row
+            text = text.take(torch.cat([own, target.absent[:, 0]]))
+            row = torch.cat([row, row[target.absent[:, 1]]])
+        logits, fused = self.masks(text, image, image_row=row)
+        presence = None if self.presence is None else self.presence(fused, logits)
+        loss: Loss = self.objective(logits, target, presence=presence)
         return loss
 
 

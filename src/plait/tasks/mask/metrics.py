@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from plait.core.metric import Metric, metric_table
 
-__all__ = ["ABLATED", "CONSTANT", "METRICS", "METRIC_OF", "miou_key"]
+__all__ = ["ABLATED", "ABSENT", "CONSTANT", "METRICS", "METRIC_OF", "miou_key"]
 
 # What is removed or exchanged to see what a model reads, and masks that read nothing; each gives a mIoU of its own.
 ABLATED = ("text shuffled", "text removed", "image removed")
 CONSTANT = ("all foreground", "all background", "mean mask")
+# What is measured of phrases that are not in the image, in the order of tables.
+ABSENT = (
+    *("presence_auroc", "presence_auroc_mask", "miou_answered", "present_refused", "absent_area", "absent_marked"),
+    *("absent_area_mask", "absent_marked_mask", "absent_area_mean_mask"),
+)
 
 
 def miou_key(kind: str) -> str:
@@ -100,6 +105,83 @@ METRICS: tuple[Metric, ...] = (
         meaning=(
             "The average of the training masks over the frame, at its best threshold: it reads neither text nor image."
         ),
+    ),
+    Metric(
+        key="presence_auroc",
+        label="AUROC of presence",
+        column="Presence AUROC",
+        short="presence AUROC",
+        meaning=(
+            "How often a phrase in its own image has a higher presence score than in an image that lacks it. Equal "
+            "scores count one half; 50 is guessing. Not given where no image of the split is known to lack a phrase."
+        ),
+    ),
+    Metric(
+        key="presence_auroc_mask",
+        label="AUROC of the mask's highest probability",
+        column="AUROC of the mask's peak",
+        short="AUROC of the peak",
+        meaning="The same with the highest probability in the mask as the score: what a mask alone says of presence.",
+    ),
+    Metric(
+        key="miou_answered",
+        label="mIoU as answered",
+        column="mIoU, as answered",
+        short="mIoU as answered",
+        meaning=(
+            "mIoU of phrases that are in the image, where a phrase that the model takes for absent gets an empty mask: "
+            "what refusing costs. Without a presence score nothing is refused."
+        ),
+    ),
+    Metric(
+        key="present_refused",
+        label="present phrases refused",
+        column="Present refused",
+        short="present refused",
+        meaning="Share of phrases in the image that the model takes for absent.",
+        higher_is_better=False,
+    ),
+    Metric(
+        key="absent_area",
+        label="area marked for absent phrases",
+        column="Absent: area",
+        short="absent: area",
+        meaning=(
+            "Mean share of the image that is marked for a phrase that is not in it, as answered: nothing where the "
+            "phrase is refused."
+        ),
+        higher_is_better=False,
+    ),
+    Metric(
+        key="absent_marked",
+        label="absent phrases marked",
+        column="Absent: marked",
+        short="absent: marked",
+        meaning="Share of phrases that are not in the image for which a pixel is marked, as answered.",
+        higher_is_better=False,
+    ),
+    Metric(
+        key="absent_area_mask",
+        label="area marked for absent phrases by the mask alone",
+        column="Absent: area, mask alone",
+        short="area, mask alone",
+        meaning="The same without refusing any phrase.",
+        higher_is_better=False,
+    ),
+    Metric(
+        key="absent_marked_mask",
+        label="absent phrases marked by the mask alone",
+        column="Absent: marked, mask alone",
+        short="marked, mask alone",
+        higher_is_better=False,
+    ),
+    Metric(
+        key="absent_area_mean_mask",
+        label="area of the mean mask",
+        column="Absent: area, mean mask",
+        short="area, mean mask",
+        meaning="The share of the image that the mean mask marks, whatever the phrase.",
+        higher_is_better=False,
     ),
 )
 METRIC_OF = metric_table(METRICS)

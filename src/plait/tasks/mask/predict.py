@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 
-from plait.core.errors import InputError
+from plait.core.errors import ConfigError, InputError, shown
 from plait.data.geometry import geometry_of
 from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
@@ -24,31 +25,70 @@ class MaskModel(Model):
         self._learner = learner
 
     def mask(
-        self, image: ImageInput, text: str, *, threshold: float | None = None, out: str | Path | None = None
+        self,
+        image: ImageInput,
+        text: str,
+        *,
+        threshold: float | None = None,
+        presence_threshold: float | None = None,
+        out: str | Path | None = None,
     ) -> MaskResult:
         """Find the region of an image that a phrase refers to, at the image's own size.
+
+        Where the model takes the phrase for absent from the image, the mask is empty; `MaskResult.found` says so.
 
         Arguments:
             image:     a path, bytes, Pillow image, array or tensor; see `Model`
             threshold: a pixel is in the region from this probability on, in [0, 1]; None = the run's own
+            presence_threshold: the phrase is taken for absent below this probability, in [0, 1]; None = the run's own;
+                       0 = it never is. Runs without a presence score ignore the run's own and refuse another
             out:       a folder for mask.png (white = in the region), probability.png, overlay.png and mask.json;
                        None = nothing is written
         Raises:
             InputError: an empty phrase, an image that cannot be read, a threshold outside [0, 1].
+            ConfigError: a presence threshold for a run that cannot tell presence.
             StorageError: a file cannot be written.
         """
         folder = None if out is None else as_path(out, "out")
-        own = self.record.get("mask", {}).get("threshold", 0.5)
-        least = float(own if threshold is None else threshold)
-        if not 0 <= least <= 1:
-            raise InputError(f"threshold {least}: expected a probability from 0 to 1")
+        details = self.record.get("mask", {})
+        least = _checked("threshold", details.get("threshold", 0.5) if threshold is None else threshold)
+        known = details.get("presence_threshold") is not None and self._learner.presence is not None
+        if presence_threshold is not None and not known:
+            raise ConfigError(
+                f"{self.run.folder}: this run cannot tell presence: it was trained without absent phrases, or its "
+                "score does not tell them from present ones; leave the presence threshold out, or fit a run with the "
+                "objective's option absent = 0.25"
+            )
         photo = photo_of(image, "image")
         (phrase,) = text_list([text], "phrase")
         rgb = load_rgb(photo.source)
         with self._precision():
             regions, words = self.image_tokens([rgb]), self.text_tokens([phrase])
-            cells = self._learner.probabilities(words, regions)[0]
+            answer = self._learner.answer(words, regions)
+        cells = answer.cells[0]
         probability = frame_to_photo(cells, geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec))
         mask = probability >= least
-        found = MaskResult(photo.id, phrase, str(self.run.folder), mask, probability, float(mask.mean()), least)
+        presence = wanted = None
+        if known and answer.presence is not None:
+            presence = float(answer.presence[0])
+            own = details["presence_threshold"] if presence_threshold is None else presence_threshold
+            wanted = _checked("presence threshold", own)
+            mask = mask & (presence >= wanted)
+        found = MaskResult(
+            photo.id,
+            phrase,
+            str(self.run.folder),
+            mask,
+            probability,
+            float(mask.mean()),
+            least,
+            presence=presence,
+            presence_threshold=wanted,
+        )
         return found if folder is None else write_result(found, rgb, folder)
+
+
+def _checked(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise InputError(f"{name} {shown(value)}: expected a probability from 0 to 1")
+    return float(value)

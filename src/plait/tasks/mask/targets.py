@@ -12,6 +12,7 @@ from torch import Tensor
 from plait.core.errors import InputError
 from plait.core.types import ImageSpec, MaskTarget
 from plait.data.collection import Collection
+from plait.data.masks.absent import Absences
 from plait.data.masks.load import load_mask, mask_to_frame
 
 __all__ = ["MaskTargets", "check_masks", "true_mask"]
@@ -60,6 +61,7 @@ class MaskTargets:
         spec:       of the image encoder: a mask is cropped, squashed or padded as its image is
         cells:      (h, w) of the targets: the head's own resolution
         views:      what an image can be shown as; `take` counts views in these
+        absent:     share of texts that `take` pairs with another image, in [0, 1]
         budget_bytes: the most memory that kept targets take
     """
 
@@ -70,25 +72,39 @@ class MaskTargets:
         *,
         cells: tuple[int, int],
         views: Sequence[str] = ("full",),
+        absent: float = 0.0,
         budget_bytes: int = BUDGET_BYTES,
     ) -> None:
         self.collection = collection
         self.spec = spec
         self.cells = cells
         self.views = tuple(views)
+        self.absent = absent
+        self._absences = Absences(collection, collection.splits.get("train"))
         self._capacity = max(1, 8 * budget_bytes // (9 * cells[0] * cells[1]))
         self._kept: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
 
     def take(self, rows: np.ndarray, view: np.ndarray, /) -> MaskTarget:
         """Give the targets of captions `rows` (B,) int64, each in the view (B,) int64 its image is shown in.
 
-        Shapes: returns values (B, h, w) float32 in steps of 1/255, valid (B, h, w) bool.
+        With `absent`, that share of the texts is paired with an image of these rows that lacks what they refer to
+        (`plait.data.masks.absent`), as far as there are such images. The draw depends on rows and views alone, so that
+        a fit that is interrupted and goes on draws the same.
+
+        Shapes: returns values (B, h, w) float32 in steps of 1/255, valid (B, h, w) bool, absent (A, 2) int64 or None.
         Raises:
             InputError: as `true_mask`.
         """
         found = [self._target(int(row), int(shown)) for row, shown in zip(rows, view, strict=True)]
         values: Tensor = torch.from_numpy(np.stack([one[0] for one in found])).float() / 255
-        return MaskTarget(values, torch.from_numpy(np.stack([one[1] for one in found])))
+        return MaskTarget(values, torch.from_numpy(np.stack([one[1] for one in found])), self._absent(rows, view))
+
+    def _absent(self, rows: np.ndarray, view: np.ndarray) -> Tensor | None:
+        if not self.absent:
+            return None
+        random = np.random.default_rng([*rows.tolist(), *view.tolist()])
+        count = int(self.absent * len(rows) + random.random())  # its mean is the share, in small batches too
+        return torch.from_numpy(self._absences.draw(rows, random, count=count))
 
     def _target(self, row: int, view: int) -> tuple[np.ndarray, np.ndarray]:
         """Give a caption's target as it is kept, in bytes and unpacked bits: (h, w) uint8 and (h, w) bool."""

@@ -10,6 +10,8 @@ import numpy as np
 
 from plait.core.errors import ConfigError
 from plait.metrics.mask_counts import best_threshold
+from plait.tasks.mask.absent.figures import choose_presence
+from plait.tasks.mask.absent.pairs import count_absent, draw_absent
 from plait.tasks.mask.counting import AS_TRAINED, MaskReader, count_constant, count_masks
 from plait.tasks.mask.targets import MaskTargets, true_mask
 
@@ -33,6 +35,9 @@ class Choice:
         mean_mask:           rows of the mean true mask over the input frame, in [0, 1]
         mean_mask_threshold: the best threshold of the mean mask
         mean_mask_of:        whose mean it is, in words
+        presence_threshold:  a phrase counts as present from this probability on; None = presence is not known: the
+                             model has no presence head, or one that does not tell present from absent phrases
+        presence_on:         what that was chosen on, or found not to be told, in words; "" without a presence head
     """
 
     threshold: float
@@ -40,11 +45,13 @@ class Choice:
     mean_mask: list[list[float]]
     mean_mask_threshold: float
     mean_mask_of: str
+    presence_threshold: float | None = None
+    presence_on: str = ""
 
     @classmethod
     def known(cls, details: Mapping[str, Any]) -> Choice:
-        """Give the choice that the details of an earlier evaluation hold."""
-        return cls(**{name: details[name] for name in cls.__dataclass_fields__})
+        """Give the choice that the details of an earlier evaluation hold; earlier versions know no presence."""
+        return cls(**{name: details[name] for name in cls.__dataclass_fields__ if name in details})
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -66,7 +73,14 @@ def choose(reader: MaskReader, split: str) -> Choice:
             f"data {collection.name!r} has no split but {split!r} to choose a threshold on; expected train or val"
         )
     captions = _sample(reader.feed, parts[0])
-    counts = count_masks(reader, captions).by_kind[AS_TRAINED]
+    counted = count_masks(reader, captions)
+    counts = counted.by_kind[AS_TRAINED]
+    presence_threshold, presence_on = None, ""
+    if reader.learner.presence is not None:
+        pairs = draw_absent(reader.feed, captions)
+        absent = count_absent(reader, captions, pairs)
+        presence_threshold = choose_presence(counted, absent, reader.feed.image_of[captions])
+        presence_on = f"{len(pairs)} phrases of {parts[0]}, each in its own image and in one that lacks it"
     learned_on = "train" if collection.splits.get("train") else parts[0]
     learned_from = _sample(reader.feed, learned_on)
     mean_mask = _mean_mask(reader, learned_from)
@@ -80,6 +94,8 @@ def choose(reader: MaskReader, split: str) -> Choice:
         mean_mask=mean_mask.tolist(),
         mean_mask_threshold=best_threshold(np.stack(mean_counts)),
         mean_mask_of=f"{len(learned_from)} captions of {learned_on}",
+        presence_threshold=presence_threshold,
+        presence_on=presence_on,
     )
 
 

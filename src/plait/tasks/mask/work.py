@@ -14,6 +14,7 @@ from plait.data.collection import Collection
 from plait.model import Learner, Side
 from plait.task import Progress, Use, Work
 from plait.tasks.mask.assemble import assemble, use_of
+from plait.tasks.mask.audit import audit_masks
 from plait.tasks.mask.evaluate import evaluate_masks
 from plait.tasks.mask.learner import MaskLearner, eval_mode
 from plait.tasks.mask.metrics import CONSTANT, miou_key
@@ -57,13 +58,17 @@ class MaskWork:
         raise ConfigError("task 'mask' trains in one stage; no run begins from another")
 
     def targets(self, learner: Learner, feed: Feed) -> MaskTargets:
-        """Give the captions' masks at the resolution of the learner's head, which is found by running it once."""
+        """Give the captions' masks at the resolution of the learner's head, which is found by running it once.
+
+        The objective says which share of texts is also paired with images that lack what they refer to.
+        """
         masks = _mask_learner(learner)
         with torch.no_grad(), eval_mode(masks.model):
             logits, _ = masks.masks(feed.encode_texts([0]), feed.encode_images([int(feed.image_of[0])]))
         height, width = logits.values.shape[1:]
         spec = masks.model.image.image_spec
-        return MaskTargets(feed.collection, spec, cells=(height, width), views=feed.views)
+        absent = masks.objective.absent
+        return MaskTargets(feed.collection, spec, cells=(height, width), views=feed.views, absent=absent)
 
     def evaluate(
         self,
@@ -101,17 +106,11 @@ class MaskWork:
     def audit_split(
         self, before: Audit | None, learner: Learner, feed: Feed, recipe: Recipe, *, split: str, thorough: bool
     ) -> Audit | None:
-        """Give what there was before: the evaluation itself removes and exchanges text and image.
+        """Audit the trained model on the split, if thorough; after a fit, give what there was before: none.
 
-        Raises:
-            ConfigError: a thorough audit is requested, which masks do not have.
+        The evaluation of every fit already removes and exchanges text and image; see `plait.tasks.mask.audit`.
         """
-        if thorough:
-            raise ConfigError(
-                "a run of task 'mask' has no audit of its own; `plait evaluate` removes and exchanges its text and "
-                "image, and flags a run that ignores the text"
-            )
-        return before
+        return audit_masks(_mask_learner(learner), feed, recipe, split=split) if thorough else before
 
     def predictor(self, run: Run) -> MaskModel:
         """Give a finished run ready for use: `MaskModel.mask`."""

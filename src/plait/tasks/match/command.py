@@ -56,7 +56,7 @@ class ProbeCommand:
         parser.add_argument("--split", default="val", help="train, val or test (default val)")
         parser.add_argument("--photo", metavar="FILE", type=Path, help="choose for this one photo instead of a split")
         parser.add_argument("--captions", nargs="+", metavar="TEXT", help="with --photo: what to choose from")
-        parser.add_argument("--right", type=_positive, default=1, metavar="N", help="which one is right (default 1)")
+        parser.add_argument("--right", type=_positive, metavar="N", help="with --photo: which one is right (default 1)")
 
     def run(self, arguments: Namespace, api: Any, listener: Any) -> Answer:
         """Probe a split, and write probe.json beside results.json; or let every run choose for one photo.
@@ -66,8 +66,10 @@ class ProbeCommand:
         photo, captions, out = arguments.photo, arguments.captions, arguments.out
         if (photo is None) == (arguments.data is None) or (photo is None) != (captions is None):
             return Answer(None, "plait probe: expected either --data, or --photo with --captions", code=2)
+        if photo is None and arguments.right is not None:
+            return Answer(None, "plait probe: --right belongs to --photo with --captions", code=2)
         if photo is not None:
-            rows = api.probe(out, photo=photo, captions=captions, right=arguments.right)
+            rows = api.probe(out, photo=photo, captions=captions, right=arguments.right or 1)
             return Answer(rows, probed_photo_text(rows, captions))
         found = api.probe(out, data=arguments.data, split=arguments.split, listener=listener)
         return Answer(found, probe_text(found))

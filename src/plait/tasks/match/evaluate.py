@@ -156,7 +156,8 @@ def _agreement(feed: Feed, scores: SplitScores, captions: np.ndarray, caption_ro
         return []
     owner = caption_row[kept]
     words = [split_words(feed.texts[int(caption)]) for caption in captions[kept]]
-    relevance = caption_relevance(word_vectors(words), owner, images)
+    vectors = word_vectors(words, device=scores.text_to_image.device)
+    relevance = caption_relevance(vectors, owner, images)
     found = agreement(scores.text_to_image[:images].numpy(force=True)[:, kept], relevance, owner)
     weights = np.bincount(owner, minlength=len(scores.text_to_image))
     sums = np.bincount(owner, weights=found, minlength=len(weights))

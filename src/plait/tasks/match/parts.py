@@ -20,7 +20,7 @@ from plait.objectives import OBJECTIVES
 from plait.objectives.base import Contrast
 from plait.objectives.match import Matching
 from plait.tasks.match import TASK
-from plait.tasks.match.towers import Towers
+from plait.tasks.match.pairings.towers import Towers
 
 __all__ = ["make_contrast", "make_matching", "make_model", "make_towers", "objective_name", "with_summaries"]
 

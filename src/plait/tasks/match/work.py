@@ -15,8 +15,8 @@ from plait.model import Learner, Side
 from plait.task import Progress, Use
 from plait.tasks.match.audit import audit_recipe, audit_split
 from plait.tasks.match.evaluate import LEAST_IMAGES, evaluate_split
-from plait.tasks.match.first_stage import take_towers, towers_recipe
 from plait.tasks.match.learner import MatchLearner, assemble, use_of
+from plait.tasks.match.pairings.first_stage import take_towers, towers_recipe
 from plait.tasks.match.predict import MatchModel
 from plait.tasks.match.show.gallery import merge_galleries, show_run
 from plait.tasks.match.targets import ImageNumbers

@@ -8,7 +8,7 @@ from typing import Any
 from plait.report.charts.curves import plain_lines
 from plait.report.layout import Layout, Page, ReportData, View, Words
 from plait.report.text import MISSING, cell_of, empty, escape, value_of
-from plait.tasks.mask.metrics import ABLATED, CONSTANT, METRIC_OF, METRICS, miou_key
+from plait.tasks.mask.metrics import ABLATED, ABSENT, CONSTANT, METRIC_OF, METRICS, miou_key
 from plait.tasks.mask.show.gallery_section import gallery_section
 
 __all__ = ["PAGE"]
@@ -84,6 +84,7 @@ PAGE = Page(
         views=(
             View("overlap", "Overlap", ("miou", "oiou", "p50", "p70", "p90", "dice", "boundary_f")),
             View("reads", "What it reads", _READS),
+            View("absent", "Absent phrases", ("miou", *ABSENT)),
         ),
         runs=("miou", "oiou"),
     ),
@@ -101,6 +102,18 @@ PAGE = Page(
                 "Threshold",
                 "A pixel counts as foreground from this probability on. It is chosen on captions that are not measured "
                 "here; the list of runs says on which.",
+            ),
+            (
+                "Absent phrases",
+                "Each phrase of the split is also shown with another image of it that is known to lack its subject, "
+                "drawn with a fixed seed. Known means: the phrase is one of the data's words, the image carries other "
+                "words of the same list, and none that shares a word with it; or the scene's facts say so. Objects "
+                "that were not annotated, and synonyms, can be called absent wrongly.",
+            ),
+            (
+                "Presence",
+                "The probability that the image shows what the phrase refers to, at even odds before looking. Below a "
+                "threshold, chosen on captions that are not measured, the phrase is refused and nothing is marked.",
             ),
         ),
     ),

@@ -14,8 +14,8 @@ from plait.model import FusionModel, Side
 from plait.objectives.base import Contrast
 from plait.objectives.match import Matching
 from plait.task import Progress
+from plait.tasks.match.pairings.towers import Towers
 from plait.tasks.match.score import FullScores, SplitScores, has_algebra, score_all, score_pairs
-from plait.tasks.match.towers import Towers
 
 __all__ = ["Pairing"]
 

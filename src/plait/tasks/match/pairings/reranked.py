@@ -15,10 +15,10 @@ from plait.model import FusionModel, Side, raw_image, raw_text
 from plait.objectives.match import Matching
 from plait.task import Progress
 from plait.tasks.match.pairings.base import Pairing
+from plait.tasks.match.pairings.rerank import rerank_rows
+from plait.tasks.match.pairings.towers import Towers
 from plait.tasks.match.parts import make_matching, make_model, make_towers
-from plait.tasks.match.rerank import rerank_rows
 from plait.tasks.match.score import FullScores, SplitScores, score_all, score_in_chunks, score_pairs
-from plait.tasks.match.towers import Towers
 
 __all__ = ["Reranked"]
 
@@ -30,7 +30,7 @@ class Reranked(Pairing):
 
     Arguments:
         rerank_k: how many of the towers' best candidates the fused head re-ranks in a split
-    Source: Li et al. 2021 (ALBEF); see `plait.objectives.match` and `plait.tasks.match.rerank`.
+    Source: Li et al. 2021 (ALBEF); see `plait.objectives.match` and `plait.tasks.match.pairings.rerank`.
     """
 
     reranks: ClassVar[bool] = True

@@ -21,9 +21,9 @@ class TwoStage(Reranked):
     """Train towers, then a fused head on the negatives that these towers score high.
 
     Formula and evaluation are those of `Reranked`. Encoders, the projections of their summaries and the towers come
-    from a run of the towers alone (`plait.tasks.match.first_stage`) and are not trained here. So their tokens are
-    cached, a fused head costs its own steps only, and all heads of a comparison re-rank the same candidates: the
-    difference between two of them, and between a head and its own towers, is paired.
+    from a run of the towers alone (`first_stage`) and are not trained here. So their tokens are cached, a fused head
+    costs its own steps only, and all heads of a comparison re-rank the same candidates: the difference between two of
+    them, and between a head and its own towers, is paired.
 
     Source: Li et al. 2021 (ALBEF). Differs: ALBEF trains both stages together and lets the head read the towers'
     encoders while they change.
