@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,6 +46,16 @@ def test_every_pool_reads_real_tokens_alone(options: dict[str, object], precisio
     assert first.values.shape == (2, 3)
     torch.testing.assert_close(first.values, second.values)
     torch.testing.assert_close(rows.values, first.values[[1, 1, 0]])
+
+
+def test_the_encoders_own_summary() -> None:
+    head = ClassHead(8, classes=TWO, pool="encoder")
+    given = fused(torch.randn(2, 5, 8))
+    with pytest.raises(ShapeError, match="summary"):
+        head(given)
+    pooled = torch.randn(2, 8)
+    found = head(replace(given, image=replace(given.image, pooled=pooled)))
+    torch.testing.assert_close(found.values, head.layers[-1](pooled))
 
 
 def test_what_is_refused() -> None:

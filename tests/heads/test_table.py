@@ -7,8 +7,9 @@ import pytest
 from plait.core.tables import load_entry
 from plait.heads import HEADS
 from plait.heads.base import AllPairsHead, Head, MaskHead, MatchHead
+from plait.heads.classes import ClassHead
 
-KINDS: dict[str, type[Head]] = {"MatchScores": MatchHead, "MaskLogits": MaskHead}
+KINDS: dict[str, type[Head]] = {"MatchScores": MatchHead, "MaskLogits": MaskHead, "ClassLogits": ClassHead}
 
 
 @pytest.mark.parametrize("name", HEADS)

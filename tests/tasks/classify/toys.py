@@ -7,7 +7,7 @@ import torch
 
 from plait.core.config import Recipe, TrainSettings, recipe_from_dict
 from plait.data.collection import Caption, Collection, Photo
-from plait.fusion.control.image_only import ImageOnlyFusion
+from plait.fusion.control.image_as_is import ImageAsIsFusion
 from plait.heads.classes import ClassHead
 from plait.model import FusionModel
 from plait.nn.precision import Precision, autocast_context
@@ -40,14 +40,14 @@ def class_learner(seed: int = 0) -> ClassLearner:
     """Give a learner with weights drawn from the seed."""
     torch.manual_seed(seed)
     text, image = toy_sides()
-    fusion = ImageOnlyFusion(WIDTH, layers=0)
+    fusion = ImageAsIsFusion(WIDTH)
     model = FusionModel(text, image, fusion=fusion, head=ClassHead(WIDTH, classes=ORDER, pool="max"))
     return ClassLearner(model, ClassCrossEntropy(), classes=ORDER)
 
 
 def class_recipe(precision: Precision = "fp32", **fusion: object) -> Recipe:
     """Give a recipe of classes that says how to compute; the toys' parts are not made from it."""
-    recipe = recipe_from_dict({"task": "classify", "fusion": {"name": "image_only", **fusion}})
+    recipe = recipe_from_dict({"task": "classify", "fusion": {"name": "image_as_is", **fusion}})
     return Recipe(task="classify", fusion=recipe.fusion, train=TrainSettings(precision=precision))
 
 

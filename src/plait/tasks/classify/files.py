@@ -14,7 +14,7 @@ from plait.core.class_result import ClassResult
 from plait.core.errors import ConfigError, InputError
 from plait.core.files import write_bytes
 from plait.data.given import as_path
-from plait.data.images import check_photo
+from plait.data.image_files import check_photo
 from plait.data.photo_files import photo_files
 from plait.train.events import Event, Listener, silent
 from plait.trained import Model, Run
