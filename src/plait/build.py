@@ -28,6 +28,7 @@ from plait.objectives import OBJECTIVES
 
 __all__ = [
     "bare_sides",
+    "check_objective",
     "check_parts",
     "expand_fusions",
     "image_side",
@@ -43,9 +44,9 @@ _NO_INPUT = ImageSpec(1, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Refuse names and options of parts that cannot be, before anything is loaded or written.
+    """Refuse names and options of encoders, adapter and fusion that cannot be, before anything is loaded or written.
 
-    A head's options are the task's to check, as it names the head.
+    Those of heads, objectives and a task's own parts are checked by the task, which knows where they come from.
 
     Raises:
         UnknownNameError, ConfigError: the message names the part and the option.
@@ -53,15 +54,13 @@ def check_parts(recipe: Recipe) -> None:
     check_encoder("text encoder", recipe.text.encoder, recipe.text.options)
     check_encoder("image encoder", recipe.image.encoder, recipe.image.options)
     check_adapter(recipe.fusion.adapter, recipe.fusion.adapter_options)
-    parts: list[tuple[str, Mapping[str, Entry], str, Mapping[str, Any]]] = [
-        ("fusion", FUSIONS, recipe.fusion.name, recipe.fusion.options),
-        ("fusion", FUSIONS, "late", recipe.fusion.towers),
-        ("objective", OBJECTIVES, "match", recipe.objective.match),
-    ]
-    if recipe.objective.name:
-        parts.append(("objective", OBJECTIVES, recipe.objective.name, recipe.objective.options))
-    for kind, table, name, options in parts:
-        check_options(kind, name, load_entry(look_up(kind, table, name)), options)
+    name = recipe.fusion.name
+    check_options("fusion", name, load_entry(look_up("fusion", FUSIONS, name)), recipe.fusion.options)
+
+
+def check_objective(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse an objective's name or options that cannot be. Raises UnknownNameError or ConfigError."""
+    check_options("objective", name, load_entry(look_up("objective", OBJECTIVES, name)), options)
 
 
 def needs_words(recipe: Recipe) -> bool:

@@ -102,8 +102,7 @@ def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pyte
     seeded = [replace(base, train=replace(base.train, seed=seed)) for seed in range(3)]
     larger = replace(base, image=replace(base.image, size_px=64))
     asked = [("late", Share(recipe, None, {})) for recipe in (*seeded, larger)]
-    (tmp_path / "runs" / "late-s0").mkdir(parents=True)
-    (tmp_path / "runs" / "late-s0" / "run.json").write_text('{"recipe": {}, "metrics": {}}')
+    monkeypatch.setattr(processes, "whole_record", lambda folder: {} if folder.name == "late-s0" else None)
     processes._encode_first(asked, None, tmp_path, cache=tmp_path, device="cpu", listener=silent)  # type: ignore[arg-type]
     name = base.fusion.name
     assert made == [(name, 1, 32)], "seed 0 is finished, as is the larger one, and seed 2 has the tokens of seed 1"

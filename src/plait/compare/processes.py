@@ -32,6 +32,7 @@ from plait.data.collection import Collection
 from plait.runs.assemble import assemble_for
 from plait.runs.feed import open_feed
 from plait.runs.record import whole_record
+from plait.tasks import find_task
 from plait.train.events import Event, Listener
 from plait.train.hardware import choose_hardware
 
@@ -125,7 +126,8 @@ def _encode_first(
     """Fill the token cache before several processes want it: one would encode, and all others wait for its lock."""
     known: set[str] = set()
     for label, share in requested:
-        recipe = share.recipe
+        # Of two stages the second reads tokens that the first one's weights decide: they cannot be made before.
+        recipe = find_task(share.recipe.task).load_work().first_stage(share.recipe) or share.recipe
         settings = repr((recipe.text, recipe.image, recipe.train.precision))  # what frozen tokens depend on
         if settings in known or whole_record(out / "runs" / run_name(label, recipe.train.seed)) is not None:
             continue

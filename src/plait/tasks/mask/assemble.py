@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from plait.build import make_fusion, make_head, make_objective, tokens_seen
+from plait.build import check_objective, make_fusion, make_head, make_objective, tokens_seen
 from plait.core.config import FusionSettings, Recipe
 from plait.core.errors import ConfigError
 from plait.core.tables import Entry, look_up
@@ -43,6 +43,7 @@ def use_of(recipe: Recipe) -> Use:
         )
     _head_name(settings)
     _check_serves("objective", OBJECTIVES, _objective_name(recipe))
+    check_objective(_objective_name(recipe), recipe.objective.options)
     return Use({"tokens": tokens_seen(settings), "pairing": "own", "rerank_k": None})
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from plait.build import tokens_seen
+from plait.build import check_objective, tokens_seen
 from plait.core.config import FusionSettings, Recipe
 from plait.core.errors import ConfigError
-from plait.core.tables import look_up
+from plait.core.tables import check_options, load_entry, look_up
 from plait.core.types import Batch, Loss
 from plait.fusion import FUSIONS
 from plait.model import Learner, Side
@@ -81,6 +81,9 @@ def use_of(recipe: Recipe) -> Use:
         )
     if not TASK.serves("objective", look_up("objective", OBJECTIVES, name)):
         raise _not_serving("objective", name)
+    check_objective(name, recipe.objective.options)
+    check_objective("match", recipe.objective.match)
+    check_options("fusion", "late", load_entry(look_up("fusion", FUSIONS, "late")), recipe.fusion.towers)
     kind = find_pairing(pairing)
     rerank_k = recipe.fusion.rerank_k if kind.reranks else None
     return Use({"tokens": tokens_seen(recipe.fusion), "pairing": pairing, "rerank_k": rerank_k}, kind.flags)
