@@ -11,7 +11,17 @@ from typing import Any
 
 from plait.api.data import check, clear_cache, describe, open_data, show_cache, verify
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
-from plait.api.use import load, load_comparison, load_run, open_feed, package, read_results, task_function, task_verb
+from plait.api.use import (
+    explain,
+    load,
+    load_comparison,
+    load_run,
+    open_feed,
+    package,
+    read_results,
+    task_function,
+    task_verb,
+)
 from plait.listing import list_names
 from plait.runs.recipe_text import recipe_text
 from plait.tasks import all_tasks
@@ -25,6 +35,7 @@ __all__ = [
     "compare",
     "describe",
     "evaluate",
+    "explain",
     "fit",
     "list_names",
     "load",

@@ -13,7 +13,7 @@ from plait.report.flags import flag_sentences
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
 
-__all__ = ["audit", "command_line", "comparison", "evaluation", "names", "record"]
+__all__ = ["audit", "command_line", "comparison", "evaluation", "explanation", "names", "record"]
 
 SKIPS_SHOWN = 3
 _COLUMNS = ("name", "side", "family", "tasks", "pairings", "verb", "objective", "summary", "paper")
@@ -65,6 +65,26 @@ def evaluation(found: dict[str, Any]) -> str:
     figures = table(rows, ["metric", "value", "95 % over photos"])
     left_out = skips(found["skipped"], most=SKIPS_SHOWN)
     return "\n".join([head, f"scores: {found['score_kind']}", *flags, figures, *left_out])
+
+
+def explanation(found: dict[str, Any]) -> str:
+    """Show what an answer depends on: the number, its words, the strongest cells, and how faithful the map is."""
+    height, width = found["grid"]
+    cells = sorted(
+        ((value, row, column) for row, line in enumerate(found["image"]) for column, value in enumerate(line)),
+        reverse=True,
+    )
+    lines = [
+        f"{found['photo']}: {found['text']!r}",
+        f"{found['what']} {found['answer']:.4g}; method {found['method']}, {height} x {width} cells",
+        "strongest cells (row, column from the top left): "
+        + ", ".join(f"({row + 1}, {column + 1}) {value:.3g}" for value, row, column in cells[:3]),
+    ]
+    if found["words"]:
+        words = zip(found["words"], found["worth"], strict=True)
+        lines.append("worth of each word: " + ", ".join(f"{word} {worth:+.3g}" for word, worth in words))
+    lines += (found["faithful"] or {"sentences": ["how faithful the map is was not measured"]})["sentences"]
+    return "\n".join([*lines, *(f"{kind}: {path}" for kind, path in found["files"].items())])
 
 
 def audit(found: dict[str, Any]) -> str:

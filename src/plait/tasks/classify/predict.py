@@ -8,9 +8,13 @@ import numpy as np
 import torch
 
 from plait.core.class_result import ClassResult
-from plait.core.errors import ConfigError
-from plait.data.given import Images, image_list
+from plait.core.errors import ConfigError, InputError, nearest
+from plait.core.types import Tokens
+from plait.data.given import ImageInput, Images, image_list
+from plait.explain.subject import Scored, Subject
+from plait.heads.classes import ClassHead
 from plait.metrics.classes import softmax
+from plait.model import FusionModel
 from plait.tasks.classify.learner import ClassLearner
 from plait.trained import Model, Run
 
@@ -66,6 +70,37 @@ class ClassModel(Model):
             temperature=temperature,
             how=f"{len(self.classes)} classes of the training images",
         )
+
+    def subject(self, image: ImageInput, text: str) -> Subject:
+        """Give the evidence for one class: the log-odds of it against all others; see `Model.explain`.
+
+        Arguments:
+            text: the name of a class
+        Raises:
+            InputError: the run has no such class.
+            ConfigError: the run's head reads the encoder's summary, in which the cells cannot be told apart.
+        """
+        name = " ".join(text.split())
+        if name not in self.classes:
+            raise InputError(
+                f"class {name!r}: this run has none of that name{nearest(name, self.classes)}; it has: "
+                f"{_shown(self.classes)}"
+            )
+        place = self.classes.index(name)
+        head = self._learner.model.head
+        if isinstance(head, ClassHead) and head.pool_name == "encoder":
+            raise ConfigError(
+                f"{self.run.folder}: its head reads the encoder's summary of the image, in which the cells cannot be "
+                'told apart; explain a run whose head has pool = "mean"'
+            )
+
+        def score(model: FusionModel, blank: Tokens, regions: Tokens, maps: bool) -> Scored:
+            logits = model.read(model.fuse(blank, regions, maps=maps)).values.float()
+            others = torch.cat([logits[:, :place], logits[:, place + 1 :]], 1)
+            return Scored(logits[:, place] - others.logsumexp(1))
+
+        blank, regions = self._float_tokens(image, None)
+        return Subject(self._learner.model, score, blank, regions, (), f"log-odds of {name!r}")
 
 
 def _shown(classes: Sequence[str], most: int = 8) -> str:
