@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plait.api import describe as describe
     from plait.api import evaluate as evaluate
     from plait.api import explain as explain
+    from plait.api import faithfulness as faithfulness
     from plait.api import fit as fit
     from plait.api import load as load
     from plait.api import load_comparison as load_comparison
@@ -57,6 +58,7 @@ _PUBLIC = {
     "describe": "plait.api",
     "evaluate": "plait.api",
     "explain": "plait.api",
+    "faithfulness": "plait.api",
     "fit": "plait.api",
     "list_names": "plait.listing",
     "load": "plait.api",
@@ -84,6 +86,7 @@ __all__ = [
     "describe",
     "evaluate",
     "explain",
+    "faithfulness",
     "fit",
     "list_names",
     "load",

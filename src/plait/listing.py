@@ -1,4 +1,4 @@
-"""What there is to name: tasks, fusions, encoders, adapters, heads, objectives, sources, methods, recipes. Imports no torch."""
+"""What there is to name: tasks, fusions, encoders, heads, objectives, sources, methods, recipes. Imports no torch."""
 
 from __future__ import annotations
 

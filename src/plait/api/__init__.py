@@ -10,18 +10,9 @@ import sys
 from typing import Any
 
 from plait.api.data import check, clear_cache, describe, open_data, show_cache, verify
+from plait.api.explain import explain, faithfulness
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
-from plait.api.use import (
-    explain,
-    load,
-    load_comparison,
-    load_run,
-    open_feed,
-    package,
-    read_results,
-    task_function,
-    task_verb,
-)
+from plait.api.use import load, load_comparison, load_run, open_feed, package, read_results, task_function, task_verb
 from plait.listing import list_names
 from plait.runs.recipe_text import recipe_text
 from plait.tasks import all_tasks
@@ -36,6 +27,7 @@ __all__ = [
     "describe",
     "evaluate",
     "explain",
+    "faithfulness",
     "fit",
     "list_names",
     "load",

@@ -19,7 +19,6 @@ from plait.core.errors import CheckpointError
 from plait.core.tables import load_target
 from plait.data.collection import Collection
 from plait.data.given import as_path
-from plait.explain.explanation import Explanation
 from plait.predict.open import open_model
 from plait.runs.feed import open_feed as open_learner_feed
 from plait.runs.kinds import output_folder
@@ -28,11 +27,10 @@ from plait.runs.package import package_run
 from plait.train.events import Listener, silent
 from plait.train.feed import Feed
 from plait.train.hardware import choose_hardware
-from plait.trained import ImageInput, Model, Run
+from plait.trained import Model, Run
 
 __all__ = [
     "DEFAULT_MODEL",
-    "explain",
     "load",
     "load_comparison",
     "load_run",
@@ -69,22 +67,6 @@ def load_run(run: str | Path | Run = DEFAULT_MODEL, *, device: str = "auto") -> 
         CheckpointError: there is no finished run, or its files are damaged.
     """
     return moved(run, device) if isinstance(run, Run) else open_run(run_folder(run), device=device)
-
-
-def explain(
-    image: ImageInput,
-    text: str,
-    *,
-    run: str | Path | Run = DEFAULT_MODEL,
-    method: str = "occlusion",
-    measure: bool = True,
-    out: str | Path | None = None,
-) -> Explanation:
-    """Say which cells of an image, and which words, a run's answer depends on, and how far that can be trusted.
-
-    The same as `plait.load(run).explain(...)`; see there.
-    """
-    return load(run).explain(image, text, method=method, measure=measure, out=out)
 
 
 def load_comparison(out: str | Path) -> Comparison:

@@ -35,6 +35,7 @@ def run(arguments: Namespace) -> int:
         "compare": _compare,
         "evaluate": _evaluate,
         "explain": _explain,
+        "faithfulness": _faithfulness,
         "audit": _audit,
         "list": _list,
         "recipe": _recipe,
@@ -128,6 +129,23 @@ def _explain(arguments: Namespace) -> int:
     )
     plain = found.to_json()
     _print(arguments, plain, show.explanation(plain))
+    return 0
+
+
+def _faithfulness(arguments: Namespace) -> int:
+    from plait import api
+
+    with _listening(arguments) as listener:
+        found = api.faithfulness(
+            arguments.run,
+            arguments.data,
+            split=arguments.split,
+            method=arguments.method,
+            images=arguments.images,
+            seed=arguments.seed,
+            listener=listener,
+        )
+    _print(arguments, found, show.faithfulness(found))
     return 0
 
 

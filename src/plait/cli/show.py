@@ -13,7 +13,7 @@ from plait.report.flags import flag_sentences
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
 
-__all__ = ["audit", "command_line", "comparison", "evaluation", "explanation", "names", "record"]
+__all__ = ["audit", "command_line", "comparison", "evaluation", "explanation", "faithfulness", "names", "record"]
 
 SKIPS_SHOWN = 3
 _COLUMNS = ("name", "side", "family", "tasks", "pairings", "verb", "objective", "summary", "paper")
@@ -85,6 +85,28 @@ def explanation(found: dict[str, Any]) -> str:
         lines.append("worth of each word: " + ", ".join(f"{word} {worth:+.3g}" for word, worth in words))
     lines += (found["faithful"] or {"sentences": ["how faithful the map is was not measured"]})["sentences"]
     return "\n".join([*lines, *(f"{kind}: {path}" for kind, path in found["files"].items())])
+
+
+def faithfulness(found: dict[str, Any]) -> str:
+    """Show how faithful a method's maps are over a split."""
+
+    def interval(key: str, unit: str = "") -> str:
+        one = found[key]
+        return f"{one['mean']:.3g}{unit} [{one['low']:.3g}, {one['high']:.3g}]"
+
+    lines = [
+        f"{found['images']:,} images of {found['split']}, method {found['method']}; {found['what']}",
+        f"deletion, better than random orders by {interval('deletion_gain')}",
+        f"insertion, better than random orders by {interval('insertion_gain')}",
+        f"spread over {100 * found['evenness']:.0f} % of the cells; rank correlation with shuffled weights "
+        f"{found['unlearned']:.2f}",
+    ]
+    if found["pointing"] is not None:
+        lines.append(
+            f"pointing game {interval('pointing', ' %')}; cell in the middle {interval('pointing_centre', ' %')}; "
+            f"chance {found['pointing_chance']:.3g} %"
+        )
+    return "\n".join([*lines, *found["sentences"]])
 
 
 def audit(found: dict[str, Any]) -> str:

@@ -83,7 +83,8 @@ def explanation_page(found: Mapping[str, Any], rgb: np.ndarray) -> str:
 {found["answer"]:.4g}</p>
 <div class="verdict">{verdict or "<p>How faithful this map is was not measured.</p>"}</div>
 <div class="words"><button type="button" data-word="-1" aria-pressed="true">whole answer</button>{words}</div>
-<div class="photo"><img src="data:image/jpeg;base64,{picture}" alt="{html.escape(found["photo"])}"><canvas></canvas></div>
+<div class="photo"><img src="data:image/jpeg;base64,{picture}" alt="{html.escape(found["photo"])}"><canvas></canvas>
+</div>
 <p class="soft">{height} x {width} cells: the map has no finer detail.{signed}
 <label><input type="checkbox" id="smooth"> smooth</label></p>
 {_curves(faithful)}
@@ -119,5 +120,6 @@ def _chart(values: Sequence[float], random: Sequence[float]) -> str:
         'stroke="var(--line)"/>'
         f'<polyline points="{points(random)}" fill="none" stroke="var(--soft)" stroke-dasharray="4 3"/>'
         f'<polyline points="{points(values)}" fill="none" stroke="var(--mark)" stroke-width="2"/>'
-        f'<text x="10" y="140" font-size="11" fill="var(--soft)">{low:.3g} to {high:.3g}; cells from 0 to all</text></svg>'
+        f'<text x="10" y="140" font-size="11" fill="var(--soft)">{low:.3g} to {high:.3g}; cells from 0 to all</text>'
+        "</svg>"
     )

@@ -1,7 +1,7 @@
 """What is explained: one number of a model's answer to one text and one image, as a function of their tokens.
 
-A task's predictor gives a `Subject`; the methods of `plait.explain.methods` and `plait.explain.faithfulness` take it and
-know no task.
+A task's predictor gives a `Subject`; the methods of `plait.explain.methods` and `plait.explain.faithfulness` take it
+and know no task.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class Subject:
     def without_words(self) -> Tokens:
         """Give the text once per word, without that word: Tokens (W, T, D).
 
-        A word's tokens become padding; where no other token is left, they become zeros, because a text of nothing has no
-        meaning to most fusions.
+        A word's tokens become padding; where no other token is left, they become zeros, because a text of nothing has
+        no meaning to most fusions.
         """
         members = merge_pieces(self.pieces)[1]
         valid = self.text.valid.repeat(len(members), 1)

@@ -114,7 +114,7 @@ class MaskModel(Model):
             found = model.read(replace(fused, image=replace(fused.image, levels=image.levels)))
             return Scored((found.values * marked).flatten(1).sum(1) / marked.sum(), fused.maps)
 
-        pieces = tuple(model.text.text_input.pieces(text)) if words.values.shape[1] > 1 else ()
+        pieces = tuple(model.text.text_input.pieces(text)) if model.pool is None else ()
         return Subject(model, score, words, regions, pieces, "mean log-odds of the marked region")
 
 

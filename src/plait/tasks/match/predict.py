@@ -108,7 +108,7 @@ class MatchModel(Model):
             )
         words, regions = self._float_tokens(image, text)
         what = "cosine of the match" if has_algebra(learner.model) else "log-odds of the match"
-        pieces = tuple(learner.model.text.text_input.pieces(text)) if words.values.shape[1] > 1 else ()
+        pieces = tuple(learner.model.text.text_input.pieces(text)) if learner.model.pool is None else ()
         return Subject(learner.model, _match_score, words, regions, pieces, what)
 
     @torch.no_grad()
