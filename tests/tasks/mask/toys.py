@@ -140,13 +140,15 @@ class MaskFeed:
         )
 
 
-def train_masks(learner: MaskLearner, feed: MaskFeed, *, precision: Precision, epochs: int = 12) -> list[float]:
+def train_masks(learner: MaskLearner, feed: MaskFeed, *, precision: Precision, epochs: int = 14) -> list[float]:
     """Train on the feed's train split and give the mean loss of each epoch."""
     optimiser = torch.optim.AdamW(learner.trained_parameters(), lr=1e-2)
     rows = np.array(feed.collection.captions_of("train"), dtype=np.int64)
     learner.train()
     curve = []
     for epoch in range(epochs):
+        # The rate falls to zero, so that the last steps do not undo what was learned.
+        optimiser.param_groups[0]["lr"] = 1e-2 * (1 - epoch / epochs)
         losses = []
         for chunk in np.array_split(np.random.default_rng(epoch).permutation(rows), max(1, len(rows) // 16)):
             with autocast_context(precision):
