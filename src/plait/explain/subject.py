@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from plait.model import FusionModel
 
 __all__ = ["Scored", "Subject", "shuffled_weights"]
 
+Shuffled = TypeVar("Shuffled", bound=nn.Module)
 # So many token vectors are scored at once.
 TOKENS_AT_ONCE = 16_384
 
@@ -125,7 +127,7 @@ class Subject:
 
 
 @torch.no_grad()
-def shuffled_weights(module: nn.Module, seed: int) -> nn.Module:
+def shuffled_weights(module: Shuffled, seed: int) -> Shuffled:
     """Give a copy of a module in which the entries of each parameter are in random order.
 
     Every parameter keeps its distribution and loses what it learned, whatever the module's own way of drawing weights.
