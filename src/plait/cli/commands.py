@@ -171,10 +171,11 @@ def _evaluate(arguments: Namespace) -> int:
         "metrics": found.metrics,
         "intervals": intervals(found),
     }
-    task = task_of([one.metric for one in found.measured])
+    metrics = [one.metric for one in found.measured]
+    task = task_of(metrics)
     if found.details and task is not None:
         result[task.name] = found.details
-    _print(arguments, result, show.evaluation(result))
+    _print(arguments, result, show.evaluation(result, metrics))
     return 0
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from plait.cli.show_data import skips
 from plait.cli.tasks import metric_of, task_of
+from plait.core.metric import Metric
 from plait.report.flags import flag_sentences
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
@@ -51,14 +53,14 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
     return "\n".join([*board, *left_out, "", f"report: {folder / 'report.html'}"])
 
 
-def evaluation(found: dict[str, Any]) -> str:
-    """Show one evaluation."""
-    task = task_of([metric_of(key) for key in found["metrics"]])
+def evaluation(found: dict[str, Any], metrics: Sequence[Metric]) -> str:
+    """Show one evaluation; `metrics` are those of its figures, since tasks may have keys in common."""
+    task = task_of(metrics)
     items = task.load_terminal().items if task is not None else "captions"
     head = f"{found['run']}, split {found['split']}: {found['photos']:,} photos, {found['captions']:,} {items}"
     rows = []
-    for key, value in found["metrics"].items():
-        metric, interval = metric_of(key), found["intervals"].get(key)
+    for metric in metrics:
+        value, interval = found["metrics"][metric.key], found["intervals"].get(metric.key)
         ends = f"{figure(metric, interval['low'])} to {figure(metric, interval['high'])}" if interval else ""
         rows.append([metric.head, figure(metric, value), ends])
     flags = [f"flags: {', '.join(found['flags'])}"] if found["flags"] else []
