@@ -205,6 +205,8 @@ class Task:
         verb:       the method of its predictor that answers, and the function of `plait` with the same name
         work, page, terminal, card: see `Work`, `plait.report.page.Page`, `Terminal`, `Card`
         commands:   words of the command line; see `Command`
+        head_data:  (recipe, collection) -> options of the head, as plain data, that only the training captions give,
+                    such as the list of answers; kept with the run. "" = there are none
         functions:  further public functions of `plait`, name -> target; each is called with the module `plait.api`
                     before its own arguments, and with a `listener`
     """
@@ -221,6 +223,7 @@ class Task:
     terminal: str
     card: str
     commands: tuple[str, ...] = field(default=())
+    head_data: str = ""
     functions: Mapping[str, str] = field(default_factory=dict)
 
     def load_work(self) -> Work:
@@ -242,6 +245,13 @@ class Task:
         """Import and give the task's part of model cards."""
         card: Card = load_target(self.card)
         return card
+
+    def read_head_data(self, recipe: Recipe, collection: Collection) -> dict[str, Any]:
+        """Give the options of the head that the collection's training captions give; empty where there are none."""
+        if not self.head_data:
+            return {}
+        found: dict[str, Any] = load_target(self.head_data)(recipe, collection)
+        return found
 
     def load_commands(self) -> list[Command]:
         """Import and give the task's commands; brings neither torch nor numpy."""

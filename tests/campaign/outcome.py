@@ -20,7 +20,7 @@ from typing import Any
 
 from plait.cli import main
 from plait.core.errors import PlaitError
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from tests.campaign.bench import NOBODY, Bench, snapshot
 from tests.campaign.case import Case, Command, Python, Shell, under
 

@@ -11,7 +11,7 @@ import pytest
 
 from plait.core.config import FusionSettings, Recipe, read_recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import ConfigError
-from plait.core.variants import variant
+from plait.core.recipe.variants import variant
 
 FULL = """
 name = "scan on flickr8k"

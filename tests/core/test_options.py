@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pytest
 
 from plait.core.errors import ConfigError
-from plait.core.options import OPTION_RANGES, check_values
-from plait.core.ranges import Range
+from plait.core.recipe.options import OPTION_RANGES, check_values
+from plait.core.recipe.ranges import Range
 
 
 class Part:

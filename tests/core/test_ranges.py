@@ -13,8 +13,8 @@ import pytest
 
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import ConfigError
-from plait.core.ranges import LARGEST_SEED, RANGES, Range, checked_number
-from plait.core.variants import overridden
+from plait.core.recipe.ranges import LARGEST_SEED, RANGES, Range, checked_number
+from plait.core.recipe.variants import overridden
 
 
 def numbers(cls: Any = Recipe, table: str = "") -> dict[str, type]:

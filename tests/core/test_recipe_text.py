@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from plait.core.config import FusionSettings, Recipe, TrainSettings, read_recipe
 from plait.core.errors import ConfigError
-from plait.core.recipe_text import named_text, recipe_to_toml
+from plait.core.recipe.text import named_text, recipe_to_toml
 from plait.listing import read_named, recipe_names
 
 

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from plait.core.config import recipe_from_dict, recipe_to_dict
-from plait.core.renamed import RenamedWarning, renamed
+from plait.core.recipe.renamed import RenamedWarning, renamed
 
 
 def test_an_old_key_is_taken_and_its_new_name_is_said() -> None:

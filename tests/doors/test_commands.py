@@ -16,7 +16,7 @@ import plait
 import plait.tasks
 from plait.core.evaluation import Evaluation, Measured
 from plait.core.metric import Metric
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from plait.task import Answer, Card, Task, Terminal
 from tests.doors.tools import call
 

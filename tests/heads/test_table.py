@@ -6,10 +6,15 @@ import pytest
 
 from plait.core.tables import load_entry
 from plait.heads import HEADS
-from plait.heads.base import AllPairsHead, Head, MaskHead, MatchHead
+from plait.heads.base import AllPairsHead, AnswersHead, Head, MaskHead, MatchHead
 from plait.heads.classes import ClassHead
 
-KINDS: dict[str, type[Head]] = {"MatchScores": MatchHead, "MaskLogits": MaskHead, "ClassLogits": ClassHead}
+KINDS: dict[str, type[Head]] = {
+    "MatchScores": MatchHead,
+    "MaskLogits": MaskHead,
+    "AnswerLogits": AnswersHead,
+    "ClassLogits": ClassHead,
+}
 
 
 @pytest.mark.parametrize("name", HEADS)

@@ -9,7 +9,7 @@ from typing import Any
 from plait.api.progress import listening
 from plait.core.errors import ConfigError, InputError, shown
 from plait.core.files import write_json
-from plait.core.ranges import RANGES, Range, checked_number
+from plait.core.recipe.ranges import RANGES, Range, checked_number
 from plait.core.show import data_frame, html_table
 from plait.data.collection import Collection
 from plait.data.describe import cache_facts, describe

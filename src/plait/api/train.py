@@ -22,8 +22,8 @@ from plait.core.errors import ConfigError, shown
 from plait.core.evaluation import Evaluation
 from plait.core.files import write_json
 from plait.core.made import parted
-from plait.core.ranges import MOST_SEEDS, Range, checked_number
-from plait.core.variants import overridden
+from plait.core.recipe.ranges import MOST_SEEDS, Range, checked_number
+from plait.core.recipe.variants import overridden
 from plait.data.collection import Collection
 from plait.data.given import as_path, fusion_names, seed_list
 from plait.listing import fitting_recipe, read_named

@@ -142,10 +142,10 @@ def _sides(audit: Audit) -> list[str]:
     ignored = _without_influence(audit)
     if len(ignored) == 2:
         return ["Nothing in the outputs changes with text or image: it collapsed; fix: a lower rate or warm-up."]
-    goal = "score" if audit.noise is not None else "answer"
+    goal = "reaches the score" if audit.noise is not None else "reaches the answer"
     said = [
         f"It ignores the {side}: everything it gives comes from the {other[side]} alone; fix: a fusion in which the "
-        f"{side} reaches the {goal}."
+        f"{side} {goal}."
         for side in ignored
     ]
     for side in _ignored(audit):

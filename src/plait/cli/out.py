@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plait.core.errors import StorageError
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 
 __all__ = ["closed_streams", "complain", "encodable", "finish", "prepare", "renamed_notes", "say", "writes_unicode"]
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from plait.cli.out import say
 from plait.core.errors import shortened
-from plait.core.ranges import LARGEST_SEED, MOST_SEEDS
+from plait.core.recipe.ranges import LARGEST_SEED, MOST_SEEDS
 from plait.listing import KINDS
 from plait.tasks import all_tasks
 

@@ -54,7 +54,7 @@ def comparison(results: dict[str, Any], folder: Path) -> str:
 
 
 def evaluation(found: dict[str, Any], metrics: Sequence[Metric]) -> str:
-    """Show one evaluation; `metrics` are those of its figures, since tasks may have keys in common."""
+    """Show one evaluation, whose figures are those of `metrics`: tasks may use one key for figures of their own."""
     task = task_of(metrics)
     items = task.load_terminal().items if task is not None else "captions"
     head = f"{found['run']}, split {found['split']}: {found['photos']:,} photos, {found['captions']:,} {items}"

@@ -28,7 +28,7 @@ from plait.core.errors import ConfigError
 from plait.core.files import read_json, remove_leftovers, write_json
 from plait.core.made import parted
 from plait.core.metric import metric_table
-from plait.core.variants import variant
+from plait.core.recipe.variants import variant
 from plait.data.collection import Collection
 from plait.metrics.effects import power_of_tests
 from plait.runs.assemble import completed

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest
 from plait.core.os_errors import os_sentence
-from plait.core.renamed import renamed
-from plait.core.typed import make_settings
+from plait.core.recipe.renamed import renamed
+from plait.core.recipe.typed import make_settings
 
 __all__ = [
     "FusionSettings",

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from plait.core.errors import ConfigError, UnknownNameError, nearest
-from plait.core.options import check_values
+from plait.core.recipe.options import check_values
 
 __all__ = ["Entry", "check_options", "load_entry", "load_target", "look_up"]
 
@@ -28,7 +28,8 @@ class Entry:
         takes:    for fusions, "tokens" or "pooled" (one vector per side, whatever the recipe asks); for heads and
                   objectives, the type they read: "Fused", "MatchScores", "MaskLogits"
         gives:    for fusions, what comes out on the image side: "grid" (cells in place, which have met the text),
-                  "vector" (one vector of the pair) or "pair" (both sides, to be compared or read together); for heads,
+                  "vector" (one vector of the pair), "pair" (both sides, to be compared or read together) or "image"
+                  (the image as it came, for what reads no text); for heads,
                   their result type
     """
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "AnswerLogits",
+    "AnswerTarget",
     "AttentionMap",
     "Batch",
     "ClassLogits",
@@ -263,6 +265,40 @@ class ClassLogits:
 
     def __len__(self) -> int:
         return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class AnswerLogits:
+    """How probable each answer of a fixed list is for each pair of a question and its image.
+
+    Fields:
+        values: (B, A) float logits, unbounded; one column per answer, in the order of the list
+    """
+
+    values: Tensor
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class AnswerTarget:
+    """What is right to answer, in the columns of `AnswerLogits`.
+
+    Fields:
+        scores: (B, A) float in [0, 1], how right each answer is; 0 throughout where all right ones are outside the list
+        common: (B,) int64 in [0, A), the most common of the right answers that are in the list; -1 = there is none
+    """
+
+    scores: Tensor
+    common: Tensor
+
+    def __len__(self) -> int:
+        return self.scores.shape[0]
+
+    def to(self, device: torch.device) -> AnswerTarget:
+        """Give the same on another device."""
+        return AnswerTarget(self.scores.to(device), self.common.to(device))
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def assemble(
     if splits is None:
         made = making.splits(list(index))
     else:
-        made, lost = _given(splits, index, images, masks=any(row.mask for _, _, row in texts))
+        made, lost = _given(splits, index, images, rows=[row for _, _, row in texts])
         skipped += lost
     in_split = {i for members in made.values() for i in members}
     if loose := [image for image, i in index.items() if i not in in_split]:
@@ -181,11 +181,13 @@ def _captions(
 
 
 def _given(
-    splits: GivenSplits, index: Mapping[str, int], images: _Images, *, masks: bool
+    splits: GivenSplits, index: Mapping[str, int], images: _Images, *, rows: Sequence[Row]
 ) -> tuple[dict[str, tuple[int, ...]], list[Skip]]:
     given: dict[str, tuple[int, ...]] = {}
     lost: list[Skip] = []
     home: dict[str, str] = {}
+    # Common: only a part of a set of captions has masks or questions.
+    lacking = "mask" if any(row.mask for row in rows) else "question" if any(row.answers for row in rows) else ""
     for name, members in splits.members.items():
         bare = []
         kept = []
@@ -198,14 +200,14 @@ def _given(
             home[key] = name
             if isinstance(image, str):
                 kept.append(index[image])
-            elif image is None and masks:  # common: only a part of a set of captions has masks
+            elif image is None and lacking:
                 bare.append(member)
             else:
                 reason = "the image has no caption" if image is None else image.reason
                 lost.append(Skip(f"{splits.where}, split {name!r}: {member}", reason))
         if bare:
             more = ", ..." if len(bare) > 3 else ""
-            reason = f"{len(bare)} images have no mask: {', '.join(bare[:3])}{more}"
+            reason = f"{len(bare)} images have no {lacking}: {', '.join(bare[:3])}{more}"
             lost.append(Skip(f"{splits.where}, split {name!r}", reason, expected=True))
         if members:
             given[name] = tuple(kept)

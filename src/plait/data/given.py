@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plait.core.errors import ConfigError, InputError, PlaitError, shown
 from plait.core.os_errors import os_sentence
-from plait.core.ranges import MOST_SEEDS, RANGES, Range, checked_number
+from plait.core.recipe.ranges import MOST_SEEDS, RANGES, Range, checked_number
 from plait.data.collection import Photo
 from plait.data.images import PillowImage, decoded, rgb_of_pillow
 

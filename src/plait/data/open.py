@@ -18,6 +18,9 @@ from plait.data.sources.coco import is_coco
 from plait.data.sources.coco_masks import layout_of
 from plait.data.sources.folder import find_masks, has_captions
 from plait.data.sources.mask_rows import is_mask_table
+from plait.data.sources.questions.daquar import is_daquar
+from plait.data.sources.questions.rows import find_question_table, is_question_table
+from plait.data.sources.questions.vqa import find_vqa, is_vqa
 from plait.data.sources.table import read_json_file
 from plait.data.splits import SplitMaking
 
@@ -25,6 +28,9 @@ __all__ = ["SCENES_COUNT", "open_collection", "source_of", "split_where"]
 
 # Scenes generated where no count is given: enough to learn binding from, and generated in seconds.
 SCENES_COUNT = 2400
+# Names of generated sets -> their readers; what follows a "#" where a folder is opened for its questions.
+GENERATED = {"scenes": "scenes", "scenes-masks": "scenes_masks", "scenes-questions": "scenes_questions"}
+QUESTIONS = "questions"
 # More do not fit into memory: a scene has 12 KiB of pixels.
 SCENES_MOST = 1_000_000
 
@@ -38,12 +44,12 @@ def open_collection(
     val_frac: float = 0.1,
     test_frac: float = 0.1,
 ) -> Collection:
-    """Open a data set: a folder, a file, "hub:NAME", "scenes[-masks]" or "scenes[-masks]:COUNT".
+    """Open a data set: a folder, a file, "hub:NAME", "scenes[-masks|-questions]" with or without ":COUNT".
 
     No image and no mask is decoded. A folder with captions and masks is opened for its captions, unless "#masks"
     follows its name; how masks are read may follow there too, as in "photos#polarity=background" and
     "photos#source!=web,empty=keep" (see `MaskReading.parse`). A table of masks, or a folder with no other table, is
-    opened for its masks without "#masks".
+    opened for its masks without "#masks". Likewise "#questions" opens a folder for its questions.
 
     Arguments:
         where:     what to open; `plait list sources` shows the forms
@@ -73,7 +79,7 @@ def _opened(where: str | Path, images: Path | None, making: SplitMaking) -> Coll
     source = source_of(where)
     reader = load_entry(SOURCES[source])
     collection: Collection
-    if source in ("scenes", "scenes_masks"):
+    if source in GENERATED.values():
         collection = reader(count=_scenes_count(str(place)), seed=making.seed)
     elif source == "hub":
         collection = reader(place, images=images, making=making, masks=masks)
@@ -100,12 +106,19 @@ def split_where(where: str | Path) -> tuple[str | Path, MaskReading | None]:
     if "#" not in text or Path(where).exists():
         return where, None
     place, _, words = text.rpartition("#")
+    if words == QUESTIONS:
+        return place, None
     return place, MaskReading.parse(words)
 
 
 def source_of(where: str | Path) -> str:
     """Give the name in `SOURCES` of the reader for `where`. Raises InputError when there is nothing to read."""
     place, masks = split_where(where)
+    if place != where and masks is None:
+        source = _questions_of(Path(place))
+        if source is None:
+            raise InputError(f"{where}: {place} holds no questions; expected rows of image, question and answer")
+        return source
     source = _source_of(place, masks is not None)
     if masks is not None and source not in ("mask_rows", "coco_masks", "hub"):
         raise InputError(f"{where}: {place} holds no masks to which {str(where).rpartition('#')[2]!r} could apply")
@@ -118,10 +131,8 @@ def _source_of(where: str | Path, masks: bool) -> str:
         if not text.removeprefix("hub:").strip():
             raise InputError(f"{text!r}: expected the name of a data set of the Hugging Face hub, as hub:OWNER/NAME")
         return "hub"
-    if text == "scenes" or text.startswith("scenes:"):
-        return "scenes"
-    if text == "scenes-masks" or text.startswith("scenes-masks:"):
-        return "scenes_masks"
+    if (generated := text.partition(":")[0]) in GENERATED and not path.exists():
+        return GENERATED[generated]
     if path.is_dir():
         if (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file():
             return "hub"
@@ -129,12 +140,16 @@ def _source_of(where: str | Path, masks: bool) -> str:
             table = find_masks(path)
             if table is not None:
                 return "mask_rows" if is_mask_table(table) else "coco_masks"
-        return "folder" if has_captions(path) else _source_of_classes(path)
+        if not has_captions(path):
+            return _questions_of(path) or _source_of_classes(path) if not masks else "folder"
+        return "folder"
     if path.is_file():
         if path.suffix.lower() == ".parquet":
             return "hub"
         if is_mask_table(path):
             return "mask_rows"
+        if (asked := _questions_of(path)) is not None:
+            return asked
         if is_cifar(path):
             return "cifar"
         if is_class_table(path):
@@ -144,8 +159,8 @@ def _source_of(where: str | Path, masks: bool) -> str:
         return "coco" if is_coco(path) else "rows"
     hub = f"; for the data set of that name on the Hugging Face hub, write hub:{text}" if text.count("/") == 1 else ""
     raise InputError(
-        f"no data at {text!r}: expected a folder, a file of captions, hub:NAME, scenes, scenes:COUNT "
-        f"or scenes-masks{nearest(text, ['scenes', 'scenes-masks'])}{hub}"
+        f"no data at {text!r}: expected a folder, a file of captions, hub:NAME, scenes, scenes:COUNT, "
+        f"scenes-masks or scenes-questions{nearest(text, list(GENERATED))}{hub}"
     )
 
 
@@ -156,6 +171,15 @@ def _source_of_classes(path: Path) -> str:
     if is_cifar(path):
         return "cifar"
     return "class_folders" if is_class_folders(path) else "folder"
+
+
+def _questions_of(path: Path) -> str | None:
+    """Give the name of the reader of a folder's or a file's questions, or None where it holds none."""
+    if is_question_table(path) or (path.is_dir() and find_question_table(path) is not None):
+        return "questions"
+    if is_vqa(path) or (path.is_dir() and find_vqa(path)):
+        return "vqa"
+    return "daquar" if path.exists() and is_daquar(path) else None
 
 
 def _scenes_count(where: str) -> int:

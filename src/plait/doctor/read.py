@@ -28,6 +28,8 @@ __all__ = ["read_material"]
 
 QUESTION_COLUMNS = ("question",)
 ANSWER_COLUMNS = ("answer",)
+# Sources that are opened as they are when trained on, not row by row.
+_WHOLE = ("class_folders", "cifar", "hub", "scenes", "scenes_masks", "scenes_questions", "coco_masks", "vqa", "daquar")
 LABEL_COLUMNS = ("label", "class", "category", "classname")
 LICENCE_COLUMNS = ("license", "licence")
 # What a table's rows are, by the first of these columns that it has.
@@ -61,13 +63,9 @@ def read_material(where: str | Path, *, images: Path | None = None) -> Material:
         raise InputError(f"{where}: cannot be read: {os_sentence(error)}") from error
 
 
-# Sources without a table whose rows could be read one by one.
-_AS_COLLECTION = ("hub", "scenes", "scenes_masks", "coco_masks", "class_folders", "cifar")
-
-
 def _read(where: str | Path, images: Path | None) -> Material:
     path = Path(where)
-    if source_of(where) in _AS_COLLECTION or split_where(where)[1] is not None:
+    if source_of(where) in _WHOLE or split_where(where)[0] != where:
         return _of_collection(where, images)
     folder = path if path.is_dir() else path.parent
     found = Material(folder.resolve().name, str(where), folder=folder)
@@ -90,10 +88,24 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found = Material(collection.name, collection.origin)
     names = [photo.id for photo in collection.photos]
     found.photos = {photo.id: photo.source for photo in collection.photos}
-    role = "label" if collection.has_classes else "caption"
-    found.rows = [TextRow(c.id, names[c.image], c.text, role) for c in collection.captions if not c.mask]
+    classes = collection.has_classes
+    asked = "label" if classes else "question"
+    found.rows = [
+        TextRow(
+            *(c.id, names[c.image], c.text, asked if c.answers else "caption"),
+            answer="" if classes else "|".join(c.answers),
+        )
+        for c in collection.captions
+        if not c.mask
+    ]
     found.masks = [MaskRow(c.id, names[c.image], c.id, c.text, c.mask) for c in collection.captions if c.mask]
-    found.tables = [Table(collection.origin, "mask" if found.masks else role, len(collection.captions))]
+    found.tables = [
+        Table(
+            collection.origin,
+            "mask" if found.masks else asked if collection.has_answers else "caption",
+            len(collection.captions),
+        )
+    ]
     found.splits = {split: [names[i] for i in members] for split, members in collection.splits.items()}
     found.splits_at = collection.splits_from or collection.origin
     for skip in collection.skipped:

@@ -56,4 +56,11 @@ HEADS: dict[str, Entry] = {
         summary="the image's pooled tokens to one logit per class, by one matrix or a small network",
         gives="ClassLogits",
     ),
+    "answer": Entry(
+        target="plait.heads.answer:AnswerHead",
+        family="answer",
+        paper="Antol et al. 2015",
+        summary="a small network on both pooled sides: one logit per answer of a list",
+        gives="AnswerLogits",
+    ),
 }

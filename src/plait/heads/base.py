@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
-from plait.core.types import Fused, Level, MaskLogits, MatchScores, Similarities
+from plait.core.types import AnswerLogits, Fused, Level, MaskLogits, MatchScores, Similarities
 
-__all__ = ["AllPairsHead", "Head", "MaskHead", "MatchHead"]
+__all__ = ["AllPairsHead", "AnswersHead", "Head", "MaskHead", "MatchHead"]
 
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -44,3 +44,17 @@ class MaskHead(Head[MaskLogits]):
     @abstractmethod
     def forward(self, fused: Fused, levels: tuple[Level, ...] | None = None) -> MaskLogits:
         """Decode fused pairs, (M, P, D), with the image's finer levels; None = those that the fused image carries."""
+
+
+class AnswersHead(Head[AnswerLogits]):
+    """A head that chooses among a fixed list of answers.
+
+    Attributes:
+        answers: the list; column a of the logits is answers[a]
+    """
+
+    answers: tuple[str, ...]
+
+    @abstractmethod
+    def forward(self, fused: Fused) -> AnswerLogits:
+        """Read fused pairs, (M, N, D) per side: values (M, A)."""

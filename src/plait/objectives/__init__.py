@@ -73,4 +73,18 @@ OBJECTIVES: dict[str, Entry] = {
         summary="softmax over the classes, with label smoothing where it is wanted",
         takes="ClassLogits",
     ),
+    "answer_ce": Entry(
+        target="plait.objectives.answer:AnswerCrossEntropy",
+        family="answer",
+        paper="Antol et al. 2015",
+        summary="softmax over the list of answers, the most common right answer as the target",
+        takes="AnswerLogits",
+    ),
+    "answer_bce": Entry(
+        target="plait.objectives.answer:AnswerBinary",
+        family="answer",
+        paper="Teney et al. 2018",
+        summary="binary cross-entropy of every answer, its soft score as the target",
+        takes="AnswerLogits",
+    ),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -15,7 +17,7 @@ from plait.model import Learner
 from plait.nn.precision import resolve_precision
 from plait.tasks import find_task
 
-__all__ = ["assemble", "assemble_for", "completed", "make_words"]
+__all__ = ["assemble", "assemble_for", "completed", "head_data", "make_words"]
 
 
 def completed(recipe: Recipe, *, device: torch.device | None = None) -> Recipe:
@@ -30,16 +32,18 @@ def completed(recipe: Recipe, *, device: torch.device | None = None) -> Recipe:
     return replace(recipe, objective=objective, train=replace(recipe.train, precision=precision))
 
 
-def assemble(recipe: Recipe, words: TextInput | None = None) -> Learner:
+def assemble(recipe: Recipe, words: TextInput | None = None, *, known: Mapping[str, Any] | None = None) -> Learner:
     """Make the learner of a recipe: encoders and adapters, then what the task joins them with.
 
     Arguments:
         words: the vocabulary, for text encoders that learn their own words (see `make_words`)
+        known: options of the head that the training captions gave (see `head_data`)
     Raises:
         ConfigError: an unknown name or option, a fusion that does not serve the task, or no `words` where needed.
     """
     work = find_task(recipe.task).load_work()
     work.use(recipe)  # refuse before encoders are loaded
+    recipe = replace(recipe, fusion=replace(recipe.fusion, head={**recipe.fusion.head, **(known or {})}))
     torch.manual_seed(recipe.train.seed)
     text = text_side(recipe, words)
     image = image_side(recipe)
@@ -47,13 +51,14 @@ def assemble(recipe: Recipe, words: TextInput | None = None) -> Learner:
 
 
 def assemble_for(recipe: Recipe, collection: Collection) -> Learner:
-    """Make the learner of a recipe for a data set: what the training split decides is filled in first.
+    """Make the learner of a recipe for a collection, whose training captions give its words and its head's data."""
+    recipe = find_task(recipe.task).load_work().fill_in(recipe, collection)
+    return assemble(recipe, make_words(recipe, collection), known=head_data(recipe, collection))
 
-    Raises:
-        ConfigError, InputError: as `assemble`, or the task cannot use the data.
-    """
-    filled = find_task(recipe.task).load_work().fill_in(recipe, collection)
-    return assemble(filled, make_words(filled, collection))
+
+def head_data(recipe: Recipe, collection: Collection) -> dict[str, Any]:
+    """Give the options of the head that the training captions alone give, such as the list of answers."""
+    return find_task(recipe.task).read_head_data(recipe, collection)
 
 
 def make_words(recipe: Recipe, collection: Collection) -> WordInput | None:

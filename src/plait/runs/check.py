@@ -10,7 +10,7 @@ from typing import Any
 
 from plait.core.config import recipe_from_dict
 from plait.core.errors import CheckpointError, PlaitError
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from plait.tasks import find_task
 
 __all__ = ["check_record"]

@@ -10,7 +10,7 @@ from typing import Any
 from plait.core.config import Recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import read_json, write_json
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from plait.data.collection import Collection
 from plait.runs.assemble import completed
 from plait.runs.record import finished_record

@@ -1,8 +1,9 @@
 """One run: a recipe fitted on a collection, evaluated, audited, and written to a folder another process can load.
 
 A run's folder holds `run.json` (recipe, data, encoders, versions, figures), `weights.safetensors` (what was trained),
-`vocabulary.json` (from-scratch words), `gallery.json` (sample answers), `by_photo.safetensors` (what each image adds to
-each metric, for paired tests) and `events.jsonl`. While it trains there is also `state.safetensors`.
+`vocabulary.json` (from-scratch words), `head.json` (what the training captions gave the head), `gallery.json` (sample
+answers), `by_photo.safetensors` (what each image adds to each metric, for paired tests) and `events.jsonl`. While it
+trains there is also `state.safetensors`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from plait.core.evaluation import Evaluation
 from plait.core.files import remove_leftovers, write_json
 from plait.core.locks import locked
 from plait.data.collection import Collection
+from plait.data.text import WordInput
 from plait.model import Learner
-from plait.runs.assemble import assemble, completed, make_words
+from plait.runs.assemble import assemble, assemble_for, completed, head_data, make_words
 from plait.runs.claim import check_claim, claim, plan_of
 from plait.runs.feed import open_feed
 from plait.runs.items import ITEMS_FILE, write_items
@@ -37,11 +39,12 @@ from plait.train.feed import Feed
 from plait.train.fit import Trainer
 from plait.train.hardware import choose_hardware
 
-__all__ = ["FIRST_STAGE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
+__all__ = ["FIRST_STAGE", "HEAD_FILE", "WORDS_FILE", "first_stage_name", "fit_run", "scoring", "split_for_results"]
 
 WORDS_FILE = "vocabulary.json"
+HEAD_FILE = "head.json"
 # The files whose hashes are in a run's record.
-FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, "gallery.json")
+FILES = (WEIGHTS_FILE, ITEMS_FILE, WORDS_FILE, HEAD_FILE, "gallery.json")
 # The curve's points are measured on so many images of the val split.
 CURVE_IMAGES = 100
 # The folder of first stages, in the run's own folder or where several runs share them.
@@ -97,10 +100,10 @@ def fit_run(
         return with_status(record), None
     what = f"{label or recipe.fusion.name}, seed {recipe.train.seed}"
     before, words = work.audit_recipe(recipe, seeds=AUDIT_SEEDS), make_words(recipe, collection)
-    learner = assemble(recipe, words)
+    known_of_head = head_data(recipe, collection)
+    learner = assemble(recipe, words, known=known_of_head)
     claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
-    if words is not None:
-        write_json(folder / WORDS_FILE, words.to_json())
+    _keep(folder, words, known_of_head)
     listener = jsonl_log(folder / "events.jsonl", listener)
     first_s = 0.0
     if (first := work.first_stage(recipe)) is not None:
@@ -132,6 +135,14 @@ def fit_run(
     return record, evaluation
 
 
+def _keep(folder: Path, words: WordInput | None, known_of_head: Mapping[str, Any]) -> None:
+    """Keep with the run what its training captions gave its text encoder and its head."""
+    if words is not None:
+        write_json(folder / WORDS_FILE, words.to_json())
+    if known_of_head:
+        write_json(folder / HEAD_FILE, known_of_head)
+
+
 def first_stage_name(recipe: Recipe) -> str:
     """Give the folder name of a first stage: the same for every run that begins from the same training."""
     plain = {**recipe_to_dict(completed(recipe)), "name": None}
@@ -141,7 +152,7 @@ def first_stage_name(recipe: Recipe) -> str:
 
 def _trained(recipe: Recipe, collection: Collection, folder: Path) -> Learner:
     """Give the learner of a finished first stage."""
-    learner = assemble(completed(recipe), make_words(recipe, collection))
+    learner = assemble_for(completed(recipe), collection)
     load_weights(folder, learner)
     return learner
 

@@ -7,21 +7,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from plait.audit.overlap import shared_images
 from plait.audit.record import Audit
 from plait.audit.verdict import with_overlap
 from plait.build import needs_words
 from plait.core.config import Recipe, recipe_from_dict
-from plait.core.errors import CheckpointError, ConfigError, shown
+from plait.core.errors import CheckpointError, ConfigError, InputError, shown
 from plait.core.evaluation import Evaluation
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
 from plait.data.collection import Collection, keep_photos
+from plait.data.sources.table import read_json_file
 from plait.data.text import WordInput
 from plait.model import Learner
 from plait.runs.assemble import assemble, completed
 from plait.runs.feed import open_feed
-from plait.runs.fit import WORDS_FILE, scoring, split_for_results
+from plait.runs.fit import HEAD_FILE, WORDS_FILE, scoring, split_for_results
 from plait.runs.record import RECORD_FILE, sound_record, with_status
 from plait.runs.weights import load_weights
 from plait.tasks import find_task
@@ -67,7 +69,9 @@ def open_run(folder: Path, *, device: str = "auto") -> Run:
 
 
 def _load_learner(folder: Path, recipe: Recipe, identities: Mapping[str, str], hardware: Hardware) -> Learner:
-    learner = assemble(recipe, WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None)
+    words = WordInput.load(folder / WORDS_FILE) if needs_words(recipe) else None
+    known = _head_data(folder) if find_task(recipe.task).head_data else {}
+    learner = assemble(recipe, words, known=known)
     load_weights(folder, learner)
     learner.eval()
     for side, then in identities.items():
@@ -79,6 +83,22 @@ def _load_learner(folder: Path, recipe: Recipe, identities: Mapping[str, str], h
             )
     hardware.place(learner)
     return learner
+
+
+def _head_data(folder: Path) -> dict[str, Any]:
+    """Read what the training captions gave the run's head.
+
+    Raises:
+        CheckpointError: the file is missing or holds something else.
+    """
+    path = folder / HEAD_FILE
+    try:
+        known = read_json_file(path)
+    except InputError as error:
+        raise CheckpointError(f"{error}; fit the run again") from error
+    if not isinstance(known, dict):
+        raise CheckpointError(f"{path}: expected an object with options of the head; fit the run again")
+    return known
 
 
 def open_run_feed(

@@ -11,7 +11,7 @@ from plait.core.errors import CheckpointError, ConfigError
 from plait.core.files import write_bytes
 from plait.metrics.intervals import interval_of
 from plait.report.flags import flag_sentences
-from plait.runs.fit import WORDS_FILE
+from plait.runs.fit import HEAD_FILE, WORDS_FILE
 from plait.runs.items import ITEMS_FILE, read_items
 from plait.runs.kinds import check_output
 from plait.runs.recipe_text import RECIPE_FILE, recipe_text
@@ -55,11 +55,12 @@ def package_run(folder: Path, out: Path) -> dict[str, Any]:
     # What may be refused is read before anything is written.
     numbers, recipe = _numbers(record, folder), recipe_text(folder)
     write_tensors(path, small, metadata)
-    if words.exists():
-        write_bytes(out / words.name, words.read_bytes())
+    for kept in (words, folder / HEAD_FILE):
+        if kept.exists():
+            write_bytes(out / kept.name, kept.read_bytes())
     write_bytes(out / RECIPE_FILE, recipe.encode())
     write_bytes(out / "MODEL_CARD.md", _card(record, numbers, size_bytes=path.stat().st_size, recipe=recipe).encode())
-    write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE))
+    write_record(out, {**record, "weights": "float16"}, (WEIGHTS_FILE, WORDS_FILE, HEAD_FILE))
     return {"out": str(out), "bytes": path.stat().st_size}
 
 

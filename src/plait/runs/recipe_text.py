@@ -10,8 +10,8 @@ from typing import Any
 from plait.core.config import Recipe, read_recipe, recipe_from_dict, recipe_to_dict
 from plait.core.errors import CheckpointError
 from plait.core.files import read_json
-from plait.core.recipe_text import named_text, recipe_to_toml
-from plait.core.renamed import RenamedWarning
+from plait.core.recipe.renamed import RenamedWarning
+from plait.core.recipe.text import named_text, recipe_to_toml
 from plait.listing import read_named
 
 __all__ = ["RECIPE_FILE", "recipe_text", "run_recipe"]

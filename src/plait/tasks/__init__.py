@@ -12,6 +12,7 @@ __all__ = ["TASKS", "all_tasks", "find_task"]
 TASKS: dict[str, str] = {
     "match": "plait.tasks.match:TASK",
     "mask": "plait.tasks.mask:TASK",
+    "answer": "plait.tasks.answer:TASK",
     "classify": "plait.tasks.classify:TASK",
 }
 

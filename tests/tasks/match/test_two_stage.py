@@ -15,7 +15,7 @@ from plait.compare.budget import count_parameters
 from plait.core.config import Recipe, recipe_from_dict
 from plait.core.errors import ConfigError
 from plait.core.made import joined
-from plait.core.variants import variant, with_epochs
+from plait.core.recipe.variants import variant, with_epochs
 from plait.data.open import open_collection
 from plait.runs.assemble import assemble
 from plait.runs.fit import FIRST_STAGE, fit_run

@@ -53,6 +53,25 @@ SOURCES: dict[str, Entry] = {
         "Krizhevsky 2009",
         "the folder of CIFAR-10's or CIFAR-100's binary version; the Python version (pickles) is refused",
     ),
+    "questions": Entry(
+        "plait.data.sources.questions.rows:open_question_rows",
+        "questions",
+        "-",
+        "image,question,answer rows, or answers divided by |: CSV, TSV, JSON, JSONL (a folder's vqa.csv); "
+        "FOLDER#questions where it has captions or masks too",
+    ),
+    "vqa": Entry(
+        "plait.data.sources.questions.vqa:open_vqa",
+        "questions",
+        "Antol et al. 2015; Goyal et al. 2017 (VQA)",
+        "VQA's questions JSON with its annotations beside it, ten answers per question",
+    ),
+    "daquar": Entry(
+        "plait.data.sources.questions.daquar:open_daquar",
+        "questions",
+        "Malinowski & Fritz 2014 (DAQUAR)",
+        "a text of questions that name their image, each followed by its answer",
+    ),
     "hub": Entry(
         "plait.data.sources.hub:open_hub",
         "hub",
@@ -70,5 +89,11 @@ SOURCES: dict[str, Entry] = {
         "masks",
         "-",
         "scenes-masks or scenes-masks:COUNT: generated shapes with binding phrases and the masks that they refer to",
+    ),
+    "scenes_questions": Entry(
+        "plait.data.scenes.asked:generate_questions",
+        "questions",
+        "-",
+        "scenes-questions or scenes-questions:COUNT: generated shapes with questions about colours, places and counts",
     ),
 }

@@ -21,6 +21,14 @@ CONTROL: dict[str, Entry] = {
         paper="Alain & Bengio 2016",
         summary="nothing fused and nothing learned: what a head finds in the image encoder's own tokens or summary",
         pairings=(),
+        gives="image",
+    ),
+    "text_only": Entry(
+        target="plait.fusion.control.text_only:TextOnlyFusion",
+        family="control",
+        paper="Antol et al. 2015",
+        summary="trained without the image: how many answers a question alone gives away",
+        pairings=(),
         gives="pair",
     ),
 }

@@ -39,4 +39,28 @@ CROSS: dict[str, Entry] = {
         pairings=("itm", "rerank", "all", "matched"),
         gives="vector",
     ),
+    "coattention": Entry(
+        target="plait.fusion.cross.coattention:CoAttentionFusion",
+        family="co-attention",
+        paper="Lu et al. 2016",
+        summary="words and regions weighted by their affinities, at once",
+        pairings=("itm", "rerank", "all", "matched"),
+        gives="pair",
+    ),
+    "coattention_alternating": Entry(
+        target="plait.fusion.cross.coattention_alternating:AlternatingCoAttentionFusion",
+        family="co-attention",
+        paper="Lu et al. 2016",
+        summary="words, then regions guided by them, then words guided by the regions",
+        pairings=("itm", "rerank", "all", "matched"),
+        gives="pair",
+    ),
+    "mcan": Entry(
+        target="plait.fusion.cross.mcan:ModularCoAttentionFusion",
+        family="co-attention",
+        paper="Yu et al. 2019",
+        summary="self-attention over words; regions attend to each other and to the words, in layers",
+        pairings=("itm", "rerank", "all", "matched"),
+        gives="grid",
+    ),
 }

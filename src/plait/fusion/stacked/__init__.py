@@ -39,4 +39,20 @@ STACKED: dict[str, Entry] = {
         pairings=("all",),
         gives="pair",
     ),
+    "san": Entry(
+        target="plait.fusion.stacked.san:StackedAttentionFusion",
+        family="stacked attention",
+        paper="Yang et al. 2016",
+        summary="the question attends to the image several times, each time with what it saw",
+        pairings=("itm", "rerank", "all", "matched"),
+        gives="pair",
+    ),
+    "dan": Entry(
+        target="plait.fusion.stacked.dan:DualAttentionFusion",
+        family="stacked attention",
+        paper="Nam et al. 2017",
+        summary="words and regions are attended to in steps, guided by one memory of both",
+        pairings=("itm", "rerank", "all", "matched"),
+        gives="pair",
+    ),
 }

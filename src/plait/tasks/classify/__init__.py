@@ -17,7 +17,7 @@ __all__ = ["TASK"]
 def _serves(kind: str, entry: Entry) -> bool:
     if kind == "fusion":
         # The text of an image with a class is the class itself, so nothing that reads it may be trained.
-        return entry.family == "control"
+        return entry.family == "control" and entry.gives in ("grid", "image")
     return "ClassLogits" in (entry.takes, entry.gives)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from plait.core.errors import ConfigError, InputError
 from plait.core.files import write_json
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.data.collection import Collection
 from plait.data.given import ImageInput, Texts, as_path, text_list
 from plait.metrics.probe import batch_figures, choose, printed_accuracy, printed_probe

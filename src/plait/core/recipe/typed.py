@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, nearest, shown
-from plait.core.ranges import RANGES, Range, checked_number
+from plait.core.recipe.ranges import RANGES, Range, checked_number
 
 __all__ = ["make_settings"]
 
@@ -24,7 +24,7 @@ def make_settings(cls: Any, data: Mapping[str, Any], *, where: str, table: str =
     Arguments:
         cls:   a dataclass whose fields are numbers, texts, literals, lists of texts, tables and settings
         where: what messages name: the recipe, or a variant in it
-        table: the name of the table in the recipe, for messages and for the ranges of `plait.core.ranges`
+        table: the name of the table in the recipe, for messages and for the ranges of `plait.core.recipe.ranges`
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of its range.
     """

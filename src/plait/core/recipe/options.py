@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from plait.core.errors import ConfigError, shown
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 
 __all__ = ["OPTION_RANGES", "check_values"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from plait.core.config import ObjectiveSettings, Recipe, TrainSettings, recipe_from_dict, recipe_to_dict
-from plait.core.typed import make_settings
+from plait.core.recipe.typed import make_settings
 
 __all__ = ["overridden", "variant", "with_epochs"]
 

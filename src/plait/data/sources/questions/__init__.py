@@ -1,0 +1,3 @@
+"""Readers of questions about images with their answers, one file per format."""
+
+__all__: list[str] = []
