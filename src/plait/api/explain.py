@@ -12,7 +12,7 @@ from plait.api.data import open_data, verify
 from plait.api.progress import listening
 from plait.api.use import DEFAULT_MODEL, load
 from plait.core.errors import ConfigError
-from plait.core.ranges import Range, checked_number
+from plait.core.recipe.ranges import Range, checked_number
 from plait.data.collection import Collection
 from plait.data.masks.load import load_mask, mask_to_frame
 from plait.explain.explanation import Explanation

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from plait.core.errors import ConfigError, InputError
-from plait.core.recipe_text import recipe_to_toml
+from plait.core.recipe.text import recipe_to_toml
 from plait.data.collection import keep_photos
 from plait.tasks.classify.work import WORK
 from tests.tasks.classify.toys import ORDER, class_collection, class_recipe
