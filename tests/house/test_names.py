@@ -54,7 +54,9 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     assert target.__doc__, f"{table}[{name!r}]: {entry.target} has no docstring"
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS":
-        assert entry.gives in ("grid", "vector", "pair"), f"{table}[{name!r}]: what does it give? Fix: gives=..."
+        assert entry.gives in ("grid", "vector", "pair", "image"), (
+            f"{table}[{name!r}]: what does it give? Fix: gives=..."
+        )
         assert set(entry.pairings) <= {"all", "itm", "rerank", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"
         )

@@ -82,7 +82,7 @@ def test_a_match_through_cross_attention(method: str, precision: Precision) -> N
     assert found.what == "log-odds of the match"
     assert found.faithful is not None
     expected = match_model("cross", precision, pairing="all").match(photo, "red left of blue").scores[0, 0]
-    assert found.answer == pytest.approx(float(expected), abs=0.05 if precision == "bf16" else 1e-3)
+    assert found.value == pytest.approx(float(expected), abs=0.05 if precision == "bf16" else 1e-3)
 
 
 def test_a_match_by_similarities() -> None:
@@ -90,7 +90,7 @@ def test_a_match_by_similarities() -> None:
     model = match_model("scan_t2i")
     found = model.explain(photo, "red left of blue")
     assert found.what == "cosine of the match"
-    assert found.answer == pytest.approx(float(model.match(photo, "red left of blue").scores[0, 0]), abs=1e-4)
+    assert found.value == pytest.approx(float(model.match(photo, "red left of blue").scores[0, 0]), abs=1e-4)
     assert model.explain(photo, "red", method="attention").maps.shape == (1, 2, 2)
     with pytest.raises(ConfigError, match="needs attention"):
         model.explain(photo, "red", method="gradient_attention")  # its weights are shown, and not computed with

@@ -78,7 +78,7 @@ def explanation(found: dict[str, Any]) -> str:
     )
     lines = [
         f"{found['photo']}: {found['text']!r}",
-        f"{found['what']} {found['answer']:.4g}; method {found['method']}, {height} x {width} cells",
+        f"{found['what']} {found['value']:.4g}; method {found['method']}, {height} x {width} cells",
         "strongest cells (row, column from the top left): "
         + ", ".join(f"({row + 1}, {column + 1}) {value:.3g}" for value, row, column in cells[:3]),
     ]

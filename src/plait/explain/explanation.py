@@ -31,7 +31,7 @@ class Explanation:
         text:    what was asked about it
         method:  a name in METHODS
         what:    the number that is explained, in words
-        answer:  that number
+        value:   that number
         grid:    (h, w) of the image's cells: the resolution of every map
         words:   W words
         image:   (h, w) float64, the relevance of each cell for the whole text; below 0 = it speaks against the answer
@@ -47,7 +47,7 @@ class Explanation:
     text: str
     method: str
     what: str
-    answer: float
+    value: float
     grid: tuple[int, int]
     words: tuple[str, ...]
     image: np.ndarray
@@ -61,7 +61,7 @@ class Explanation:
     def __repr__(self) -> str:
         """Say in one line what was explained and how far it can be trusted."""
         said = "" if self.faithful is None else f"; {self.faithful.sentences()[0]}"
-        return f"Explanation({self.photo!r}, {self.text!r}, {self.method}: {self.what} {self.answer:.3f}{said})"
+        return f"Explanation({self.photo!r}, {self.text!r}, {self.method}: {self.what} {self.value:.3f}{said})"
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data; the maps as nested lists."""
@@ -70,7 +70,7 @@ class Explanation:
             "text": self.text,
             "method": self.method,
             "what": self.what,
-            "answer": self.answer,
+            "value": self.value,
             "grid": list(self.grid),
             "words": list(self.words),
             "image": self.image.tolist(),
@@ -94,10 +94,10 @@ def explain_subject(
     how = load_entry(look_up("method", METHODS, method))
     found: Relevance = how(subject)
     plain = replace(subject.text, pooled=None)
-    answer = float(subject.values(plain, replace(subject.image, pooled=None))[0])
+    value = float(subject.values(plain, replace(subject.image, pooled=None))[0])
     worth = np.zeros(0)
     if subject.words:
-        worth = answer - subject.values(subject.without_words(), replace(subject.image, pooled=None)).double().numpy()
+        worth = value - subject.values(subject.without_words(), replace(subject.image, pooled=None)).double().numpy()
     if not np.isfinite(found.image).all() or not np.isfinite(found.words).all():
         raise ConfigError(f"method {method!r} gave values that are not finite for this model; use another method")
     height, width = subject.grid
@@ -106,7 +106,7 @@ def explain_subject(
         text=text,
         method=method,
         what=subject.what,
-        answer=answer,
+        value=value,
         grid=subject.grid,
         words=subject.words,
         image=found.image.reshape(height, width),

@@ -80,7 +80,7 @@ def explanation_page(found: Mapping[str, Any], rgb: np.ndarray) -> str:
 <title>{html.escape(found["text"])}: {html.escape(found["method"])}</title><style>{_STYLE}</style></head><body><main>
 <h1>{html.escape(found["text"])}</h1>
 <p class="soft">{html.escape(found["photo"])} · {html.escape(found["method"])} · {html.escape(found["what"])}
-{found["answer"]:.4g}</p>
+{found["value"]:.4g}</p>
 <div class="verdict">{verdict or "<p>How faithful this map is was not measured.</p>"}</div>
 <div class="words"><button type="button" data-word="-1" aria-pressed="true">whole answer</button>{words}</div>
 <div class="photo"><img src="data:image/jpeg;base64,{picture}" alt="{html.escape(found["photo"])}"><canvas></canvas>
