@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plait.api import compare as compare
     from plait.api import describe as describe
     from plait.api import evaluate as evaluate
+    from plait.api import explain as explain
+    from plait.api import faithfulness as faithfulness
     from plait.api import fit as fit
     from plait.api import load as load
     from plait.api import load_comparison as load_comparison
@@ -55,6 +57,8 @@ _PUBLIC = {
     "compare": "plait.api",
     "describe": "plait.api",
     "evaluate": "plait.api",
+    "explain": "plait.api",
+    "faithfulness": "plait.api",
     "fit": "plait.api",
     "list_names": "plait.listing",
     "load": "plait.api",
@@ -81,6 +85,8 @@ __all__ = [
     "compare",
     "describe",
     "evaluate",
+    "explain",
+    "faithfulness",
     "fit",
     "list_names",
     "load",

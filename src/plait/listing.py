@@ -1,4 +1,4 @@
-"""What there is to name: tasks, fusions, encoders, adapters, heads, objectives, sources, recipes. Imports no torch."""
+"""What there is to name: tasks, fusions, encoders, heads, objectives, sources, methods, recipes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from plait.core.errors import ConfigError, UnknownNameError, nearest, shown
 from plait.core.tables import Entry
 from plait.data.sources import SOURCES
 from plait.encoders import ADAPTERS, IMAGE_ENCODERS, TEXT_ENCODERS
+from plait.explain.methods import METHODS
 from plait.fusion import FUSIONS
 from plait.heads import HEADS
 from plait.objectives import OBJECTIVES
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # at run time it would bring torch along
 
 __all__ = ["KINDS", "fitting_recipe", "list_names", "read_named", "recipe_names"]
 
-KINDS = ("tasks", "fusions", "encoders", "adapters", "heads", "objectives", "sources", "recipes")
+KINDS = ("tasks", "fusions", "encoders", "adapters", "heads", "objectives", "sources", "methods", "recipes")
 # kind of list -> its table, and what `Task.serves` calls an entry of it
 _SERVING = {"fusions": (FUSIONS, "fusion"), "heads": (HEADS, "head"), "objectives": (OBJECTIVES, "objective")}
 
@@ -48,7 +49,7 @@ def list_names(kind: str) -> list[dict[str, Any]]:
     if kind in _SERVING:
         table, what = _SERVING[kind]
         return _rows(table, serves=what)
-    return _rows({"adapters": ADAPTERS, "sources": SOURCES}[kind])
+    return _rows({"adapters": ADAPTERS, "sources": SOURCES, "methods": METHODS}[kind])
 
 
 def recipe_names() -> list[str]:

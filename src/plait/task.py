@@ -51,6 +51,17 @@ class Work(Protocol):
         """Refuse data that the task cannot learn from or be measured on. Raises InputError naming what is missing."""
         ...
 
+    def fill_in(self, recipe: Recipe, collection: Collection) -> Recipe:
+        """Give the recipe with what it leaves open and the training split decides, such as a list of classes.
+
+        It is called before anything is assembled, and its result is the recipe that the run keeps: so a run that is
+        opened needs no data. A task whose parts depend on no data gives the recipe back.
+
+        Raises:
+            ConfigError, InputError: what the recipe says and what the data holds do not fit.
+        """
+        ...
+
     def use(self, recipe: Recipe) -> Use:
         """Say how the recipe's fusion is used, before anything is loaded.
 

@@ -13,9 +13,16 @@ import torch
 from plait.core.config import Recipe
 from plait.core.errors import CheckpointError, ConfigError, MissingVerbError
 from plait.core.show import html_table
+from plait.core.tables import look_up
 from plait.core.types import AttentionMap, ImageSpec, Tokens
 from plait.data.batch import PixelSource, join_tokens, load_pixels
-from plait.data.given import ImageInput, Images, Texts, image_list, text_list
+from plait.data.geometry import geometry_of
+from plait.data.given import ImageInput, Images, Texts, as_path, image_list, photo_of, text_list
+from plait.data.images import load_rgb
+from plait.explain.explanation import Explanation, explain_subject, write_explanation
+from plait.explain.methods import METHODS
+from plait.explain.overlay import grid_box
+from plait.explain.subject import Subject
 from plait.model import FusionModel, Learner
 from plait.nn.devices import device_of, resolve_device
 from plait.nn.precision import autocast_context, resolve_precision
@@ -183,6 +190,69 @@ class Model:
         # NumPy has no bfloat16.
         maps = tuple(replace(one, weights=one.weights.float().cpu()) for one in fused.maps)
         return Attention(self._model.text.text_input.pieces(text), tokens.grid, maps)
+
+    def explain(
+        self,
+        image: ImageInput,
+        text: str,
+        *,
+        method: str = "occlusion",
+        measure: bool = True,
+        out: str | Path | None = None,
+    ) -> Explanation:
+        """Say which cells of an image, and which words, the answer to a text depends on.
+
+        What is explained is the task's: a match's score, the evidence for a marked region, a class.
+
+        Arguments:
+            text:    the sentence, the phrase, or the name of a class
+            method:  a name in `plait.explain.methods.METHODS`
+            measure: also measure how faithful the map is, by deletion and insertion against random orders
+            out:     a folder for explanation.npz, .json and .html and overlay.png; None = nothing is written
+        Raises:
+            InputError: an image that cannot be read, an empty text, a class that the run does not have.
+            ConfigError: no such method, one that needs attention, or a task or fusion that cannot be explained.
+            StorageError: a file cannot be written.
+        """
+        look_up("method", METHODS, method)
+        folder = None if out is None else as_path(out, "out")
+        photo = photo_of(image, "image")
+        (asked,) = text_list([text])
+        rgb = load_rgb(photo.source)
+        found = explain_subject(self.subject(rgb, asked), method=method, photo=photo.id, text=asked, measure=measure)
+        found = replace(found, box=grid_box(geometry_of(rgb.shape[0], rgb.shape[1], self._image_spec)))
+        return found if folder is None else write_explanation(found, rgb, folder)
+
+    def subject(self, image: ImageInput, text: str) -> Subject:
+        """Give the number of the task's answer that `explain` explains; every task that can be explained gives its own.
+
+        Raises:
+            ConfigError: the task gives none, or the run compares no cells of the image.
+        """
+        raise ConfigError(f"{self.run.folder}: answers of task {self.recipe.task!r} cannot be explained")
+
+    def _float_tokens(self, image: ImageInput, text: str | None) -> tuple[Tokens, Tokens]:
+        """Give one text and one image in float32, which gradients need; without a text, one token of zeros."""
+        regions = self.image_tokens([image])
+        if regions.grid is None:
+            raise ConfigError(
+                f"{self.run.folder}: this run reads one vector per image, so there are no cells to be explained; use "
+                'a run with tokens = "tokens" and an encoder that gives a grid'
+            )
+        if text is None:
+            zeros = torch.zeros_like(regions.values[:, :1], dtype=torch.float32)
+            words = Tokens(zeros, regions.valid[:, :1])
+        else:
+            words = self.text_tokens([text])
+        wide = [
+            replace(
+                side,
+                values=side.values.float(),
+                levels=tuple(replace(level, values=level.values.float()) for level in side.levels),
+            )
+            for side in (words, regions)
+        ]
+        return wide[0], wide[1]
 
     @torch.no_grad()
     def image_tokens(self, images: Images) -> Tokens:

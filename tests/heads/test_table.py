@@ -8,12 +8,14 @@ from plait.core.tables import load_entry
 from plait.heads import HEADS
 from plait.heads.base import AllPairsHead, AnswersHead, Head, MaskHead, MatchHead
 from plait.heads.caption.base import CaptionDecoder
+from plait.heads.classes import ClassHead
 
 KINDS: dict[str, type[Head]] = {
     "MatchScores": MatchHead,
     "MaskLogits": MaskHead,
     "CaptionLogits": CaptionDecoder,
     "AnswerLogits": AnswersHead,
+    "ClassLogits": ClassHead,
 }
 
 

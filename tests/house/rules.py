@@ -57,7 +57,7 @@ _LESS: Mapping[str, frozenset[str]] = {
     **{room: frozenset({"core", "nn"}) for room in ("encoders", "fusion", "heads")},
     "doctor": frozenset({"core", "data"}),
     "model": frozenset({"core", "nn", "encoders", "fusion", "heads"}),
-    "explain": frozenset({"core", "nn", "data", "model"}),
+    "explain": frozenset({"core", "nn", "metrics", "data", "model"}),
     "report": frozenset({"core", "metrics", "data", "explain"}),
     "cli": frozenset({"core", "metrics", "report", "task", "tasks", "listing", "api", "demo"}),
     "studio": frozenset({"core", "api"}),

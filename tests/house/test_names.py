@@ -54,7 +54,7 @@ def test_every_table_entry_says_what_it_is_and_loads(table: str, name: str) -> N
     assert target.__doc__, f"{table}[{name!r}]: {entry.target} has no docstring"
     check_options(table, name, target, entry.options or {})
     if table == "fusion.FUSIONS":
-        gives = ("grid", "vector", "pair", "sides")
+        gives = ("grid", "vector", "pair", "sides", "image")
         assert entry.gives in gives, f"{table}[{name!r}]: what does it give? Fix: gives=..."
         assert set(entry.pairings) <= {"all", "itm", "rerank", "matched"}, (
             f"{table}[{name!r}]: unknown pairing in {entry.pairings}"

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from plait.api.data import check, clear_cache, describe, open_data, show_cache, verify
+from plait.api.explain import explain, faithfulness
 from plait.api.train import audit, compare, evaluate, fit, recipe, recipe_for, report, requested_by
 from plait.api.use import load, load_comparison, load_run, open_feed, package, read_results, task_function, task_verb
 from plait.listing import list_names
@@ -25,6 +26,8 @@ __all__ = [
     "compare",
     "describe",
     "evaluate",
+    "explain",
+    "faithfulness",
     "fit",
     "list_names",
     "load",

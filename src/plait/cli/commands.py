@@ -34,6 +34,8 @@ def run(arguments: Namespace) -> int:
         "fit": _fit,
         "compare": _compare,
         "evaluate": _evaluate,
+        "explain": _explain,
+        "faithfulness": _faithfulness,
         "audit": _audit,
         "list": _list,
         "recipe": _recipe,
@@ -112,6 +114,39 @@ def _compare(arguments: Namespace) -> int:
         found = api.requested_by(found, show.command_line())
     _print(arguments, found.results, show.comparison(found.results, found.folder))
     return RUN_FAILED if found.failed else 0
+
+
+def _explain(arguments: Namespace) -> int:
+    from plait import api
+
+    found = api.explain(
+        arguments.image,
+        arguments.text,
+        run=arguments.run,
+        method=arguments.method,
+        measure=not arguments.no_measure,
+        out=arguments.out,
+    )
+    plain = found.to_json()
+    _print(arguments, plain, show.explanation(plain))
+    return 0
+
+
+def _faithfulness(arguments: Namespace) -> int:
+    from plait import api
+
+    with _listening(arguments) as listener:
+        found = api.faithfulness(
+            arguments.run,
+            arguments.data,
+            split=arguments.split,
+            method=arguments.method,
+            images=arguments.images,
+            seed=arguments.seed,
+            listener=listener,
+        )
+    _print(arguments, found, show.faithfulness(found))
+    return 0
 
 
 def _evaluate(arguments: Namespace) -> int:

@@ -47,6 +47,8 @@ def make_parser() -> argparse.ArgumentParser:
     _fit(commands)
     _compare(commands)
     _evaluate(commands)
+    _explain(commands)
+    _faithfulness(commands)
     _audit(commands)
     _of_tasks(commands)
     _list(commands)
@@ -122,6 +124,28 @@ def _evaluate(commands: Commands) -> None:
         "--split", help="train, val or test (default, as in `plait fit`: test if there is one, else val)"
     )
     _device_options(parser)
+    _json(parser)
+
+
+def _explain(commands: Commands) -> None:
+    parser = commands.add_parser("explain", help="show what an answer depends on, and how far that can be trusted")
+    parser.add_argument("run", metavar="RUN", help='a run\'s folder, or "default" for the shipped model')
+    parser.add_argument("image", metavar="PHOTO", help="an image file")
+    parser.add_argument("text", metavar="TEXT", help="a sentence, a phrase, or the name of a class, as the task asks")
+    parser.add_argument("--method", default="occlusion", help="one of `plait list methods` (default occlusion)")
+    parser.add_argument("--no-measure", action="store_true", help="do not measure how faithful the map is")
+    parser.add_argument("--out", metavar="DIR", help="where arrays, overlay.png and explanation.html go")
+    _json(parser)
+
+
+def _faithfulness(commands: Commands) -> None:
+    parser = commands.add_parser("faithfulness", help="measure over a split whether a method's maps can be trusted")
+    parser.add_argument("run", metavar="RUN", help='a run\'s folder, or "default" for the shipped model')
+    parser.add_argument("--data", required=True, help="as in `plait fit`; masks give the pointing game")
+    parser.add_argument("--split", default="val", help="train, val or test (default val)")
+    parser.add_argument("--method", default="occlusion", help="one of `plait list methods` (default occlusion)")
+    parser.add_argument("--images", type=int, default=50, metavar="N", help="so many images of it (default 50)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the images and random orders (default 0)")
     _json(parser)
 
 

@@ -15,7 +15,7 @@ from plait.report.flags import flag_sentences
 from plait.report.terminal import figure, table
 from plait.tasks import find_task
 
-__all__ = ["audit", "command_line", "comparison", "evaluation", "names", "record"]
+__all__ = ["audit", "command_line", "comparison", "evaluation", "explanation", "faithfulness", "names", "record"]
 
 SKIPS_SHOWN = 3
 _COLUMNS = ("name", "side", "family", "tasks", "pairings", "verb", "objective", "summary", "paper")
@@ -67,6 +67,48 @@ def evaluation(found: dict[str, Any], metrics: Sequence[Metric]) -> str:
     figures = table(rows, ["metric", "value", "95 % over photos"])
     left_out = skips(found["skipped"], most=SKIPS_SHOWN)
     return "\n".join([head, f"scores: {found['score_kind']}", *flags, figures, *left_out])
+
+
+def explanation(found: dict[str, Any]) -> str:
+    """Show what an answer depends on: the number, its words, the strongest cells, and how faithful the map is."""
+    height, width = found["grid"]
+    cells = sorted(
+        ((value, row, column) for row, line in enumerate(found["image"]) for column, value in enumerate(line)),
+        reverse=True,
+    )
+    lines = [
+        f"{found['photo']}: {found['text']!r}",
+        f"{found['what']} {found['value']:.4g}; method {found['method']}, {height} x {width} cells",
+        "strongest cells (row, column from the top left): "
+        + ", ".join(f"({row + 1}, {column + 1}) {value:.3g}" for value, row, column in cells[:3]),
+    ]
+    if found["words"]:
+        words = zip(found["words"], found["worth"], strict=True)
+        lines.append("worth of each word: " + ", ".join(f"{word} {worth:+.3g}" for word, worth in words))
+    lines += (found["faithful"] or {"sentences": ["how faithful the map is was not measured"]})["sentences"]
+    return "\n".join([*lines, *(f"{kind}: {path}" for kind, path in found["files"].items())])
+
+
+def faithfulness(found: dict[str, Any]) -> str:
+    """Show how faithful a method's maps are over a split."""
+
+    def interval(key: str, unit: str = "") -> str:
+        one = found[key]
+        return f"{one['mean']:.3g}{unit} [{one['low']:.3g}, {one['high']:.3g}]"
+
+    lines = [
+        f"{found['images']:,} images of {found['split']}, method {found['method']}; {found['what']}",
+        f"deletion, better than random orders by {interval('deletion_gain')}",
+        f"insertion, better than random orders by {interval('insertion_gain')}",
+        f"spread over {100 * found['evenness']:.0f} % of the cells; rank correlation with shuffled weights "
+        f"{found['unlearned']:.2f}",
+    ]
+    if found["pointing"] is not None:
+        lines.append(
+            f"pointing game {interval('pointing', ' %')}; cell in the middle {interval('pointing_centre', ' %')}; "
+            f"chance {found['pointing_chance']:.3g} %"
+        )
+    return "\n".join([*lines, *found["sentences"]])
 
 
 def audit(found: dict[str, Any]) -> str:

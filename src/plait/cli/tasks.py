@@ -27,4 +27,5 @@ def task_of(metrics: Sequence[Metric]) -> Task | None:
 
 def shown_keys() -> list[str]:
     """Give the keys of the figures that a line of progress shows: those that verdicts name or comparisons test."""
-    return [metric.key for task in all_tasks() for metric in task.metrics if metric.headline or metric.tested]
+    keys = (metric.key for task in all_tasks() for metric in task.metrics if metric.headline or metric.tested)
+    return list(dict.fromkeys(keys))

@@ -28,9 +28,10 @@ class Entry:
         takes:    for fusions, "tokens" or "pooled" (one vector per side, whatever the recipe asks); for heads and
                   objectives, the type they read: "Fused", "MatchScores", "MaskLogits"
         gives:    for fusions, what comes out on the image side: "grid" (cells in place, which have met the text),
-                  "vector" (one vector of the pair), "pair" (both sides, to be compared or read together) or "sides"
-                  (both sides, of which neither has read the other); for heads, their result type; for text encoders,
-                  "words" where a token depends on its own word alone
+                  "vector" (one vector of the pair), "pair" (both sides, to be compared or read together), "sides" (both
+                  sides, of which neither has read the other) or "image" (the image as it came, for what reads no
+                  text); for heads, their result type; for text encoders, "words" where a token depends on its own word
+                  alone
     """
 
     target: str

@@ -20,6 +20,7 @@ __all__ = [
     "AttentionMap",
     "Batch",
     "CaptionLogits",
+    "ClassLogits",
     "EncoderParts",
     "Fused",
     "ImageSpec",
@@ -265,6 +266,20 @@ class CaptionLogits:
 
     values: Tensor
     weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+@dataclass(frozen=True)
+class ClassLogits:
+    """How much each image looks like each class.
+
+    Fields:
+        values: (B, K) float logits, unbounded; softmax over K gives the classes' probabilities
+    """
+
+    values: Tensor
 
     def __len__(self) -> int:
         return self.values.shape[0]

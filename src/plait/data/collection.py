@@ -202,6 +202,11 @@ class Collection:
         return bool(self.captions) and all(caption.answers for caption in self.captions)
 
     @property
+    def has_classes(self) -> bool:
+        """Tell whether every caption is the name of its image's class: then this is a set of images with a class."""
+        return bool(self.captions) and all(caption.answers == (caption.text,) for caption in self.captions)
+
+    @property
     def has_masks(self) -> bool:
         """Tell whether every caption has a mask: then this is a set to learn masks from."""
         return bool(self.captions) and all(caption.mask is not None for caption in self.captions)

@@ -25,6 +25,7 @@ __all__ = [
     "as_path",
     "fusion_names",
     "image_list",
+    "label_list",
     "photo_of",
     "seed_list",
     "text_list",
@@ -104,6 +105,31 @@ def text_list(texts: Any, what: str = "sentence") -> list[str]:
         if not text.strip():
             raise InputError(f"{at} is empty; expected words")
         found.append(str(text))
+    return found
+
+
+def label_list(labels: Any) -> list[str]:
+    """Read the labels that an image may have: a list of names, or one string in which commas separate them.
+
+    Raises:
+        InputError: fewer than two labels, an empty one, one that comes twice, or something that is no string.
+    """
+    given = labels.split(",") if isinstance(labels, str) else _listed(labels, "labels", 'names such as "cat,dog,bird"')
+    found: list[str] = []
+    for number, label in enumerate(given, start=1):
+        at = f"labels, number {number} of {len(given)}"
+        if not isinstance(label, str):
+            raise InputError(f"{at}: expected a name, got {_said(label)}")
+        name = " ".join(label.split())
+        if not name:
+            raise InputError(f"{at} is empty; expected names such as cat,dog,bird, without a comma too many")
+        if name.casefold() in {one.casefold() for one in found}:
+            raise InputError(f"{at}: {name!r} comes twice; its probability would be divided between the two")
+        found.append(name)
+    if len(found) < 2:
+        raise InputError(
+            f"labels: expected at least two, got {len(found)}; with one label its probability is 1 for every photo"
+        )
     return found
 
 

@@ -11,6 +11,9 @@ from plait.core.tables import load_entry
 from plait.data.collection import Collection
 from plait.data.masks.source import MaskReading
 from plait.data.sources import SOURCES
+from plait.data.sources.classes.cifar import is_cifar
+from plait.data.sources.classes.folders import is_class_folders
+from plait.data.sources.classes.rows import find_class_table, is_class_table
 from plait.data.sources.coco import is_coco
 from plait.data.sources.coco_masks import layout_of
 from plait.data.sources.folder import find_masks, has_captions
@@ -137,8 +140,8 @@ def _source_of(where: str | Path, masks: bool) -> str:
             table = find_masks(path)
             if table is not None:
                 return "mask_rows" if is_mask_table(table) else "coco_masks"
-        if not masks and not has_captions(path) and (asked := _questions_of(path)) is not None:
-            return asked
+        if not has_captions(path):
+            return _questions_of(path) or _source_of_classes(path) if not masks else "folder"
         return "folder"
     if path.is_file():
         if path.suffix.lower() == ".parquet":
@@ -147,6 +150,10 @@ def _source_of(where: str | Path, masks: bool) -> str:
             return "mask_rows"
         if (asked := _questions_of(path)) is not None:
             return asked
+        if is_cifar(path):
+            return "cifar"
+        if is_class_table(path):
+            return "class_rows"
         if path.suffix.lower() == ".json" and layout_of(read_json_file(path)):
             return "coco_masks"
         return "coco" if is_coco(path) else "rows"
@@ -155,6 +162,15 @@ def _source_of(where: str | Path, masks: bool) -> str:
         f"no data at {text!r}: expected a folder, a file of captions, hub:NAME, scenes, scenes:COUNT, "
         f"scenes-masks or scenes-questions{nearest(text, list(GENERATED))}{hub}"
     )
+
+
+def _source_of_classes(path: Path) -> str:
+    """Name the reader of a folder without captions and masks; "folder" says what is missing."""
+    if find_class_table(path) is not None:
+        return "class_rows"
+    if is_cifar(path):
+        return "cifar"
+    return "class_folders" if is_class_folders(path) else "folder"
 
 
 def _questions_of(path: Path) -> str | None:

@@ -29,7 +29,7 @@ __all__ = ["read_material"]
 QUESTION_COLUMNS = ("question",)
 ANSWER_COLUMNS = ("answer",)
 # Sources that are opened as they are when trained on, not row by row.
-_WHOLE = ("hub", "scenes", "scenes_masks", "scenes_questions", "coco_masks", "vqa", "daquar")
+_WHOLE = ("class_folders", "cifar", "hub", "scenes", "scenes_masks", "scenes_questions", "coco_masks", "vqa", "daquar")
 LABEL_COLUMNS = ("label", "class", "category", "classname")
 LICENCE_COLUMNS = ("license", "licence")
 # What a table's rows are, by the first of these columns that it has.
@@ -88,8 +88,13 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found = Material(collection.name, collection.origin)
     names = [photo.id for photo in collection.photos]
     found.photos = {photo.id: photo.source for photo in collection.photos}
+    classes = collection.has_classes
+    asked = "label" if classes else "question"
     found.rows = [
-        TextRow(c.id, names[c.image], c.text, "question" if c.answers else "caption", answer="|".join(c.answers))
+        TextRow(
+            *(c.id, names[c.image], c.text, asked if c.answers else "caption"),
+            answer="" if classes else "|".join(c.answers),
+        )
         for c in collection.captions
         if not c.mask
     ]
@@ -97,7 +102,7 @@ def _of_collection(where: str | Path, images: Path | None) -> Material:
     found.tables = [
         Table(
             collection.origin,
-            "mask" if found.masks else "question" if collection.has_answers else "caption",
+            "mask" if found.masks else asked if collection.has_answers else "caption",
             len(collection.captions),
         )
     ]

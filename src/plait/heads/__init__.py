@@ -51,6 +51,13 @@ HEADS: dict[str, Entry] = {
         gives="MaskLogits",
     ),
     **CAPTION_HEADS,
+    "class": Entry(
+        target="plait.heads.classes:ClassHead",
+        family="classify",
+        paper="Alain & Bengio 2016",
+        summary="the image's pooled tokens to one logit per class, by one matrix or a small network",
+        gives="ClassLogits",
+    ),
     "answer": Entry(
         target="plait.heads.answer:AnswerHead",
         family="answer",

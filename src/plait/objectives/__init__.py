@@ -73,6 +73,13 @@ OBJECTIVES: dict[str, Entry] = {
         summary="cross-entropy of each next word, with the doubly stochastic term and scheduled sampling as options",
         takes="CaptionLogits",
     ),
+    "class_cross_entropy": Entry(
+        target="plait.objectives.classes:ClassCrossEntropy",
+        family="classify",
+        paper="Szegedy et al. 2016",
+        summary="softmax over the classes, with label smoothing where it is wanted",
+        takes="ClassLogits",
+    ),
     "answer_ce": Entry(
         target="plait.objectives.answer:AnswerCrossEntropy",
         family="answer",

@@ -52,6 +52,7 @@ def assemble(recipe: Recipe, words: TextInput | None = None, *, known: Mapping[s
 
 def assemble_for(recipe: Recipe, collection: Collection) -> Learner:
     """Make the learner of a recipe for a collection, whose training captions give its words and its head's data."""
+    recipe = find_task(recipe.task).load_work().fill_in(recipe, collection)
     return assemble(recipe, make_words(recipe, collection), known=head_data(recipe, collection))
 
 

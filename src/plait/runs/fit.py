@@ -90,6 +90,7 @@ def fit_run(
     check_parts(recipe)  # what is cheap is checked before anything is written or encoded
     use = work.use(recipe)
     work.check_data(collection)
+    recipe = work.fill_in(recipe, collection)
     split = _checked_splits(collection)
     plan = plan_of(recipe, collection, steps)
     check_output(folder, "run")
@@ -106,13 +107,7 @@ def fit_run(
     claim(folder, plan)  # nothing is written before all parts are there: a refusal leaves nothing behind
     _keep(folder, words, known_of_head)
     listener = jsonl_log(folder / "events.jsonl", listener)
-    first_s = 0.0
-    if (first := work.first_stage(recipe)) is not None:
-        place = (shared or folder) / FIRST_STAGE / first_stage_name(first)
-        with locked(place.with_name(f"{place.name}.lock")):  # of runs side by side, one trains it
-            before_it, _ = fit_run(completed(first), collection, place, cache=cache, device=device, listener=listener)
-        work.begin_from(learner, _trained(first, collection, place))
-        first_s = float(before_it["train_s"])
+    first = _begin(learner, recipe, collection, shared or folder, cache=cache, device=device, listener=listener)
     hardware.place(learner)
     feed = open_feed(learner, recipe, collection, cache=cache, listener=listener)
     trainer = Trainer(learner, feed=feed, settings=recipe.train, folder=folder, hardware=hardware, steps=steps)
@@ -122,9 +117,7 @@ def fit_run(
         evaluation = work.evaluate(learner, feed, recipe, split=split, progress=scoring(what, split, listener))
         audit = work.audit_split(before, learner, feed, recipe, split=split, thorough=False)
         sitting: dict[str, Any] = {"jobs": jobs, "threads": torch.get_num_threads(), "device": hardware.device.type}
-        sitting |= {} if limit is None else {"limit": dict(limit)}
-        if first is not None:
-            sitting["first_stage_s"] = first_s
+        sitting |= first if limit is None else {**first, "limit": dict(limit)}
         record = make_record(
             recipe, collection, learner, use=use, result=result, evaluation=evaluation, audit=audit, sitting=sitting
         )
@@ -135,6 +128,30 @@ def fit_run(
     trainer.forget()
     listener(Event("evaluate", what, 1, 1, evaluation.metrics))
     return record, evaluation
+
+
+def _begin(
+    learner: Learner,
+    recipe: Recipe,
+    collection: Collection,
+    shared: Path,
+    *,
+    cache: Path,
+    device: str,
+    listener: Listener,
+) -> dict[str, float]:
+    """Train the run that this one begins from, unless it is there, and take over its weights.
+
+    Returns: {"first_stage_s": its training time}, or {} where a run begins from new weights.
+    """
+    work = find_task(recipe.task).load_work()
+    if (first := work.first_stage(recipe)) is None:
+        return {}
+    place = shared / FIRST_STAGE / first_stage_name(first)
+    with locked(place.with_name(f"{place.name}.lock")):  # of runs side by side, one trains it
+        record, _ = fit_run(completed(first), collection, place, cache=cache, device=device, listener=listener)
+    work.begin_from(learner, _trained(first, collection, place))
+    return {"first_stage_s": float(record["train_s"])}
 
 
 def _keep(folder: Path, words: WordInput | None, known_of_head: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ TASKS: dict[str, str] = {
     "mask": "plait.tasks.mask:TASK",
     "caption": "plait.tasks.caption:TASK",
     "answer": "plait.tasks.answer:TASK",
+    "classify": "plait.tasks.classify:TASK",
 }
 
 

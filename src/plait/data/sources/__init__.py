@@ -35,6 +35,24 @@ SOURCES: dict[str, Entry] = {
         "Lin et al. 2014; Kirillov et al. 2019; Yu et al. 2016",
         "COCO instances or panoptic JSON by category, RefCOCO's referring expressions",
     ),
+    "class_folders": Entry(
+        "plait.data.sources.classes.folders:open_class_folders",
+        "classes",
+        "-",
+        "one folder of images per class, with or without folders train, val and test above them",
+    ),
+    "class_rows": Entry(
+        "plait.data.sources.classes.rows:open_class_rows",
+        "classes",
+        "-",
+        "image,label rows: CSV, TSV, JSON, JSONL; or a folder with labels.csv and images/",
+    ),
+    "cifar": Entry(
+        "plait.data.sources.classes.cifar:open_cifar",
+        "classes",
+        "Krizhevsky 2009",
+        "the folder of CIFAR-10's or CIFAR-100's binary version; the Python version (pickles) is refused",
+    ),
     "questions": Entry(
         "plait.data.sources.questions.rows:open_question_rows",
         "questions",

@@ -8,6 +8,7 @@ from typing import Any
 from plait.core.errors import InputError, nearest
 
 __all__ = [
+    "CLASS_COLUMNS",
     "IMAGE_COLUMNS",
     "MASK_COLUMNS",
     "PHRASE_COLUMNS",
@@ -26,6 +27,7 @@ IMAGE_COLUMNS = (
     "file",
 )
 TEXT_COLUMNS = ("caption", "text", "sentence", "raw", "captions", "sentences", "comment", "description")
+CLASS_COLUMNS = ("label", "class", "category", "class_name", "label_name")
 SPLIT_COLUMNS = ("split",)
 MASK_COLUMNS = ("mask", "mask_path", "mask_file", "mask_name", "segmentation")
 PHRASE_COLUMNS = (*TEXT_COLUMNS, "instruction", "phrase", "expression", "category", "label", "class")

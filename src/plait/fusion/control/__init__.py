@@ -15,6 +15,14 @@ CONTROL: dict[str, Entry] = {
         pairings=(),
         gives="grid",
     ),
+    "image_as_is": Entry(
+        target="plait.fusion.control.image_as_is:ImageAsIsFusion",
+        family="control",
+        paper="Alain & Bengio 2016",
+        summary="nothing fused and nothing learned: what a head finds in the image encoder's own tokens or summary",
+        pairings=(),
+        gives="image",
+    ),
     "text_only": Entry(
         target="plait.fusion.control.text_only:TextOnlyFusion",
         family="control",

@@ -61,7 +61,7 @@ def attention_section(maps: Sequence[Mapping[str, Any]]) -> str:
         '<div id="attention"></div><noscript><p class="empty">The maps need JavaScript.</p></noscript>'
         '<p class="note">Point at a word to see its weights. Each cell is one image token, so a map is no finer than '
         "its grid. Attention weights are what the fusion computed with; they do not prove that the score depends on "
-        "a place.</p>"
+        "a place: plait faithfulness RUN --data DATA --method attention measures whether it does.</p>"
     )
 
 

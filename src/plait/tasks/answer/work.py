@@ -35,6 +35,10 @@ class AnswerWork:
         """Refuse data without answers. Raises InputError naming the first question that has none."""
         check_answers(collection)
 
+    def fill_in(self, recipe: Recipe, collection: Collection) -> Recipe:
+        """Give the recipe back: what depends on the data is `Task.head_data`."""
+        return recipe
+
     def use(self, recipe: Recipe) -> Use:
         """Say how the recipe's fusion is used; see `plait.tasks.answer.assemble.use_of`."""
         return use_of(recipe)

@@ -37,6 +37,10 @@ class CaptionWork:
         """Refuse data without captions; see `plait.tasks.caption.targets.check_captions`."""
         check_captions(collection)
 
+    def fill_in(self, recipe: Recipe, collection: Collection) -> Recipe:
+        """Give the recipe back: the vocabulary, which depends on the data, is kept beside it."""
+        return recipe
+
     def use(self, recipe: Recipe) -> Use:
         """Say how the recipe is used; see `plait.tasks.caption.assemble.use_of`."""
         return use_of(recipe)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from plait.core.errors import ConfigError, InputError, shown
+from plait.core.types import Tokens
 from plait.data.geometry import geometry_of
 from plait.data.given import ImageInput, as_path, photo_of, text_list
 from plait.data.images import load_rgb
 from plait.data.masks.load import frame_to_photo
+from plait.explain.subject import Scored, Subject
+from plait.model import FusionModel
 from plait.tasks.mask.learner import MaskLearner
 from plait.tasks.mask.result import MaskResult, write_result
 from plait.trained import Model, Run
@@ -87,8 +94,38 @@ class MaskModel(Model):
         )
         return found if folder is None else write_result(found, rgb, folder)
 
+    def subject(self, image: ImageInput, text: str) -> Subject:
+        """Give the evidence for the region that a phrase refers to; see `Model.explain`.
+
+        That is the mean logit over the cells that the model marks for the whole phrase in the whole image; where it
+        marks none, over the most probable twentieth of them. The region stays the same while words and cells are taken
+        away.
+        """
+        words, regions = self._float_tokens(image, text)
+        model = self._learner.model
+        with torch.no_grad():
+            whole = _mask_logits(model, words, regions)
+        marked = whole > 0
+        if not bool(marked.any()):
+            marked = whole >= torch.quantile(whole.flatten(), 0.95)
+
+        def score(model: FusionModel, text: Tokens, image: Tokens, maps: bool) -> Scored:
+            fused = model.fuse(text, image, maps=maps)
+            found = model.read(replace(fused, image=replace(fused.image, levels=image.levels)))
+            return Scored((found.values * marked).flatten(1).sum(1) / marked.sum(), fused.maps)
+
+        pieces = tuple(model.text.text_input.pieces(text)) if model.pool is None else ()
+        return Subject(model, score, words, regions, pieces, "mean log-odds of the marked region")
+
 
 def _checked(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise InputError(f"{name} {shown(value)}: expected a probability from 0 to 1")
     return float(value)
+
+
+def _mask_logits(model: FusionModel, text: Tokens, image: Tokens) -> Tensor:
+    """Give the logits of one mask: (1, h, w) float32."""
+    fused = model.fuse(text, image)
+    found: Tensor = model.read(replace(fused, image=replace(fused.image, levels=image.levels))).values
+    return found.float()

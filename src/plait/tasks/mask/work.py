@@ -37,6 +37,10 @@ class MaskWork:
         """Refuse data without masks. Raises InputError naming the first caption that has none."""
         check_masks(collection)
 
+    def fill_in(self, recipe: Recipe, collection: Collection) -> Recipe:
+        """Give the recipe back: nothing of it depends on the data."""
+        return recipe
+
     def use(self, recipe: Recipe) -> Use:
         """Say how the recipe's fusion is used; see `plait.tasks.mask.assemble.use_of`."""
         return use_of(recipe)

@@ -38,6 +38,13 @@ TASK = Task(
     page="plait.tasks.match.show.page:PAGE",
     terminal="plait.tasks.match.show.terminal:TERMINAL",
     card="plait.tasks.match.show.card:CARD",
-    functions={"probe": "plait.tasks.match.probe:probe"},
-    commands=("plait.tasks.match.command:MATCH", "plait.tasks.match.command:PROBE"),
+    functions={
+        "probe": "plait.tasks.match.probe:probe",
+        "zero_shot": "plait.tasks.match.zero_shot.split:zero_shot",
+    },
+    commands=(
+        "plait.tasks.match.command:MATCH",
+        "plait.tasks.match.command:PROBE",
+        "plait.tasks.match.zero_shot.command:ZERO_SHOT",
+    ),
 )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from plait.core.class_result import ClassResult
 from plait.core.errors import ConfigError
-from plait.data.given import Images, Texts, image_list, text_list
-from plait.fusion.base.fusion import TwoTowerFusion
+from plait.core.types import Tokens
+from plait.data.given import ImageInput, Images, Texts, image_list, text_list
+from plait.explain.subject import Scored, Subject
+from plait.fusion.base.fusion import SimilarityFusion, TwoTowerFusion
+from plait.metrics.classes import softmax
+from plait.model import FusionModel
 from plait.nn.pairs import unit_vectors
 from plait.tasks.match.learner import MatchLearner
 from plait.tasks.match.result import MatchResult
-from plait.tasks.match.score import widened_tokens
+from plait.tasks.match.score import has_algebra, widened_tokens
+from plait.tasks.match.zero_shot.classes import ZeroShot
 from plait.trained import Model, Run
 
 __all__ = ["MatchModel", "MatchResult", "learner_of"]
@@ -51,6 +59,59 @@ class MatchModel(Model):
         )
 
     @torch.no_grad()
+    def classify(
+        self,
+        images: Images,
+        labels: str | Sequence[str] | None = None,
+        *,
+        templates: str | Sequence[str] | None = None,
+        temperature: float = 1.0,
+    ) -> ClassResult:
+        """Say which of some labels each image shows, without training for them; see `ZeroShot`.
+
+        Arguments:
+            labels:      at least two, as a list or with commas between them
+            templates:   sentences with {} where the label goes; None = a few plain ones, whose vectors are averaged
+            temperature: the logits are divided by it; `plait.zero_shot` gives the one that suits labelled images
+        Raises:
+            InputError: an image that cannot be read; labels that are fewer than two, empty, twice or unknown words.
+            ConfigError: no labels, a template without {}, a temperature that is not above 0.
+        """
+        if not 0 < temperature < float("inf"):
+            raise ConfigError(f"temperature: expected a number above 0, got {temperature}")
+        classes = ZeroShot(self, labels, templates=templates)
+        photos = image_list(images)
+        logits = classes.logits(self.image_tokens([photo.source for photo in photos])).numpy(force=True)
+        return ClassResult(
+            probabilities=softmax(logits, temperature=temperature).astype(np.float32),
+            logits=logits,
+            labels=classes.labels,
+            images=tuple(photo.id for photo in photos),
+            temperature=temperature,
+            how=classes.how,
+        )
+
+    def subject(self, image: ImageInput, text: str) -> Subject:
+        """Give the match of an image and a text: what the head reads of the fused pair; see `Model.explain`.
+
+        With pairing "itm" that is the log-odds of the fused head alone, without the towers.
+
+        Raises:
+            ConfigError: the run reads the encoders' summaries alone, so no cell matters.
+        """
+        learner = learner_of(self.run)
+        fusion = learner.model.fusion
+        if isinstance(fusion, SimilarityFusion) and fusion.reads_summaries:
+            raise ConfigError(
+                f"{self.run.folder}: fusion {self.run.fusion!r} reads one summary per image here, in which the cells "
+                "cannot be told apart; explain a run whose fusion reads tokens, such as cross or scan"
+            )
+        words, regions = self._float_tokens(image, text)
+        what = "cosine of the match" if has_algebra(learner.model) else "log-odds of the match"
+        pieces = tuple(learner.model.text.text_input.pieces(text)) if learner.model.pool is None else ()
+        return Subject(learner.model, _match_score, words, regions, pieces, what)
+
+    @torch.no_grad()
     def encode_texts(self, texts: Texts) -> np.ndarray:
         """Give one vector per text; its product with an image's vector is their cosine.
 
@@ -83,6 +144,12 @@ class MatchModel(Model):
         if not isinstance(fusion, TwoTowerFusion):
             raise self._no_vectors()
         return fusion
+
+
+def _match_score(model: FusionModel, text: Tokens, image: Tokens, maps: bool) -> Scored:
+    """Score aligned pairs through fusion and head; see `plait.explain.subject.Score`."""
+    fused = model.fuse(text, image, maps=maps)
+    return Scored(model.read(fused).values, fused.maps)
 
 
 def learner_of(run: Run) -> MatchLearner:
