@@ -91,8 +91,7 @@ def test_steps_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_frozen_tokens_are_made_once_and_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, int, int]] = []
     learner = torch.nn.Linear(1, 1)  # stands for one: only its tokens are asked for
-    monkeypatch.setattr(processes, "assemble", lambda recipe, words: learner)
-    monkeypatch.setattr(processes, "make_words", lambda recipe, collection: None)
+    monkeypatch.setattr(processes, "assemble_for", lambda recipe, collection: learner)
 
     def opened(learner: Any, recipe: Recipe, collection: Collection, **_: Any) -> None:
         made.append((recipe.fusion.name, recipe.train.seed, recipe.image.size_px))

@@ -14,7 +14,18 @@ from torch import Tensor, nn
 
 import plait
 from plait.core.tables import load_entry
-from plait.core.types import Batch, Fused, Level, MaskLogits, MaskTarget, Tokens
+from plait.core.types import (
+    AnswerLogits,
+    AnswerTarget,
+    Batch,
+    CaptionLogits,
+    ClassLogits,
+    Fused,
+    Level,
+    MaskLogits,
+    MaskTarget,
+    Tokens,
+)
 from plait.encoders import ADAPTERS
 from plait.encoders.choose import adapter
 from plait.encoders.cnn import SmallCnn
@@ -148,14 +159,20 @@ def test_objectives(name: str) -> None:
         entry = OBJECTIVES[name]
         objective = load_entry(entry)(**(entry.options or {}))
     group, scores = torch.tensor([0, 1, 1, 2]), torch.randn(4, 4, requires_grad=True)
-    logits = torch.randn(4, 3, 3, requires_grad=True)
-    target = MaskTarget(torch.rand(4, 3, 3).round(), torch.ones(4, 3, 3, dtype=torch.bool))
-    if OBJECTIVES[name].takes == "MaskLogits":
-        hold(lambda: objective(MaskLogits(logits), target).total)
-    elif name == "match":
-        hold(lambda: objective(scores, group, lambda text, image: scores[image, text]).total)
-    else:
-        hold(lambda: objective(scores, group).total)
+    takes = OBJECTIVES[name].takes
+    if takes == "MatchScores":
+        scored = (lambda text, image: scores[image, text],) if name == "match" else ()
+        hold(lambda: objective(scores, group, *scored).total)
+        return
+    grid, rows = torch.randn(4, 3, 3, requires_grad=True), torch.randn(4, 5, requires_grad=True)
+    mask = MaskTarget(torch.rand(4, 3, 3).round(), torch.ones(4, 3, 3, dtype=torch.bool))
+    read = {
+        "MaskLogits": (MaskLogits(grid), mask),
+        "CaptionLogits": (CaptionLogits(grid, grid.softmax(-1)), torch.tensor([[1, 2, 0]] * 4)),
+        "ClassLogits": (ClassLogits(rows), group),
+        "AnswerLogits": (AnswerLogits(rows), AnswerTarget(torch.rand(4, 5), torch.tensor([0, -1, 4, 2]))),
+    }
+    hold(lambda: objective(*read[takes]).total)
 
 
 @pytest.mark.parametrize("fusion", ["late", "scan_t2i", "cross"])

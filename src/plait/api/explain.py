@@ -91,5 +91,5 @@ def _cases(model: Model, collection: Collection, rows: list[int]) -> Iterator[Ca
         region = None
         if caption.mask is not None:
             mask = load_mask(caption.mask, source.shape[:2] if isinstance(source, np.ndarray) else None)
-            region = mask_to_frame(mask, spec, cells=subject.grid).values[0].numpy()
+            region = mask_to_frame(mask, spec, cells=subject.grid).values[0].cpu().numpy()
         yield Case(subject, region)

@@ -97,7 +97,9 @@ def explain_subject(
     value = float(subject.values(plain, replace(subject.image, pooled=None))[0])
     worth = np.zeros(0)
     if subject.words:
-        worth = value - subject.values(subject.without_words(), replace(subject.image, pooled=None)).double().numpy()
+        worth = (
+            value - subject.values(subject.without_words(), replace(subject.image, pooled=None)).double().cpu().numpy()
+        )
     if not np.isfinite(found.image).all() or not np.isfinite(found.words).all():
         raise ConfigError(f"method {method!r} gave values that are not finite for this model; use another method")
     height, width = subject.grid

@@ -130,7 +130,11 @@ def faithfulness(
             keep[row, 1, place, order[:count]] = True
     images = keep_cells(subject.image, torch.from_numpy(keep.reshape(-1, cells)))
     values = (
-        subject.values(replace(subject.text, pooled=None), images).double().numpy().reshape(len(orders), 2, len(counts))
+        subject.values(replace(subject.text, pooled=None), images)
+        .double()
+        .cpu()
+        .numpy()
+        .reshape(len(orders), 2, len(counts))
     )
     unlearned = None
     if method is not None:

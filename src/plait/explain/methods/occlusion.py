@@ -31,7 +31,7 @@ def occlusion(subject: Subject) -> Relevance:
     images = keep_cells(subject.image, keep)
 
     def losses(text: Tokens) -> np.ndarray:
-        found = subject.values(text, images).double().numpy()
+        found = subject.values(text, images).double().cpu().numpy()
         lost: np.ndarray = found[0] - found[1:]
         return lost
 

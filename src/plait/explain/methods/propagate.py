@@ -52,7 +52,7 @@ def carried(maps: Sequence[AttentionMap], weigh: Callable[[int], Tensor], *, tex
 
 def relevance_of_rows(table: Tensor, subject: Subject) -> Relevance:
     """Average the rows of each word's tokens: (T, P) -> relevance; the whole text's map is the mean of its words."""
-    values = table.numpy()
+    values = table.cpu().numpy()
     members = merge_pieces(subject.pieces)[1]
     rows = [values[list(places)].mean(axis=0) for places in members]
     words = np.stack(rows) if rows else np.zeros((0, values.shape[1]))
