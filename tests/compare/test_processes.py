@@ -29,11 +29,11 @@ from plait.train.events import Event, silent
 from tests.doors.tools import TINY, environment, give_splits, write_recipe
 from tests.tiny import make_tiny
 
-# `broken` multiplies its scores by infinity: its first loss is no number.
+# `broken` takes steps and a weight decay beyond all measure: its weights are no numbers after a few steps.
 RECIPE = f"""{TINY}
 [variants.broken]
 name = "late"
-objective = {{ options = {{ scale = 1e39, max_scale = 1e39 }} }}
+train = {{ lr = 1000.0, weight_decay = 1000.0, warmup_frac = 0.0, clip_norm = 0.0, batch_size = 2, ema_decay = 0.0 }}
 """
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")

@@ -170,6 +170,19 @@ def test_the_loss_falls(make: Make, fusion: str) -> None:
     assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
 
 
+def test_weights_that_an_epochs_last_step_broke_are_an_error_with_advice(make: Make) -> None:
+    one = make()
+
+    def overflow(event: Event) -> None:
+        if event.kind == "step" and event.done == one.steps_per_epoch:
+            with torch.no_grad():
+                next(one.learner.parameters()).fill_(float("inf"))
+
+    with pytest.raises(TrainingError, match=r"1 weights .* are not finite after step 8 of 24; lower train\.lr"):
+        run(one, overflow)
+    assert one.progress.curve == [], "no epoch is closed with them"
+
+
 def test_a_loss_that_is_not_a_number_is_an_error_with_advice(make: Make) -> None:
     one = make()
     with torch.no_grad():

@@ -29,6 +29,7 @@ from plait.train.optimiser import MovingAverage, is_of_objective, make_optimiser
 __all__ = ["FitResult", "Trainer"]
 
 STATE_FILE = "state.safetensors"
+_STEADIER = "lower train.lr, raise train.warmup_frac, or set train.precision to fp32"
 
 
 @dataclass
@@ -198,8 +199,8 @@ class Trainer:
         if not math.isfinite(value):
             raise TrainingError(
                 f"{what}: the loss became {value} at step {self.progress.step + 1} of {self.total_steps} "
-                f"(parts: { {k: float(v) for k, v in loss.parts.items()} }); lower train.lr, raise train.warmup_frac, "
-                "or set train.precision to fp32. The last checkpoint is kept"
+                f"(parts: { {k: float(v) for k, v in loss.parts.items()} }); {_STEADIER}. "
+                "The last checkpoint is kept"
             )
         self.optimiser.zero_grad(set_to_none=True)
         self.hardware.take_gradients(loss.total)
@@ -217,6 +218,7 @@ class Trainer:
         losses, later = self.progress.losses[:count], self.progress.losses[count:]
         entry: dict[str, Any] = {"epoch": epoch + 1, "loss": sum(losses) / max(1, len(losses))}
         entry["seconds"] = round(self.progress.seconds, 3)
+        self._refuse_broken_weights(what)
         random_state = self.hardware.random_state()  # a check must not change what is trained next
         if self.average is not None:
             self.average.swap()
@@ -229,6 +231,15 @@ class Trainer:
         self.progress.losses = later
         self._save()
         listener(Event("epoch", what, epoch + 1, self.epochs, entry))
+
+    def _refuse_broken_weights(self, what: str) -> None:
+        """Refuse weights that an epoch's last steps broke, which no loss has seen yet."""
+        broken = [name for name, tensor in self.learner.named_parameters() if not bool(tensor.isfinite().all())]
+        if broken:
+            raise TrainingError(
+                f"{what}: {len(broken)} weights (first: {broken[0]}) are not finite after step {self.progress.step} of "
+                f"{self.total_steps}; {_STEADIER}. The last checkpoint is kept"
+            )
 
     def _make_average(self) -> MovingAverage | None:
         if self.settings.ema_decay == 0:
