@@ -22,7 +22,7 @@ class CompareHead(MatchHead):
     in `LogitHead`, and the norm leaves the cosine out.
 
     A network on [t; i] alone has to learn to multiply. Products, differences and the cosine are what comparing two
-    vectors needs; docs/matching.md says what they add.
+    vectors needs.
 
     Arguments:
         width, hidden, dropout, pool: see `LogitHead`
